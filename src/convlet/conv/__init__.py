@@ -1,0 +1,1 @@
+"""Convolution on plain NumPy arrays: problems, gradients, algorithms and their plans."""
