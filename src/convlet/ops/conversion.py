@@ -1,0 +1,128 @@
+"""Changes of dtype, and the dtype in which several operands meet."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.function import Operation
+from ..autograd.variable import Array, Variable
+from ..dtypes import dtype as Dtype
+
+__all__ = ["can_cast", "result_type"]
+
+
+class Cast(Operation):
+    """The same values in another dtype."""
+
+    backward_name = "ToCopyBackward0"
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, dtype: Dtype) -> Array:
+        ctx.source = dtypes.from_numpy(input.dtype)
+        if input.dtype.kind == "c" and not dtype.is_complex:
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2
+            )
+            input = input.real
+        if dtype.kind in "ui" and input.dtype.kind in "fV":  # NaN and overflow give the hardware's value, unsaid
+            with np.errstate(invalid="ignore"):
+                return input.astype(np.int64).astype(dtype.numpy)
+        return input.astype(dtype.numpy)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return cast(real_part(grad) if not ctx.source.is_complex else grad, ctx.source)
+
+
+class RealPart(Operation):
+    """The real part, as a new array."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array) -> Array:
+        return np.ascontiguousarray(input.real)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return cast(grad, dtype_of(grad).to_complex())
+
+
+def real_part(input: Any) -> Any:
+    """The real part of a complex operand, a real one unchanged."""
+    return RealPart.apply(input) if dtype_of(input).is_complex else input
+
+
+def dtype_of(operand: Any) -> Dtype:
+    """The dtype of a variable or array."""
+    return operand.dtype if isinstance(operand, Variable) else dtypes.from_numpy(operand.dtype)
+
+
+def cast(operand: Any, dtype: Dtype) -> Any:
+    """A variable or array in ``dtype``: itself when it already is."""
+    return operand if dtype_of(operand) is dtype else Cast.apply(operand, dtype)
+
+
+def result_type(*operands: Any) -> Dtype:
+    """The dtype of an arithmetic result, by PyTorch's rules.
+
+    Tensors with dimensions count before 0-dimensional ones, and these before Python numbers: a later category
+    changes the result only when its kind (bool < integer < floating < complex) is higher.
+
+    >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.0)
+    torch.float32
+    """
+    with_dims = without_dims = numbers = None
+    for operand in operands:
+        if isinstance(operand, Variable):
+            operand = operand.array
+        if isinstance(operand, np.ndarray):
+            found = dtypes.from_numpy(operand.dtype)
+            if operand.ndim:
+                with_dims = found if with_dims is None else dtypes.promote_types(with_dims, found)
+            else:
+                without_dims = found if without_dims is None else dtypes.promote_types(without_dims, found)
+        else:
+            found = dtypes.of_scalar(operand)
+            numbers = found if numbers is None else dtypes.promote_types(numbers, found)
+    result = with_dims
+    for other in (without_dims, numbers):
+        if result is None:
+            result = other
+        elif other is not None and _higher(other, result):
+            result = dtypes.promote_types(other, result)
+            if other is numbers and other.kind == "f":
+                result = dtypes.get_default_dtype()
+    if result is None:
+        raise ValueError("result_type needs at least one operand")
+    return result
+
+
+def _higher(a: Dtype, b: Dtype) -> bool:
+    kinds = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+    return kinds[a.kind] > kinds[b.kind]
+
+
+def promote(*operands: Any, dtype: Dtype | None = None) -> tuple[Any, ...]:
+    """The operands in their common dtype (or in ``dtype``): variables and arrays cast, numbers as 0-d arrays."""
+    if dtype is None:
+        dtype = result_type(*operands)
+    return tuple([as_operand(each, dtype) for each in operands])
+
+
+def as_operand(operand: Any, dtype: Dtype) -> Any:
+    """A variable, array or Python number in ``dtype``; a number becomes a 0-d array."""
+    if isinstance(operand, (Variable, np.ndarray)):
+        return cast(operand, dtype)
+    return np.asarray(operand, dtype.numpy)
+
+
+def can_cast(from_: Dtype, to: Dtype) -> bool:
+    """Whether PyTorch lets an in-place result of dtype ``from_`` be stored as ``to`` (never to a lower kind).
+
+    >>> torch.can_cast(torch.float32, torch.int64)
+    False
+    """
+    return not _higher(from_, to) and not (to is dtypes.bool_ and from_ is not dtypes.bool_)

@@ -1,0 +1,512 @@
+"""``Tensor``: a NumPy array of any strides, a place in the graph, and the operations as methods.
+
+The operations live in ``ops``; the mixins in this folder name which of their functions are methods. This file holds
+what a tensor is: its data, its description, conversions, and how it prints, copies and pickles.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Self
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.function import Operation, make_result
+from ..autograd.inplace import check_writable, record_write
+from ..autograd.mode import is_grad_enabled
+from ..autograd.variable import Array, Variable, Version
+from ..dtypes import dtype as Dtype
+from ..ops.conversion import cast
+from . import size as _size
+from .arithmetic import Arithmetic
+from .indexing import Indexing
+from .linalg import LinearAlgebra
+from .reductions import Reductions
+from .sampling import Sampling
+from .shaping import Shaping
+from .size import CPU, META, Size, device, memory_format, require_supported
+
+
+class Clone(Operation):
+    """A copy in its own memory, in the same or in another memory format."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, format: memory_format) -> Array:
+        return _copy_as(input, format)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return grad
+
+
+def _copy_as(array: Array, format: memory_format) -> Array:
+    if format is _size.channels_last:
+        if array.ndim != 4:
+            raise RuntimeError("required rank 4 tensor to use channels_last format")
+        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).copy().transpose(0, 3, 1, 2)
+    if format is _size.preserve_format:
+        return array.copy(order="K")
+    if format is _size.contiguous_format:
+        return array.copy(order="C")
+    raise RuntimeError(f"memory format {format} is not supported: use contiguous_format or channels_last")
+
+
+class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling, Variable):
+    """An n-dimensional array with a gradient: ``torch.Tensor`` over a NumPy array.
+
+    ``Tensor(2, 3)`` is an uninitialised float tensor of that shape and ``Tensor([[1, 2], [3, 4]])`` a float tensor of
+    these values; ``convlet.tensor`` and the other creation functions are clearer. ``.array`` is the NumPy array.
+    """
+
+    __array_priority__ = 1000
+
+    def __init__(self, *args: Any, device: Any = None) -> None:
+        require_supported(device)
+        dtype = dtypes.get_default_dtype().numpy
+        if len(args) == 1 and isinstance(args[0], Variable):
+            super().__init__(args[0].array)
+        elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
+            data = args[0]
+            if isinstance(data, (float, complex, bool, str)):
+                raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
+            if isinstance(data, (list, tuple)) and any(isinstance(each, Variable) for each in data):
+                data = [each.array if isinstance(each, Variable) else each for each in data]
+            super().__init__(np.array(data, dtype=dtype))
+        else:
+            sizes = args[0] if len(args) == 1 and isinstance(args[0], Size) else args
+            super().__init__(np.empty(tuple(operator.index(each) for each in sizes), dtype))
+
+    # Description --------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the axes."""
+        return Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis (IndexError when there is none)."""
+        if dim is None:
+            return Size(self.array.shape)
+        return self.array.shape[self._axis(dim)]
+
+    def _axis(self, dim: int) -> int:
+        ndim = max(self.array.ndim, 1)
+        if not -ndim <= dim < ndim:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+            )
+        return dim % ndim
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    nelement = numel
+
+    @property
+    def device(self) -> device:
+        """Where the tensor lives: cpu, or meta for shape and dtype without data."""
+        return META if self.meta else CPU
+
+    @property
+    def is_meta(self) -> bool:
+        return self.meta
+
+    is_cuda = property(lambda self: False, doc="Always False.")
+    is_sparse = property(lambda self: False, doc="Always False.")
+    is_quantized = property(lambda self: False, doc="Always False.")
+    layout = property(lambda self: _size.strided, doc="Always ``strided``.")
+    name: Any = None
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.array.nbytes
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart neighbours along each axis (or along ``dim``) lie in memory."""
+        if dim is not None:
+            return self.stride()[self._axis(dim)]
+        array = self.array
+        if array.size == 0 or array.flags.c_contiguous:
+            return _dense_strides(array.shape)  # NumPy leaves the strides of axes of size 1 open
+        return tuple(stride // array.itemsize for stride in array.strides)
+
+    def storage_offset(self) -> int:
+        """How many elements before this tensor's first one its memory begins."""
+        base = self._base
+        if base is None:
+            return 0
+        mine, other = (each.__array_interface__["data"][0] for each in (self.array, base.array))
+        return (mine - other) // self.array.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return 0 if self.meta else self.array.__array_interface__["data"][0]
+
+    def is_contiguous(self, memory_format: memory_format = _size.contiguous_format) -> bool:
+        """Whether the elements lie densely in the order of this memory format."""
+        if self.meta:
+            return memory_format is _size.contiguous_format
+        if memory_format is _size.channels_last:
+            return self.array.ndim == 4 and self.array.transpose(0, 2, 3, 1).flags.c_contiguous
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        return self.inference
+
+    @property
+    def _is_view_of(self) -> Any:
+        return self._base
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set ``requires_grad`` and return the tensor. RuntimeError when it is not a leaf or not of a floating dtype."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach_(self) -> Self:
+        """Forget the history: the tensor becomes a leaf that requires no gradient. RuntimeError for a view."""
+        if self._base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._grad_fn = None
+        self._output_index = 0
+        self._requires_grad = False
+        return self
+
+    # Conversion ---------------------------------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The NumPy array itself: it shares memory with the tensor.
+
+        RuntimeError for a tensor that requires a gradient (detach it first), TypeError for one without data;
+        ``force=True`` detaches.
+        """
+        if self.meta:
+            raise TypeError("can't convert meta device type tensor to numpy: it has a shape but no data.")
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        if dtype is not None and array.dtype != np.dtype(dtype):
+            if copy is False:
+                raise ValueError("a change of dtype needs a copy, but copy=False was given")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The single element as a Python number. RuntimeError for any other number of elements."""
+        if self.meta:
+            raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        value = self.array.item()
+        return float(value) if self.dtype is dtypes.bfloat16 else value
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists of numbers."""
+        array = self.array.astype(np.float32) if self.dtype is dtypes.bfloat16 else self.array
+        return array.tolist()
+
+    def __bool__(self) -> bool:
+        if self.array.size == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        if self.array.size > 1:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.array.size != 1 or self.dtype.kind not in "bui":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if self.array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    def clone(self, *, memory_format: memory_format = _size.preserve_format) -> Any:
+        """A copy in its own memory; gradients flow through it."""
+        return Clone.apply(self, memory_format)
+
+    def contiguous(self, memory_format: memory_format = _size.contiguous_format) -> Any:
+        """The tensor itself when its memory has this format, else a copy that has."""
+        return self if self.is_contiguous(memory_format) else Clone.apply(self, memory_format)
+
+    def to(self, *args: Any, **options: Any) -> Any:
+        """The tensor on a device, in a dtype or memory format: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``.
+
+        Returns the tensor itself when nothing changes and ``copy`` is False.
+        """
+        target, dtype, format, copy = parse_to(args, options)
+        result = self
+        if target is META and not self.meta:
+            result = make_result(np.broadcast_to(np.zeros((), self.array.dtype), self.array.shape), meta=True)
+        elif target is CPU and self.meta:
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        if dtype is not None:
+            result = cast(result, dtype)
+        if format is not None and format is not _size.preserve_format and not result.is_contiguous(format):
+            result = Clone.apply(result, format)
+        if copy and result is self:
+            result = self.clone()
+        return result
+
+    def type(self, dtype: Any = None) -> Any:
+        """The old name of the tensor's type ('torch.FloatTensor'), or the tensor converted to a dtype or such a name."""
+        if dtype is None:
+            return self.dtype.tensor_type
+        if isinstance(dtype, str):
+            named = {each.tensor_type: each for each in dtypes.ALL}
+            if dtype not in named:
+                raise ValueError(f"invalid type: '{dtype}'")
+            return cast(self, named[dtype])
+        return cast(self, dtypes.as_dtype(getattr(dtype, "dtype", dtype)))
+
+    def type_as(self, other: Any) -> Any:
+        """The tensor in the dtype of another."""
+        return cast(self, other.dtype)
+
+    def float(self) -> Any:
+        return cast(self, dtypes.float32)
+
+    def double(self) -> Any:
+        return cast(self, dtypes.float64)
+
+    def half(self) -> Any:
+        return cast(self, dtypes.float16)
+
+    def bfloat16(self) -> Any:
+        return cast(self, dtypes.bfloat16)
+
+    def int(self) -> Any:
+        return cast(self, dtypes.int32)
+
+    def long(self) -> Any:
+        return cast(self, dtypes.int64)
+
+    def short(self) -> Any:
+        return cast(self, dtypes.int16)
+
+    def char(self) -> Any:
+        return cast(self, dtypes.int8)
+
+    def byte(self) -> Any:
+        return cast(self, dtypes.uint8)
+
+    def bool(self) -> Any:
+        return cast(self, dtypes.bool_)
+
+    def cfloat(self) -> Any:
+        return cast(self, dtypes.complex64)
+
+    def cdouble(self) -> Any:
+        return cast(self, dtypes.complex128)
+
+    def cpu(self, memory_format: memory_format = _size.preserve_format) -> Any:
+        return self.to(CPU)
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
+        """Raises: there is no CUDA device."""
+        return self.to("cuda")
+
+    # In-place copies ----------------------------------------------------------------------------------------------
+
+    def copy_(self, source: Any, non_blocking: Any = False) -> Self:
+        """Write the elements of ``source`` (broadcast, converted) into this tensor."""
+        from ..autograd.inplace import apply_inplace
+
+        if not isinstance(source, Variable):
+            raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(source).__name__}")
+        return apply_inplace(_Overwrite, self, cast(source, self.dtype))
+
+    def set_(self, source: Any) -> Self:
+        """Make this tensor use the memory of ``source``."""
+        check_writable(self, is_grad_enabled() and self.requires_grad)
+        self.array = source.array
+        self._version.storage = source._version.storage
+        record_write(self)
+        return self
+
+    # Printing, copying, pickling ----------------------------------------------------------------------------------
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        from .printing import tensor_text
+
+        node = self.grad_fn
+        return tensor_text(
+            self.array,
+            requires_grad=self.requires_grad,
+            grad_fn_name=None if node is None else node.name(),
+            device="meta" if self.meta else None,
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self.array.ndim == 0 and not self.meta:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __hash__(self) -> Any:
+        return id(self)
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+                "usage, see https://github.com/pytorch/pytorch/pull/103001"
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        import copy
+
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        new.__dict__.update(
+            {key: copy.deepcopy(value, memo) for key, value in self.__dict__.items() if key[0] != "_" and key != "array"}
+        )
+        new.array = self.array if self.meta else self.array.copy(order="K")
+        new._version = Version()
+        new._requires_grad = self._requires_grad
+        if self._grad is not None:
+            new._grad = copy.deepcopy(self._grad, memo)
+        return new
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled: detach() this one first")
+        extra = {key: value for key, value in self.__dict__.items() if key[0] != "_" and key not in ("array", "meta")}
+        return _rebuild, (type(self), self.array, self._requires_grad, self.meta, extra)
+
+
+class _Overwrite(Operation):
+    """The second operand, broadcast to the shape of the first: what copy_ writes."""
+
+    backward_name = "CopyBackwards"
+
+    @staticmethod
+    def forward(ctx: Any, target: Array, source: Array) -> Array:
+        ctx.shape = source.shape
+        try:
+            return np.broadcast_to(source, target.shape)
+        except ValueError:
+            raise RuntimeError(
+                f"The size of tensor a ({target.shape[-1] if target.ndim else 1}) must match the size of tensor b "
+                f"({source.shape[-1] if source.ndim else 1}): cannot copy {list(source.shape)} into {list(target.shape)}"
+            ) from None
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        from ..ops.reduction import sum_to
+
+        return None, sum_to(grad, ctx.shape)
+
+
+def _rebuild(cls: Any, array: Array, requires_grad: bool, meta: bool, extra: dict[str, Any]) -> Any:
+    new = cls.__new__(cls)
+    new.array = array
+    new._version = Version()
+    new.__dict__.update(extra)
+    if requires_grad:
+        new._requires_grad = True
+    if meta:
+        new.meta = True
+    return new
+
+
+def _dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def parse_to(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Dtype | None, memory_format | None, bool]:
+    """(device or None, dtype or None, memory format or None, copy) of ``to``'s arguments. TypeError for others."""
+    target = options.pop("device", None)
+    dtype = options.pop("dtype", None)
+    format = options.pop("memory_format", None)
+    copy = options.pop("copy", False)
+    options.pop("non_blocking", None)
+    other = options.pop("other", None)
+    if options:
+        raise TypeError(f"to() received an invalid combination of arguments - unexpected {sorted(options)}")
+    for each in args:
+        if isinstance(each, Variable):
+            other = each
+        elif isinstance(each, Dtype) or each in (float, int, bool, complex):
+            dtype = each
+        elif isinstance(each, (str, device)):
+            target = each
+        elif isinstance(each, memory_format):
+            format = each
+        elif each is not None and not isinstance(each, bool):
+            raise TypeError(
+                f"to() received an invalid combination of arguments - got {type(each).__name__}, expected a device, a "
+                "dtype, a memory format or a tensor"
+            )
+    if other is not None:
+        target, dtype = other.device, other.dtype
+    return (
+        None if target is None else require_supported(target),
+        None if dtype is None else dtypes.as_dtype(dtype),
+        format,
+        copy,
+    )
+
+
+Variable.tensor_type = Tensor
