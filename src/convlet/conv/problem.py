@@ -1,13 +1,12 @@
 """ConvProblem: one frozen value that says everything about a convolution except its data.
 
-Letters, here and everywhere below: n batch, g groups, ic ih iw input channels, height and width, oc oh ow those
-of the output, kh kw kernel, sh sw stride, dh dw dilation, pt pb pl pr padding at the top, bottom, left and
-right. They always describe the forward convolution
+Letters, here and everywhere below: n batch, g groups, ic ih iw input channels, height and width, oc oh ow
+those of the output, kh kw kernel, sh sw stride, dh dw dilation, pt pb pl pr padding at the top, bottom, left
+and right. They always describe the forward convolution
 
     out[n, o, y, x] = sum over i, u, v of  in[n, i, y*sh + u*dh - pt, x*sw + v*dw - pl] * weight[o, i, u, v]
 
-also when `direction` says that its input gradient or its weight gradient is what is wanted. A negative padding
-crops.
+also when `direction` says that its input gradient or its weight gradient is wanted. A negative padding crops.
 
 The text form ("n1 g1 ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1 fwd") serves as cache key, test id, benchmark row,
 trace line and bug report; fields at their default are left out, `ph1` stands for `pt1 pb1`.
