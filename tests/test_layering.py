@@ -1,0 +1,104 @@
+"""Imports point down the floors of docs/architecture.md, and importing convlet loads nothing it should not."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import convlet
+
+SOURCE = Path(convlet.__file__).parent
+
+# The floor of a package or module; the longest matching prefix counts.
+FLOORS = {
+    "dtypes": 0, "runtime": 0,
+    "kernels": 1,
+    "conv.algorithms": 2, "conv.select": 2,
+    "conv": 3,
+    "autograd": 4,
+    "ops": 5, "tensor": 6,
+    "nn": 7,
+    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7,
+    "cli": 9, "__main__": 9,
+}  # fmt: skip
+VALUES = {"conv.problem", "conv.padding", "conv.gradient"}  # plain values, readable from the algorithms below them
+FACE = ""  # convlet/__init__.py itself
+
+
+def module_name(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def floor(name):
+    for length in range(len(name.split(".")), 0, -1):
+        prefix = ".".join(name.split(".")[:length])
+        if prefix in FLOORS:
+            return FLOORS[prefix]
+    raise AssertionError(f"convlet.{name} has no floor: add it to FLOORS and to docs/architecture.md")
+
+
+def imports(path):
+    """(module of convlet, imported at module level?) for each import in a file."""
+    name = module_name(path)
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    if name == "":
+        package = []
+    tree = ast.parse(path.read_text())
+    top_level = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                full = f"{target}.{alias.name}" if target else alias.name
+                exists = (SOURCE / Path(*full.split("."))).with_suffix(".py").exists() or (
+                    SOURCE / Path(*full.split("."))
+                ).is_dir()
+                yield (full if exists else target), id(node) in top_level, node.lineno
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+            for each in names:
+                if each == "convlet" or each.startswith("convlet."):
+                    yield each.removeprefix("convlet").removeprefix("."), id(node) in top_level, node.lineno
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_down(path):
+    name = module_name(path)
+    if name == FACE:
+        return
+    mine = floor(name)
+    for target, _, line in imports(path):
+        if target == FACE:
+            assert mine >= 8, f"{path.name}:{line} imports the face from floor {mine}"
+            continue
+        allowed = floor(target) <= mine or target in VALUES
+        assert allowed, f"{path.name}:{line}: floor {mine} imports convlet.{target} of floor {floor(target)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_only_the_kernels_and_the_ground_import_numba(path):
+    if module_name(path).split(".")[0] in ("kernels", "runtime"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module]
+        assert not any(each.split(".")[0] in ("numba", "llvmlite") for each in names), path
+
+
+def test_importing_convlet_loads_nothing_optional():
+    code = "import sys, json, convlet; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = set(json.loads(output))
+    optional = {"numba", "llvmlite", "ml_dtypes", "PIL", "matplotlib", "tqdm", "safetensors", "torch", "scipy"}
+    assert not loaded & optional
