@@ -1,0 +1,390 @@
+"""Direct convolution on the register tile: any kernel, stride, dilation, padding mode and groups; no padded copy.
+
+This file plans: it chooses the bands, the blocking and the order of the tasks from the problem of one image and
+the sizes of the caches, and writes them into the frame that kernels/direct.py reads. Nothing here touches data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convlet.conv import gradient
+from convlet.conv.padding import index_map
+from convlet.conv.problem import DTYPES, ConvProblem
+from convlet.kernels import direct as kernels
+from convlet.kernels import launch, target
+from convlet.kernels.edges import FRAME
+from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
+from convlet.runtime import memory, threads
+
+name = "direct"
+
+# Bytes of packed weights that one step of the sum uses: they stay in the L1 cache beside the band.
+WEIGHT_CHUNK = 18 << 10
+# Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
+BAND_POSITIONS = 256
+# Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
+BAND_BYTES = 768 << 10
+# Multiplications and additions below which a second thread costs more than it brings.
+SERIAL_FLOPS = 400_000
+
+_CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
+
+Run = Callable[[np.ndarray, np.ndarray, "np.ndarray | None", np.ndarray], None]
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    if problem.dtype not in _CODES:
+        return f"computes in float32 and float64, and the dtype is {problem.dtype}"
+    if problem.dtype == "f16" and target.current().name == "generic":
+        return "this processor does not convert float16"
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    if problem.direction == "bwd_input":
+        return gradient.input_gradient(problem, _Forward)
+    if problem.direction == "bwd_weight":
+        raise NotImplementedError
+    return _Forward(problem)
+
+
+# Bands
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """How one axis of a band stores what the taps read (see kernels/edges.py)."""
+
+    starts: tuple[int, ...]  # padded position of each plane's first element
+    extras: tuple[int, ...]  # elements a plane has beyond those of a single tap
+    taps: tuple[tuple[int, int], ...]  # (plane, shift) of each tap
+
+
+def planes(taps: int, stride: int, dilation: int, apart: bool) -> Planes:
+    """Taps a multiple of the stride from each other share a plane, unless they are to lie `apart`."""
+    groups: dict[int, list[int]] = {}
+    for tap in range(taps):
+        offset = tap * dilation
+        groups.setdefault(offset if apart else offset % stride, []).append(offset)
+    order = list(groups)
+    where = {
+        offset: (index, (offset - groups[key][0]) // stride)
+        for index, key in enumerate(order)
+        for offset in groups[key]
+    }
+    return Planes(
+        starts=tuple(groups[key][0] for key in order),
+        extras=tuple((groups[key][-1] - groups[key][0]) // stride for key in order),
+        taps=tuple(where[tap * dilation] for tap in range(taps)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Shape and memory layout of the largest band."""
+
+    rows: Planes
+    columns: Planes
+    band_h: int
+    band_w: int
+    joined: bool
+
+    @property
+    def pitch(self) -> int:
+        return self.band_w + max(self.columns.extras)
+
+    @property
+    def row_starts(self) -> list[int]:
+        """Row at which each row plane starts; then the number of rows."""
+        starts = [0]
+        for extra in self.rows.extras:
+            starts.append(starts[-1] + self.band_h + extra)
+        return starts
+
+    @property
+    def plane_elements(self) -> int:
+        """Elements of a column plane: all its row planes."""
+        return self.row_starts[-1] * self.pitch
+
+    @property
+    def channel_elements(self) -> int:
+        return len(self.columns.starts) * self.plane_elements
+
+    def tap_offsets(self) -> list[int]:
+        """Where each tap (row by row) finds its first position, in elements from the channel's start."""
+        starts = self.row_starts
+        return [
+            q * self.plane_elements + (starts[p] + shift_h) * self.pitch + shift_w
+            for p, shift_h in self.rows.taps
+            for q, shift_w in self.columns.taps
+        ]
+
+
+def _parts(size: int, largest: int) -> int:
+    return -(-size // largest)
+
+
+def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: bool | None = None) -> Band:
+    """The layout of bands of band_h x band_w outputs.
+
+    Joined bands cost kw / sw times the copying and let the tile run over the ends of rows: worth it where
+    rows do not fill tiles. With a large dilation the rows between the taps would be copied for nothing.
+    """
+    p = problem
+    if joined is None:
+        full = band_w / (_parts(band_w, mr) * mr)
+        joined = p.kw == 1 or band_h > 1 and full < 0.8
+    shared_h = planes(p.kh, p.sh, p.dh, apart=False)
+    apart_h = planes(p.kh, p.sh, p.dh, apart=True)
+    rows = min(shared_h, apart_h, key=lambda each: len(each.starts) * band_h + sum(each.extras))
+    shared_w = planes(p.kw, p.sw, p.dw, apart=False)
+    apart_w = planes(p.kw, p.sw, p.dw, apart=True)
+    if joined:
+        columns = apart_w
+    else:
+        columns = min(shared_w, apart_w, key=lambda each: len(each.starts) * (band_w + max(each.extras)))
+    return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
+
+
+def _choose_band(problem: ConvProblem, element: int, mr: int, channels: int, wanted: int) -> Band:
+    """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
+    p = problem
+
+    def size(band: Band) -> int:
+        return band.channel_elements * channels * element
+
+    band_w = p.ow
+    if p.ow > 2 * wanted:  # a band of one row, in pieces
+        band_w = _parts(p.ow, _parts(p.ow, wanted))
+    band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
+    band = band_of(p, band_h, band_w, mr)
+    while size(band) > BAND_BYTES and band_h > 1:
+        band_h = _parts(band_h, 2)
+        band = band_of(p, band_h, band_w, mr)
+    while size(band) > BAND_BYTES and band_w > 8 * mr:
+        band_w = _parts(band_w, 2)
+        band = band_of(p, band_h, band_w, mr)
+    # Bands differ by a row at most: even them out.
+    return band_of(p, _parts(p.oh, _parts(p.oh, band_h)), _parts(p.ow, _parts(p.ow, band_w)), mr)
+
+
+# Forward
+
+
+def _run_of(shape: tuple[int, ...], strides: tuple[int, ...], element: int) -> int:
+    """How the taps of a weight [oc, ic, kh, kw] follow one another: see pack_weight."""
+    _, icg, kh, kw = shape
+    _, w_c, w_h, w_w = strides
+    taps = kh * kw
+    for sign in (1, -1):
+        row = kw == 1 or w_w == sign * element
+        if row and (kh == 1 or w_h == sign * kw * element):
+            if sign == 1 and (icg == 1 or w_c == taps * element):
+                return 2
+            if taps >= 4:
+                return sign
+    return 0
+
+
+class _Forward:
+    """The forward convolution of a problem; frames are prepared once for each combination of strides."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
+        self.frames: dict[Any, _Frame] = {}
+
+    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
+        key = (x.strides, w.strides, out.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _forward_frame(self.problem, x, w, out, workers)
+        address = memory.address
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.compute)
+        at = 0 if bias is None else address(bias)
+        weight = address(w)
+        if frame.packed_bytes:
+            packed = np.empty(frame.packed_bytes + memory.LINE, np.uint8)
+            ready = memory.lines(address(packed))
+            launch.launch(
+                kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers
+            )
+            weight = ready
+        launch.launch(
+            kernels.forward.address, frame.address, address(x), weight, at, address(out), frame.slot, frame.workers
+        )
+
+
+@dataclass(slots=True)
+class _Frame:
+    record: np.ndarray
+    tables: list[np.ndarray]
+    address: int
+    slot: int
+    workers: int
+    pack_workers: int
+    packed_bytes: int
+
+
+def _steps(element: int) -> dict[str, int]:
+    return {step: kernel.address for step, kernel in kernels.STEPS[element].items()}
+
+
+def _input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
+    """The fields of a frame that say how bands are copied from x."""
+    n_, c_, h_, w_ = x.strides
+    row_map = index_map(p.ih, p.pt, p.pb, p.mode_h).astype(np.int64)
+    col_map = np.full(p.padded_w + p.sw * (band.pitch + 1) + p.extent_w, -1, np.int64)
+    col_map[: p.padded_w] = index_map(p.iw, p.pl, p.pr, p.mode_w)
+    col_table = np.array(band.columns.starts, np.int64)
+    row_table = np.array(list(zip(band.rows.starts, band.row_starts, band.rows.extras)), np.int64)
+    tables += [row_map, col_map, col_table, row_table]
+    return {
+        "x_n": n_,
+        "x_c": c_,
+        "x_h": h_,
+        "x_w": w_,
+        "x_code": _CODES[p.dtype],
+        "iw": p.iw,
+        "sh": p.sh,
+        "sw": p.sw,
+        "pl": p.pl,
+        "row_map": memory.address(row_map),
+        "col_map": memory.address(col_map),
+        "modes": int(p.mode_w != "zeros"),
+        "pitch": band.pitch,
+        "channel_at": band.channel_elements * element,
+        "joined": int(band.joined),
+        "col_planes": len(band.columns.starts),
+        "col_table": memory.address(col_table),
+        "row_planes": len(band.rows.starts),
+        "row_table": memory.address(row_table),
+        "band_h": band.band_h,
+        "band_w": band.band_w,
+        "bands_h": _parts(p.oh, band.band_h),
+        "bands_w": _parts(p.ow, band.band_w),
+    }
+
+
+def _size_fields(p: ConvProblem, element: int) -> dict:
+    machine = target.current()
+    return {
+        **_steps(element),
+        "element": element,
+        "lanes": machine.lanes(element),
+        "mr": machine.mr,
+        "n": p.n,
+        "g": p.g,
+        "icg": p.ic // p.g,
+        "ocg": p.oc // p.g,
+        "oh": p.oh,
+        "ow": p.ow,
+        "kh": p.kh,
+        "kw": p.kw,
+    }
+
+
+def _layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
+    """Places for named pieces of scratch, each on its own cache lines, and their total."""
+    places, total = {}, 0
+    for piece, nbytes in sizes.items():
+        places[piece] = total
+        total += memory.lines(nbytes) + memory.LINE
+    return places, total
+
+
+def _finish(fields: dict, tables: list[np.ndarray], **rest: int) -> _Frame:
+    record = np.zeros(1, FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return _Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
+
+
+def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> _Frame:
+    machine = target.current()
+    element = 8 if p.dtype == "f64" else 4
+    lanes = machine.lanes(element)
+    wide = 2 * lanes
+    icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
+    blocks = _parts(ocg, wide)
+    tables: list[np.ndarray] = []
+
+    chunk = max(1, min(icg, WEIGHT_CHUNK // (taps * wide * element)))
+    # Few images and rows: fewer positions a band, so that there is a band for everyone.
+    positions = p.oh * p.ow
+    wanted = BAND_POSITIONS
+    images = p.n * p.g
+    band = _choose_band(p, element, machine.mr, icg, wanted)
+    segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
+    if segment < icg:
+        segment = max(chunk, segment // chunk * chunk)
+    bands = images * _parts(p.oh, band.band_h) * _parts(p.ow, band.band_w)
+    shares = 1
+    if bands < 4 * workers and bands % workers:
+        # Share out the channel blocks of each band too.
+        shares = min(blocks, _parts(workers, bands) if bands < workers else workers)
+    # Weights are packed beforehand where each worker would pack them more than twice.
+    packed = bands * shares > 2 * workers * max(1, shares)
+
+    offsets = np.array(
+        [c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()], np.int64
+    )
+    offsets32 = (offsets * element).astype(np.int32)
+    step1 = (np.arange(chunk * taps) * lanes * element).astype(np.int32)
+    step2 = (np.arange(chunk * taps) * wide * element).astype(np.int32)
+    fields = _size_fields(p, element) | _input_fields(p, x, band, element, tables)
+    tables += [offsets32, step1, step2]
+    size = DTYPES[p.dtype][1]
+    sum_size = band.band_h * band.band_w * wide * element
+    shared_blocks = _parts(blocks, shares) if segment < icg else 1
+    places, slot = _layout(
+        {
+            "band_at": (segment * band.channel_elements + wide) * element,
+            "sum_at": sum_size * shared_blocks,
+            "weight_at": chunk * taps * wide * element,
+            "row_at": lanes * (positions + lanes) * element
+            if band.band_w == p.ow and out.strides[3] != size
+            else lanes * (band.band_w * band.band_h + lanes) * element,
+        }
+    )
+    fields |= places | {
+        "shares": shares,
+        "w_g": ocg * w.strides[0],
+        "w_o": w.strides[0],
+        "w_c": w.strides[1],
+        "w_h": w.strides[2],
+        "w_w": w.strides[3],
+        "w_size": size,
+        "w_code": _CODES[p.dtype],
+        "run": _run_of(w.shape, w.strides, element) if _CODES[p.dtype] == NATIVE else 0,
+        "packed": int(packed),
+        "chunk": chunk,
+        "segment": segment,
+        "offsets": memory.address(offsets32),
+        "step1": memory.address(step1),
+        "step2": memory.address(step2),
+        "y_n": out.strides[0],
+        "y_c": out.strides[1],
+        "y_h": out.strides[2],
+        "y_w": out.strides[3],
+        "y_size": size,
+        "y_code": _CODES[p.dtype],
+        "slot": slot,
+        "sum_size": sum_size,
+    }
+    return _finish(
+        fields,
+        tables,
+        workers=min(workers, bands * shares),
+        pack_workers=min(workers, p.g * blocks) if taps * icg * ocg > 100_000 else 1,
+        packed_bytes=p.g * blocks * icg * taps * wide * element if packed else 0,
+    )

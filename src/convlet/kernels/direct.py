@@ -1,0 +1,163 @@
+"""Direct convolution: bands of the input and blocks of the weights meet in the register tile.
+
+forward, for a task (image, group, band, share of the channel blocks):
+
+    sums[position][o] = sum over (c, tap) of band[c, tap][position] * weight[c, tap][o]
+
+a few input channels at a time, so that their weights stay in the L1 cache; adding chunks of the sum to memory also
+keeps the rounding error of long sums small.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from convlet.kernels import emit
+from convlet.kernels.edges import FRAME, pack_band, pack_weight, store_band
+from convlet.kernels.emit import call, next_ticket
+from convlet.kernels.launch import Kernel, frame_reader
+
+tile_f32, tile_f64 = emit.tile_f32, emit.tile_f64
+transpose_f32, transpose_f64 = emit.transpose_f32, emit.transpose_f64
+gather_f32, gather_f64 = emit.gather_f32, emit.gather_f64
+scatter_f32, scatter_f64 = emit.scatter_f32, emit.scatter_f64
+frame_at = frame_reader(FRAME)
+
+
+# The emitted steps, each compiled once and called by address from every kernel.
+
+
+def _tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, first):
+    tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, first)
+
+
+def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first):
+    tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first)
+
+
+def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias):
+    transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias)
+
+
+def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias):
+    transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias)
+
+
+def _gather_f32(dst, src, step, count, low, high, code):
+    gather_f32(dst, src, step, count, low, high, code)
+
+
+def _gather_f64(dst, src, step, count, low, high, code):
+    gather_f64(dst, src, step, count, low, high, code)
+
+
+def _scatter_f32(dst, step, src, count, code, bias):
+    scatter_f32(dst, step, src, count, code, bias)
+
+
+def _scatter_f64(dst, step, src, count, code, bias):
+    scatter_f64(dst, step, src, count, code, bias)
+
+
+# By bytes of an element.
+STEPS = {
+    4: {
+        "tile": Kernel(_tile_f32),
+        "transpose": Kernel(_transpose_f32),
+        "gather": Kernel(_gather_f32),
+        "scatter": Kernel(_scatter_f32),
+    },
+    8: {
+        "tile": Kernel(_tile_f64),
+        "transpose": Kernel(_transpose_f64),
+        "gather": Kernel(_gather_f64),
+        "scatter": Kernel(_scatter_f64),
+    },
+}
+
+
+@njit
+def multiply(f, rows, columns, band, k, weight, vectors, sums, first):
+    """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
+    runs, length = rows, columns
+    if f.joined:
+        runs, length = 1, rows * columns
+    parts = -(-length // f.mr)
+    wide = vectors * f.lanes * f.element
+    steps = f.step2 if vectors == 2 else f.step1
+    for run in range(runs):
+        for part in range(parts):
+            start = part * length // parts
+            m = (part + 1) * length // parts - start
+            a = band + (run * f.pitch + start) * f.element
+            c = sums + (run * length + start) * wide
+            call(f.tile, (m, vectors, k, a, f.offsets, weight, steps, c, first))
+
+
+def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
+    """packed[group][block][(c, tap)][lane]: all the weights, a task for each block of output channels."""
+    f = frame_at(frame)
+    wide = 2 * f.lanes
+    blocks = -(-f.ocg // wide)
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.g * blocks:
+            break
+        group, block = task // blocks, task % blocks
+        src = weight + group * f.w_g + block * wide * f.w_o
+        dst = packed + task * f.icg * f.kh * f.kw * wide * f.element
+        pack_weight(f, src, min(wide, f.ocg - block * wide), 0, f.icg, dst)
+
+
+def _forward(frame, x, weight, bias, out, scratch, worker):
+    """The forward convolution; `weight` is packed, or as the user has it if f.packed is 0."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    band, sums, spare_weight, spare = slot + f.band_at, slot + f.sum_at, slot + f.weight_at, slot + f.row_at
+    wide = 2 * f.lanes
+    blocks = -(-f.ocg // wide)
+    taps = f.kh * f.kw
+    bands = f.bands_h * f.bands_w
+    tasks = f.n * f.g * bands * f.shares
+    segments = -(-f.icg // f.segment)
+    while True:
+        task = next_ticket(scratch)
+        if task >= tasks:
+            break
+        share, place = task % f.shares, task // f.shares
+        by, bx = (place % bands) // f.bands_w, (place % bands) % f.bands_w
+        group, image = (place // bands) % f.g, place // bands // f.g
+        # Bands differ by a row at most.
+        oy, ox = by * f.oh // f.bands_h, bx * f.ow // f.bands_w
+        rows = (by + 1) * f.oh // f.bands_h - oy
+        columns = (bx + 1) * f.ow // f.bands_w - ox
+        block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
+        for segment in range(segments):
+            s0 = segment * f.segment
+            s1 = min(f.icg, s0 + f.segment)
+            src = x + image * f.x_n + (group * f.icg + s0) * f.x_c
+            pack_band(f, src, s1 - s0, oy, rows, ox, band, spare)
+            for block in range(block_0, block_1):
+                width = min(wide, f.ocg - block * wide)
+                vectors = 1 if width <= f.lanes else 2
+                own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
+                for c0 in range(s0, s1, f.chunk):
+                    c1 = min(s1, c0 + f.chunk)
+                    if f.packed:
+                        start = (group * blocks + block) * f.icg * taps * wide
+                        ready = weight + (start + c0 * taps * vectors * f.lanes) * f.element
+                    else:
+                        ready = spare_weight
+                        src = weight + group * f.w_g + block * wide * f.w_o
+                        pack_weight(f, src, width, c0, c1, ready)
+                    part = band + (c0 - s0) * f.channel_at
+                    multiply(f, rows, columns, part, (c1 - c0) * taps, ready, vectors, own, c0 == 0)
+                if s1 == f.icg:
+                    o = group * f.ocg + block * wide
+                    to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
+                    shift = bias + o * f.element if bias else 0
+                    store_band(f, own, vectors, width, shift, to, rows, columns, spare)
+
+
+pack_weights = Kernel(_pack_weights)
+forward = Kernel(_forward)

@@ -1,0 +1,156 @@
+"""Where padding, stride, dilation, layout and dtype end: packing bands and weights, storing results.
+
+A *band* is what some output rows (and columns) of an image read, copied to scratch so that the register tile finds
+every tap at a constant distance and neighbouring positions side by side, whatever the stride. To that end the
+padded columns that a tap reads, `sw` apart, are stored next to each other in a *plane*. Taps whose columns
+differ by a multiple of sw may share one, a few elements longer; or each tap has its own ("joined" bands), and
+then the positions of all rows follow one another without a gap. Rows have planes in the same way.
+
+    band[channel][column plane][row plane][row][column], `pitch` elements a row
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from convlet.kernels.emit import NATIVE, call, load_i64
+
+# The numbers that describe a plan to a kernel: sizes in elements, strides and `at`s in bytes, tables as addresses.
+FRAME = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            # compiled steps and the vector they work in
+            *("tile", "transpose", "gather", "scatter", "element", "lanes", "mr"),
+            # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
+            *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
+            # input: strides, storage, and where its rows and columns are read from
+            *("x_n", "x_c", "x_h", "x_w", "x_code", "iw", "sh", "sw", "pl", "row_map", "col_map", "modes"),
+            # the band
+            *("pitch", "channel_at", "joined", "col_planes", "col_table", "row_planes", "row_table"),
+            # weight: strides of output and input channel, row and column of taps; how it is packed
+            *("w_g", "w_o", "w_c", "w_h", "w_w", "w_size", "w_code", "kh", "kw", "run", "packed"),
+            # one step of the inner sum: channels, and the tables of offsets
+            *("chunk", "segment", "offsets", "step1", "step2"),
+            # output
+            *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code"),
+            # scratch of a worker
+            *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
+            # weight gradient: input channels of a task, parts of the sum
+            *("block", "blocks", "parts", "bands"),
+        )
+    ]
+)
+
+
+@njit
+def pack_band(f, src, channels, oy, rows, ox, dst, spare):
+    """Fills a band for output rows oy.. and columns ox.. of `channels` channels of the image at `src`."""
+    row_bytes = f.pitch * f.element
+    step = f.x_w * f.sw
+    for c in range(channels):
+        for q in range(f.col_planes):
+            # Source column of the row's first element; then what lies inside the image.
+            first = ox * f.sw + load_i64(f.col_table + 8 * q)
+            base = first - f.pl
+            low = min(max(0, -(base // f.sw)), f.pitch)
+            high = max(low, min(-((base - f.iw) // f.sw), f.pitch))
+            column = src + c * f.x_c + base * f.x_w
+            for p in range(f.row_planes):
+                start = load_i64(f.row_table + 24 * p)
+                place = (
+                    dst
+                    + c * f.channel_at
+                    + q * (f.channel_at // f.col_planes)
+                    + load_i64(f.row_table + 24 * p + 8) * row_bytes
+                )
+                for r in range(rows + load_i64(f.row_table + 24 * p + 16)):
+                    y = load_i64(f.row_map + 8 * ((oy + r) * f.sh + start))
+                    if y < 0:
+                        call(f.gather, (place, src, f.element, f.pitch, 0, 0, NATIVE))
+                    else:
+                        row = column + y * f.x_h
+                        call(f.gather, (place, row, step, f.pitch, low, high, f.x_code))
+                        if f.modes:
+                            row -= base * f.x_w
+                            pack_border(f, row, first, 0, low, place, spare)
+                            pack_border(f, row, first, high, f.pitch, place, spare)
+                    place += row_bytes
+
+
+@njit
+def pack_border(f, row, first, low, high, place, spare):
+    """The elements low..high of a band's row that a padding mode takes from elsewhere in the image."""
+    for i in range(low, high):
+        x = load_i64(f.col_map + 8 * (first + i * f.sw))
+        if x >= 0:
+            # A gather writes whole vectors: one element is moved on the spare row.
+            call(f.gather, (spare, row + x * f.x_w, f.x_w, 1, 0, 1, f.x_code))
+            call(f.scatter, (place + i * f.element, f.element, spare, 1, NATIVE, 0))
+
+
+@njit
+def pack_weight(f, w, width, c0, c1, dst):
+    """dst[(c, tap)][lane] = the weight of `width` output channels from `w` on, zero in the lanes left over."""
+    lanes = f.lanes
+    vectors = 1 if width <= lanes else 2
+    vector = lanes * f.element
+    step = vectors * vector
+    taps = f.kh * f.kw
+    for v in range(vectors):
+        rows = min(lanes, width - v * lanes)
+        first = w + v * lanes * f.w_o
+        to = dst + v * vector
+        if f.run == 2:  # channels and taps lie in one run
+            src = first + c0 * f.w_c
+            call(f.transpose, (to, step, src, f.w_o, rows, (c1 - c0) * taps, lanes, 0))
+        elif f.run == 1:  # the taps of a channel do
+            for c in range(c0, c1):
+                call(f.transpose, (to, step, first + c * f.w_c, f.w_o, rows, taps, lanes, 0))
+                to += taps * step
+        elif f.run == -1:  # they do, backwards
+            for c in range(c0, c1):
+                last = first + c * f.w_c + (f.kh - 1) * f.w_h + (f.kw - 1) * f.w_w
+                to += taps * step
+                call(f.transpose, (to - step, -step, last, f.w_o, rows, taps, lanes, 0))
+        else:
+            for c in range(c0, c1):
+                for u in range(f.kh):
+                    for t in range(f.kw):
+                        src = first + c * f.w_c + u * f.w_h + t * f.w_w
+                        call(f.gather, (to, src, f.w_o, lanes, 0, rows, f.w_code))
+                        to += step
+
+
+@njit
+def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
+    """out[o][row][column] = sums[row, column][o] + bias[o] for `width` channels; out is the band's corner."""
+    lanes = f.lanes
+    vector = lanes * f.element
+    step = vectors * vector
+    joined = f.y_code == NATIVE and f.y_w == f.element
+    runs, length = rows, columns
+    if joined and f.y_h == columns * f.element:
+        runs, length = 1, rows * columns
+    row_bytes = (length + lanes) * f.element
+    for v in range(vectors):
+        channels = min(lanes, width - v * lanes)
+        to = out + v * lanes * f.y_c
+        shift = bias + v * vector if bias else 0
+        for run in range(runs):
+            src = sums + run * length * step + v * vector
+            for i in range(0, length, lanes):
+                count = min(lanes, length - i)
+                if joined:
+                    place, place_step = to + i * f.element, f.y_c
+                else:
+                    place, place_step = spare + i * f.element, row_bytes
+                call(
+                    f.transpose,
+                    (place, place_step, src + i * step, step, count, channels, count, shift),
+                )
+            if not joined:
+                for o in range(channels):
+                    call(f.scatter, (to + o * f.y_c, f.y_w, spare + o * row_bytes, length, f.y_code, 0))
+            to += f.y_h

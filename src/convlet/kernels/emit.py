@@ -1,0 +1,465 @@
+"""Steps of the kernels written as LLVM instructions: the register tile, the transpose, and rows in and out.
+
+Every one is a Numba intrinsic on addresses (int64), made once for a compute type, float32 or float64:
+
+    tile       acc[position][channel vectors] += broadcast(a) * b, over the rows of two offset tables
+    transpose  a block of rows becomes a block of columns, `lanes` x `lanes` elements at a time in registers
+    gather     a row of any step and storage type becomes contiguous elements of the compute type
+    scatter    the way back, with one number (a bias) added to all
+
+A masked-off lane is neither read nor written, so rows may end anywhere. Vectors load and store at the alignment
+of one byte: arrays of any strides are allowed, and the processors of the table do not mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from convlet.kernels import target
+
+I1, I16, I32, I64 = ir.IntType(1), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
+
+# How an element is stored; NATIVE is the compute type itself.
+NATIVE, FLOAT16, BFLOAT16 = 0, 1, 2
+
+
+def _intrinsic(arguments: int, emit: Callable[..., Any]) -> Any:
+    """A Numba intrinsic of so many int64 arguments and no result, whose body `emit(builder, *values)` writes."""
+    signature = types.void(*[types.int64] * arguments)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit(builder, *args)
+        return context.get_dummy_value()
+
+    names = [f"v{i}" for i in range(arguments)]
+    scope: dict[str, Any] = {"signature": signature, "codegen": codegen}
+    # Numba reads the number of arguments from the function itself.
+    exec(f"def step(typing, {', '.join(names)}):\n    return signature, codegen", scope)
+    return intrinsic(scope["step"])
+
+
+# Pieces
+
+
+def _size(element: ir.Type) -> int:
+    return {I16: 2, HALF: 2, FLOAT: 4, DOUBLE: 8}[element]
+
+
+def _at(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def _load(builder: Any, address: Any, kind: Any) -> Any:
+    value = builder.load(_at(builder, address, kind))
+    value.align = 1
+    return value
+
+
+def _store(builder: Any, value: Any, address: Any) -> None:
+    builder.store(value, _at(builder, address, value.type)).align = 1
+
+
+def _constant(value: int) -> Any:
+    return ir.Constant(I64, value)
+
+
+def _plus(builder: Any, address: Any, offset: int) -> Any:
+    return builder.add(address, _constant(offset)) if offset else address
+
+
+def _splat(builder: Any, scalar: Any, lanes: int) -> Any:
+    vector = ir.VectorType(scalar.type, lanes)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I32, 0))
+    zeros = ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
+
+
+def _mask(builder: Any, count: Any, lanes: int) -> Any:
+    """The first `count` lanes."""
+    steps = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", steps, _splat(builder, count, lanes))
+
+
+def _function(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+def _vector_name(vector: Any) -> str:
+    return f"v{vector.count}" + {I16: "i16", FLOAT: "f32", DOUBLE: "f64"}[vector.element]
+
+
+def _load_masked(builder: Any, address: Any, vector: Any, mask: Any) -> Any:
+    """The vector's lanes under the mask, zero in the others."""
+    pointer = _at(builder, address, vector)
+    name = f"llvm.masked.load.{_vector_name(vector)}.p0"
+    function = _function(builder, name, vector, [pointer.type, I32, mask.type, vector])
+    return builder.call(function, [pointer, ir.Constant(I32, 1), mask, ir.Constant(vector, None)])
+
+
+def _store_masked(builder: Any, value: Any, address: Any, mask: Any) -> None:
+    pointer = _at(builder, address, value.type)
+    name = f"llvm.masked.store.{_vector_name(value.type)}.p0"
+    function = _function(builder, name, ir.VoidType(), [value.type, pointer.type, I32, mask.type])
+    builder.call(function, [value, pointer, ir.Constant(I32, 1), mask])
+
+
+def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    name = f"llvm.fmuladd.{_vector_name(a.type)}"
+    return builder.call(_function(builder, name, a.type, [a.type] * 3), [a, b, c])
+
+
+def _stored(code: int, compute: Any) -> Any:
+    """The type in memory: half floats travel as 16-bit integers."""
+    return compute if code == NATIVE else I16
+
+
+def _widen(builder: Any, value: Any, code: int, compute: Any) -> Any:
+    """A loaded scalar or vector as the compute type."""
+    if code == NATIVE:
+        return value
+    lanes = getattr(value.type, "count", 0)
+
+    def shaped(element: Any) -> Any:
+        return ir.VectorType(element, lanes) if lanes else element
+
+    if code == FLOAT16:
+        return builder.fpext(builder.bitcast(value, shaped(HALF)), shaped(FLOAT))
+    sixteen = ir.Constant(shaped(I32), [16] * lanes if lanes else 16)
+    return builder.bitcast(builder.shl(builder.zext(value, shaped(I32)), sixteen), shaped(FLOAT))
+
+
+def _narrow(builder: Any, value: Any, code: int) -> Any:
+    """A scalar or vector of the compute type as it is stored: to nearest, ties to even, NaN stays NaN."""
+    if code == NATIVE:
+        return value
+    lanes = getattr(value.type, "count", 0)
+
+    def shaped(element: Any) -> Any:
+        return ir.VectorType(element, lanes) if lanes else element
+
+    def number(constant: int) -> Any:
+        return ir.Constant(shaped(I32), [constant] * lanes if lanes else constant)
+
+    if code == FLOAT16:
+        return builder.bitcast(builder.fptrunc(value, shaped(HALF)), shaped(I16))
+    bits = builder.bitcast(value, shaped(I32))
+    odd = builder.and_(builder.lshr(bits, number(16)), number(1))
+    rounded = builder.lshr(builder.add(bits, builder.add(odd, number(0x7FFF))), number(16))
+    quiet = builder.or_(builder.lshr(bits, number(16)), number(0x40))
+    is_nan = builder.fcmp_unordered("uno", value, value)
+    return builder.trunc(builder.select(is_nan, quiet, rounded), shaped(I16))
+
+
+@contextmanager
+def _steps(builder: Any, stop: Any, step: int) -> Iterator[Any]:
+    """for i in range(0, stop, step)"""
+    with cgutils.for_range_slice(builder, _constant(0), stop, _constant(step), intp=I64) as (i, _):
+        yield i
+
+
+@contextmanager
+def _case(builder: Any, value: Any, constant: int) -> Iterator[None]:
+    """if value == constant"""
+    with builder.if_then(builder.icmp_signed("==", value, _constant(constant))):
+        yield
+
+
+# The register tile
+
+
+def _tile(compute: Any) -> Any:
+    """tile(m, nr, k, a, a_offsets, b, b_offsets, c, first): m of 1..mr positions, nr of 1..2 vectors of b
+
+    c[i][:] = (0 if first else c[i][:]) + sum over j < k of a[a_offsets[j]][i] * b[b_offsets[j]][:]
+
+    The offsets are in bytes (int32); a's positions lie side by side, and c's rows too, nr vectors each.
+    Ragged sizes are split into nearly equal m, so there is a loop for every m and nothing is padded.
+    """
+
+    def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, first):
+        machine = target.current()
+        after = builder.append_basic_block("tile_done")
+        shape = builder.add(builder.mul(m, _constant(2)), nr)
+        switch = builder.switch(shape, after)
+        for vectors in range(1, machine.nr + 1):
+            for positions in range(1, machine.mr + 1):
+                block = builder.append_basic_block(f"tile_{positions}x{vectors}")
+                switch.add_case(_constant(2 * positions + vectors), block)
+                builder.position_at_end(block)
+                loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, first)
+                builder.branch(after)
+        builder.position_at_end(after)
+
+    def loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, first):
+        machine = target.current()
+        element = _size(compute)
+        lanes = machine.lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        cells = [(i, v) for i in range(positions) for v in range(vectors)]
+        places = {cell: (cell[0] * vectors + cell[1]) * machine.vector for cell in cells}
+
+        fresh = builder.icmp_signed("!=", first, _constant(0))
+        zero = ir.Constant(vector, None)
+        start = {
+            cell: builder.select(fresh, zero, _load(builder, _plus(builder, c, places[cell]), vector))
+            for cell in cells
+        }
+        entry = builder.block
+        body = builder.append_basic_block("tile_loop")
+        done = builder.append_basic_block("tile_end")
+        builder.cbranch(builder.icmp_signed(">", k, _constant(0)), body, done)
+
+        builder.position_at_end(body)
+        j = builder.phi(I64)
+        j.add_incoming(_constant(0), entry)
+        sums = {}
+        for cell in cells:
+            sums[cell] = builder.phi(vector)
+            sums[cell].add_incoming(start[cell], entry)
+        at = builder.mul(j, _constant(4))
+        row_a = builder.add(a, builder.sext(_load(builder, builder.add(a_offsets, at), I32), I64))
+        row_b = builder.add(b, builder.sext(_load(builder, builder.add(b_offsets, at), I32), I64))
+        columns = [
+            _load(builder, _plus(builder, row_b, v * machine.vector), vector) for v in range(vectors)
+        ]
+        result = {}
+        for i in range(positions):
+            spread = _splat(builder, _load(builder, _plus(builder, row_a, i * element), compute), lanes)
+            for v in range(vectors):
+                result[i, v] = _multiply_add(builder, spread, columns[v], sums[i, v])
+        following = builder.add(j, _constant(1))
+        j.add_incoming(following, body)
+        for cell in cells:
+            sums[cell].add_incoming(result[cell], body)
+        builder.cbranch(builder.icmp_signed("<", following, k), body, done)
+
+        builder.position_at_end(done)
+        for cell in cells:
+            final = builder.phi(vector)
+            final.add_incoming(start[cell], entry)
+            final.add_incoming(result[cell], body)
+            result[cell] = final
+        for cell in cells:
+            _store(builder, result[cell], _plus(builder, c, places[cell]))
+
+    return _intrinsic(9, emit)
+
+
+# The transpose
+
+
+def _zip(builder: Any, low: Any, high: Any, first: int) -> Any:
+    """Lanes first, first+1, ... of both vectors in turn."""
+    lanes = low.type.count
+    order = [lane + side * lanes for lane in range(first, first + lanes // 2) for side in (0, 1)]
+    return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, lanes), order))
+
+
+def _transpose(compute: Any) -> Any:
+    """transpose(dst, dst_step, src, src_step, rows, columns, width, bias): rows <= lanes, columns any number
+
+    dst[j][i] = src[i][j] + bias[j] for i < rows, zero for rows <= i < width; the steps are bytes between rows.
+    `width` of 0..lanes says how much of a destination row is written. bias is an address, or 0 for none.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, columns, width, bias):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        written = _mask(builder, width, lanes)
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        with _steps(builder, columns, lanes) as j:
+            left = builder.sub(columns, j)
+            read = _mask(builder, left, lanes)
+            block = []
+            for i in range(lanes):
+                # A row that is not there reads nothing: its mask is empty.
+                there = builder.icmp_signed("<", _constant(i), rows)
+                mask = builder.and_(read, _splat(builder, there, lanes))
+                row = builder.add(src, builder.mul(src_step, _constant(i)))
+                row = builder.add(row, builder.mul(j, _constant(element)))
+                block.append(_load_masked(builder, row, vector, mask))
+            # lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose.
+            for _ in range(lanes.bit_length() - 1):
+                block = [
+                    _zip(builder, block[i], block[i + lanes // 2], first)
+                    for i in range(lanes // 2)
+                    for first in (0, lanes // 2)
+                ]
+            row = builder.add(dst, builder.mul(j, dst_step))
+            for i in range(lanes):
+                with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
+                    offset = builder.mul(builder.add(j, _constant(i)), _constant(element))
+                    source = builder.select(
+                        biased, builder.add(bias, offset), builder.ptrtoint(no_bias, I64)
+                    )
+                    value = builder.fadd(block[i], _splat(builder, _load(builder, source, compute), lanes))
+                    _store_masked(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))), written)
+
+    return _intrinsic(8, emit)
+
+
+# Rows
+
+
+def _gather(compute: Any) -> Any:
+    """gather(dst, src, step, count, low, high, code): a row whose elements lie `step` bytes apart
+
+    dst[i] = src[i] for low <= i < high, and zero for the other i < count: padding is a mask. The last vector is
+    written whole: dst has room for one vector more, and nothing there yet to lose.
+    """
+
+    def emit(builder, dst, src, step, count, low, high, code):
+        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            with _case(builder, code, storage):
+                rows(builder, dst, src, step, count, low, high, storage)
+
+    def rows(builder, dst, src, step, count, low, high, storage):
+        kind = _stored(storage, compute)
+        size, element = _size(kind), _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(kind, lanes)
+
+        def put(value, i):
+            place = builder.add(dst, builder.mul(i, _constant(element)))
+            _store(builder, _widen(builder, value, storage, compute), place)
+
+        def between(first, i, last):
+            return builder.and_(
+                _mask(builder, builder.sub(last, i), lanes),
+                builder.not_(_mask(builder, builder.sub(first, i), lanes)),
+            )
+
+        is_unit = builder.icmp_signed("==", step, _constant(size))
+        is_two = builder.icmp_signed("==", step, _constant(2 * size))
+        with builder.if_else(is_unit) as (unit, other):
+            with unit, _steps(builder, count, lanes) as i:
+                place = builder.add(src, builder.mul(i, step))
+                put(_load_masked(builder, place, vector, between(low, i, high)), i)
+            with other, builder.if_else(is_two) as (two, any_step):
+                with two:
+                    # The elements between belong to the array too, but for the one after the last.
+                    first = builder.mul(low, _constant(2))
+                    last = builder.sub(builder.mul(high, _constant(2)), _constant(1))
+                    with _steps(builder, count, lanes) as i:
+                        place = builder.add(src, builder.mul(i, step))
+                        pair = builder.mul(i, _constant(2))
+                        left = _load_masked(builder, place, vector, between(first, pair, last))
+                        place, pair = _plus(builder, place, lanes * size), _plus(builder, pair, lanes)
+                        right = _load_masked(builder, place, vector, between(first, pair, last))
+                        even = ir.Constant(ir.VectorType(I32, lanes), [2 * lane for lane in range(lanes)])
+                        put(builder.shuffle_vector(left, right, even), i)
+                with any_step, _steps(builder, count, 1) as i:
+                    inside = builder.and_(
+                        builder.icmp_signed(">=", i, low), builder.icmp_signed("<", i, high)
+                    )
+                    # Outside, any readable address will do: dst itself.
+                    place = builder.select(inside, builder.add(src, builder.mul(i, step)), dst)
+                    value = _load(builder, place, kind)
+                    put(builder.select(inside, value, ir.Constant(kind, 0)), i)
+
+    return _intrinsic(7, emit)
+
+
+def _scatter(compute: Any) -> Any:
+    """scatter(dst, step, src, count, code, bias): contiguous elements + bias[0] go `step` bytes apart."""
+
+    def emit(builder, dst, step, src, count, code, bias):
+        no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        source = builder.select(biased, bias, builder.ptrtoint(no_bias, I64))
+        addend = _load(builder, source, compute)
+        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            with _case(builder, code, storage):
+                rows(builder, dst, step, src, count, storage, addend)
+
+    def rows(builder, dst, step, src, count, storage, addend):
+        size, element = _size(_stored(storage, compute)), _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        with builder.if_else(builder.icmp_signed("==", step, _constant(size))) as (unit, any_step):
+            with unit, _steps(builder, count, lanes) as i:
+                mask = _mask(builder, builder.sub(count, i), lanes)
+                value = _load_masked(builder, builder.add(src, builder.mul(i, _constant(element))), vector, mask)
+                value = builder.fadd(value, _splat(builder, addend, lanes))
+                place = builder.add(dst, builder.mul(i, step))
+                _store_masked(builder, _narrow(builder, value, storage), place, mask)
+            with any_step, _steps(builder, count, 1) as i:
+                value = _load(builder, builder.add(src, builder.mul(i, _constant(element))), compute)
+                place = builder.add(dst, builder.mul(i, step))
+                _store(builder, _narrow(builder, builder.fadd(value, addend), storage), place)
+
+    return _intrinsic(6, emit)
+
+
+tile_f32, tile_f64 = _tile(FLOAT), _tile(DOUBLE)
+transpose_f32, transpose_f64 = _transpose(FLOAT), _transpose(DOUBLE)
+gather_f32, gather_f64 = _gather(FLOAT), _gather(DOUBLE)
+scatter_f32, scatter_f64 = _scatter(FLOAT), _scatter(DOUBLE)
+
+
+# Plain memory and calls, for the kernels written in Python
+
+
+@intrinsic
+def load_i64(typing, address):
+    """The int64 at an address."""
+
+    def codegen(context, builder, sig, args):
+        return builder.load(_at(builder, args[0], I64))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def load_i32(typing, address):
+    """The int32 at an address, as int64."""
+
+    def codegen(context, builder, sig, args):
+        return builder.sext(builder.load(_at(builder, args[0], I32)), I64)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def store_i64(typing, address, value):
+    """Writes an int64."""
+
+    def codegen(context, builder, sig, args):
+        builder.store(args[1], _at(builder, args[0], I64))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def next_ticket(typing, address):
+    """The int64 at an address, which becomes one more: atomic, so that several workers share out tasks."""
+
+    def codegen(context, builder, sig, args):
+        return builder.atomic_rmw("add", _at(builder, args[0], I64), _constant(1), "monotonic")
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def call(typing, function, arguments):
+    """Calls the compiled kernel at an address with a tuple of int64."""
+    count = len(arguments)
+
+    def codegen(context, builder, sig, args):
+        kind = ir.FunctionType(ir.VoidType(), [I64] * count)
+        values = [builder.extract_value(args[1], i) for i in range(count)]
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.UniTuple(types.int64, count)), codegen

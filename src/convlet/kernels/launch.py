@@ -1,0 +1,116 @@
+"""Compiling kernels and running them: a kernel is a function of addresses, compiled once, known by its address.
+
+Every kernel that is launched has the same signature, so there is one parallel region for all of them:
+
+    kernel(frame, a, b, bias, out, scratch, worker)
+
+`frame` is the address of the numbers that a plan prepared, `a b bias out` those of the arrays, `scratch` that of
+memory for all workers: its first line is a ticket counter by which the workers share out the tasks, so that a
+slow core takes fewer. Which worker computes a task never changes a sum.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import njit, prange, types
+from numba.extending import intrinsic
+
+from convlet.kernels import emit, target
+from convlet.runtime import cache, memory, threads
+
+_compiling = threading.RLock()
+call, store_i64 = emit.call, emit.store_i64
+
+
+def _compiled(compile: Callable[[bool], Any]) -> Any:
+    """What `compile(use_cache)` makes, kept on disk where that is possible."""
+    with _compiling:
+        sources = tuple(Path(__file__).parent.glob("*.py"))
+        folder = cache.directory(sources, target.current().name)
+        if folder is not None:
+            # Numba reads its own setting when a function is declared; others in this process keep theirs.
+            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+            try:
+                return compile(True)
+            except (OSError, EOFError, ValueError, RuntimeError):
+                pass  # a full disk, or a broken file in the cache: go without
+            finally:
+                numba.config.CACHE_DIR = before
+        return compile(False)
+
+
+class Kernel:
+    """A Python function of int64 arguments, compiled when its address is first asked for."""
+
+    def __init__(self, function: Callable[..., None]):
+        self.function = function
+        functools.update_wrapper(self, function)
+        self._address: int | None = None
+
+    @property
+    def address(self) -> int:
+        """Where the compiled function starts."""
+        if self._address is None:
+            with _compiling:
+                if self._address is None:
+                    count = self.function.__code__.co_argcount
+                    signature = types.void(*[types.int64] * count)
+
+                    def compile(use_cache: bool) -> Any:
+                        return numba.cfunc(signature, cache=use_cache)(self.function)
+
+                    self._compiled = _compiled(compile)
+                    self._address = self._compiled.address
+        return self._address
+
+
+def frame_reader(dtype: np.dtype) -> Any:
+    """An intrinsic: the record of `dtype` at an address, for a kernel to read its fields."""
+    record = numba.from_dtype(dtype)
+
+    @intrinsic
+    def frame_at(typing, address):
+        def codegen(context, builder, sig, args):
+            return builder.inttoptr(args[0], context.get_value_type(record))
+
+        return record(types.int64), codegen
+
+    return frame_at
+
+
+def _region(kernel, frame, a, b, bias, out, scratch, workers):
+    store_i64(scratch, 0)
+    for worker in prange(workers):
+        call(kernel, (frame, a, b, bias, out, scratch, np.int64(worker)))
+
+
+def _alone(kernel, frame, a, b, bias, out, scratch, workers):
+    store_i64(scratch, 0)
+    call(kernel, (frame, a, b, bias, out, scratch, 0))
+
+
+@functools.cache
+def _launcher(parallel: bool) -> Any:
+    signature = types.void(*[types.int64] * 8)
+
+    def compile(use_cache: bool) -> Any:
+        make = njit(signature, parallel=parallel, nogil=True, cache=use_cache)
+        return make(_region if parallel else _alone)
+
+    return _compiled(compile)
+
+
+def launch(
+    kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: int, workers: int
+) -> None:
+    """Runs a compiled kernel on `workers` workers with `slot` bytes of scratch each."""
+    scratch, keep = memory.scratch(memory.LINE + slot * workers)
+    _launcher(workers > 1)(kernel, frame, a, b, bias, out, scratch, workers)
+    del keep

@@ -1,0 +1,64 @@
+"""The processor kernels are compiled for: vector width, register tile and cache sizes, as a table.
+
+CONVLET_TARGET=avx2 (a name of the table) compiles for less than the machine has; tests use it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a kernel must know of a processor.
+
+    The register tile is mr positions x nr vectors: mr*nr accumulators, nr vectors of the second operand and
+    one broadcast have to fit the register file (32 registers: 14*2 + 2 + 1; 16 registers: 6*2 + 2 + 1).
+    """
+
+    name: str
+    vector: int  # bytes of a vector register
+    mr: int
+    nr: int
+    cpu: str | None  # LLVM's name to compile for; None: the machine it runs on
+    needs: str = ""  # the LLVM feature a machine must report
+    l1: int = 32 << 10
+    l2: int = 512 << 10
+
+    def lanes(self, element: int) -> int:
+        """Elements of `element` bytes in a vector."""
+        return self.vector // element
+
+
+# Best first; the last is every other machine: 128-bit vectors, 16 registers assumed (SSE2; NEON has more).
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("avx512", vector=64, mr=14, nr=2, cpu="skylake-avx512", needs="avx512f"),
+        Target("avx2", vector=32, mr=6, nr=2, cpu="haswell", needs="avx2"),
+        Target("neon", vector=16, mr=14, nr=2, cpu=None, needs="neon"),
+        Target("generic", vector=16, mr=6, nr=2, cpu=None),
+    )
+}
+
+
+@functools.cache
+def current() -> Target:
+    """The target of this process: CONVLET_TARGET, else the best of the table that the machine has."""
+    import llvmlite.binding as llvm
+    import numba
+
+    forced = os.environ.get("CONVLET_TARGET")
+    if forced:
+        if forced not in TARGETS:
+            raise ValueError(f"CONVLET_TARGET={forced!r} is none of {', '.join(TARGETS)}")
+        target = TARGETS[forced]
+        if target.cpu is not None:  # before Numba's first compilation: LLVM must not use more than the target
+            numba.config.CPU_NAME, numba.config.CPU_FEATURES = target.cpu, ""
+        return target
+    if numba.config.CPU_NAME:  # the user chose a processor for Numba: take what the names promise
+        return TARGETS["avx2" if numba.config.CPU_NAME == "haswell" else "generic"]
+    features = llvm.get_host_cpu_features()
+    return next(t for t in TARGETS.values() if not t.needs or features.get(t.needs))
