@@ -54,10 +54,7 @@ class Span(NamedTuple):
 @lru_cache(maxsize=1024)
 def spans(size: int, before: int, after: int, mode: str = "zeros") -> tuple[Span, ...]:
     """The index map of an axis as few spans, in order."""
-    return _spans(index_map(size, before, after, mode).tolist())
-
-
-def _spans(sources: list[int]) -> tuple[Span, ...]:
+    sources = index_map(size, before, after, mode).tolist()
     found = []
     first = 0
     while first < len(sources):
