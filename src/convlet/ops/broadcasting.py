@@ -1,0 +1,47 @@
+"""Broadcasting and its adjoint. Below both the shapes and the sums, which each need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.function import Operation
+from ..autograd.variable import Array, Variable
+
+
+class SumTo(Operation):
+    """The sum over the axes along which ``shape`` was broadcast: the adjoint of broadcasting."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, shape: tuple[int, ...]) -> Array:
+        ctx.shape = input.shape
+        lead = input.ndim - len(shape)
+        axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and input.shape[lead + i] != 1))
+        return np.add.reduce(input, axis=axes, keepdims=True).reshape(shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return BroadcastTo.apply(grad, ctx.shape)
+
+
+class BroadcastTo(Operation):
+    """A view repeated along axes of size 1 and new leading axes."""
+
+    backward_name = "ExpandBackward0"
+    is_view = True
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, shape: tuple[int, ...]) -> Array:
+        ctx.shape = input.shape
+        return np.broadcast_to(input, shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return sum_to(grad, ctx.shape)
+
+
+def sum_to(input: Any, shape: tuple[int, ...]) -> Any:
+    """``input`` summed to ``shape``, which broadcasts to it; itself when the shapes are equal."""
+    array = input.array if isinstance(input, Variable) else input
+    return input if array.shape == shape else SumTo.apply(input, shape)
