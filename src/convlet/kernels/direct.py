@@ -13,13 +13,22 @@ from __future__ import annotations
 from numba import njit
 
 from convlet.kernels import emit
-from convlet.kernels.edges import FRAME, pack_band, pack_weight, store_band
-from convlet.kernels.emit import call, next_ticket
+from convlet.kernels.edges import (
+    FRAME,
+    pack_band,
+    pack_columns,
+    pack_gradient,
+    pack_weight,
+    store_band,
+    store_products,
+)
+from convlet.kernels.emit import call, load_i64, next_ticket
 from convlet.kernels.launch import Kernel, frame_reader
 
 tile_f32, tile_f64 = emit.tile_f32, emit.tile_f64
 transpose_f32, transpose_f64 = emit.transpose_f32, emit.transpose_f64
 gather_f32, gather_f64 = emit.gather_f32, emit.gather_f64
+accumulate_f32, accumulate_f64 = emit.accumulate_f32, emit.accumulate_f64
 scatter_f32, scatter_f64 = emit.scatter_f32, emit.scatter_f64
 frame_at = frame_reader(FRAME)
 
@@ -35,12 +44,12 @@ def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first):
     tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first)
 
 
-def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias):
-    transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias)
+def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order):
+    transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order)
 
 
-def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias):
-    transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias)
+def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order):
+    transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order)
 
 
 def _gather_f32(dst, src, step, count, low, high, code):
@@ -59,6 +68,14 @@ def _scatter_f64(dst, step, src, count, code, bias):
     scatter_f64(dst, step, src, count, code, bias)
 
 
+def _accumulate_f32(dst, src, count):
+    accumulate_f32(dst, src, count)
+
+
+def _accumulate_f64(dst, src, count):
+    accumulate_f64(dst, src, count)
+
+
 # By bytes of an element.
 STEPS = {
     4: {
@@ -66,12 +83,14 @@ STEPS = {
         "transpose": Kernel(_transpose_f32),
         "gather": Kernel(_gather_f32),
         "scatter": Kernel(_scatter_f32),
+        "accumulate": Kernel(_accumulate_f32),
     },
     8: {
         "tile": Kernel(_tile_f64),
         "transpose": Kernel(_transpose_f64),
         "gather": Kernel(_gather_f64),
         "scatter": Kernel(_scatter_f64),
+        "accumulate": Kernel(_accumulate_f64),
     },
 }
 
@@ -159,5 +178,101 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                     store_band(f, own, vectors, width, shift, to, rows, columns, spare)
 
 
+def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
+    """The weight gradient, or f.parts partial sums of it for _add_parts.
+
+    sums[tap, c][o] = sum over positions of x[position + tap][c] * grad[position][o]
+
+    A task is (part of the bands of all images, group, block of input channels, share of the output channels);
+    it alone makes its sums, in the order of the positions.
+    """
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    band, ready, right, spare = slot + f.band_at, slot + f.other_at, slot + f.weight_at, slot + f.row_at
+    wide = 2 * f.lanes
+    all_blocks = -(-f.ocg // wide)
+    bands = f.bands_h * f.bands_w
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.parts * f.g * f.blocks * f.shares:
+            break
+        share, place = task % f.shares, task // f.shares
+        block, place = place % f.blocks, place // f.blocks
+        group, part = place % f.g, place // f.g
+        c0 = block * f.block
+        channels = min(f.block, f.icg - c0)
+        block_0, block_1 = share * all_blocks // f.shares, (share + 1) * all_blocks // f.shares
+        sums = slot + f.sum_at
+        if f.parts > 1:
+            sums = out + (((part * f.g + group) * f.blocks + block) * all_blocks + block_0) * f.sum_size
+        first_unit = part * f.n * bands // f.parts
+        for unit in range(first_unit, (part + 1) * f.n * bands // f.parts):
+            image, by, bx = unit // bands, (unit % bands) // f.bands_w, (unit % bands) % f.bands_w
+            oy, ox = by * f.oh // f.bands_h, bx * f.ow // f.bands_w
+            rows = (by + 1) * f.oh // f.bands_h - oy
+            columns = (bx + 1) * f.ow // f.bands_w - ox
+            src = x + image * f.x_n + (group * f.icg + c0) * f.x_c
+            pack_band(f, src, channels, oy, rows, ox, band, spare)
+            pack_columns(f, band, channels, ready)
+            for o in range(block_0, block_1):
+                width = min(wide, f.ocg - o * wide)
+                vectors = 1 if width <= f.lanes else 2
+                src = grad + image * f.y_n + (group * f.ocg + o * wide) * f.y_c + oy * f.y_h + ox * f.y_w
+                pack_gradient(f, src, width, rows, columns, right, spare)
+                into = sums + (o - block_0) * f.sum_size
+                steps = f.step2 if vectors == 2 else f.step1
+                parts = -(-f.product_count // f.mr)
+                for product in range(f.product_rows):
+                    a = ready + load_i64(f.product_table + 8 * product)
+                    for i in range(parts):
+                        start = i * f.product_count // parts
+                        m = (i + 1) * f.product_count // parts - start
+                        row = product * f.product_count + start
+                        c = into + row * vectors * f.lanes * f.element
+                        call(
+                            f.tile,
+                            (
+                                m,
+                                vectors,
+                                rows * columns,
+                                a + start * f.element,
+                                f.offsets,
+                                right,
+                                steps,
+                                c,
+                                unit == first_unit,
+                            ),
+                        )
+        if f.parts == 1:
+            for o in range(block_0, block_1):
+                width = min(wide, f.ocg - o * wide)
+                to = out + (group * f.ocg + o * wide) * f.w_o + c0 * f.w_c
+                store_products(f, sums + (o - block_0) * f.sum_size, channels, width, to)
+
+
+def _add_parts(frame, parts, unused, bias, out, scratch, worker):
+    """Adds up the parts of a weight gradient, first to last, and stores it."""
+    f = frame_at(frame)
+    wide = 2 * f.lanes
+    all_blocks = -(-f.ocg // wide)
+    tasks = f.g * f.blocks * all_blocks
+    while True:
+        task = next_ticket(scratch)
+        if task >= tasks:
+            break
+        o, place = task % all_blocks, task // all_blocks
+        block, group = place % f.blocks, place // f.blocks
+        channels = min(f.block, f.icg - block * f.block)
+        width = min(wide, f.ocg - o * wide)
+        count = f.product_rows * f.product_count * (f.lanes if width <= f.lanes else wide)
+        sums = parts + task * f.sum_size
+        for part in range(1, f.parts):
+            call(f.accumulate, (sums, sums + part * tasks * f.sum_size, count))
+        to = out + (group * f.ocg + o * wide) * f.w_o + block * f.block * f.w_c
+        store_products(f, sums, channels, width, to)
+
+
 pack_weights = Kernel(_pack_weights)
+weight_gradient = Kernel(_weight_gradient)
+add_parts = Kernel(_add_parts)
 forward = Kernel(_forward)

@@ -22,7 +22,7 @@ FRAME = np.dtype(
         (name, np.int64)
         for name in (
             # compiled steps and the vector they work in
-            *("tile", "transpose", "gather", "scatter", "element", "lanes", "mr"),
+            *("tile", "transpose", "gather", "scatter", "accumulate", "element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
             # input: strides, storage, and where its rows and columns are read from
@@ -37,8 +37,8 @@ FRAME = np.dtype(
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code"),
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
-            # weight gradient: input channels of a task, parts of the sum
-            *("block", "blocks", "parts", "bands"),
+            # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
+            *("block", "blocks", "parts", "product_rows", "product_count", "product_table", "order"),
         )
     ]
 )
@@ -104,16 +104,16 @@ def pack_weight(f, w, width, c0, c1, dst):
         to = dst + v * vector
         if f.run == 2:  # channels and taps lie in one run
             src = first + c0 * f.w_c
-            call(f.transpose, (to, step, src, f.w_o, rows, (c1 - c0) * taps, lanes, 0))
+            call(f.transpose, (to, step, src, f.w_o, rows, (c1 - c0) * taps, lanes, 0, 0))
         elif f.run == 1:  # the taps of a channel do
             for c in range(c0, c1):
-                call(f.transpose, (to, step, first + c * f.w_c, f.w_o, rows, taps, lanes, 0))
+                call(f.transpose, (to, step, first + c * f.w_c, f.w_o, rows, taps, lanes, 0, 0))
                 to += taps * step
         elif f.run == -1:  # they do, backwards
             for c in range(c0, c1):
                 last = first + c * f.w_c + (f.kh - 1) * f.w_h + (f.kw - 1) * f.w_w
                 to += taps * step
-                call(f.transpose, (to - step, -step, last, f.w_o, rows, taps, lanes, 0))
+                call(f.transpose, (to - step, -step, last, f.w_o, rows, taps, lanes, 0, 0))
         else:
             for c in range(c0, c1):
                 for u in range(f.kh):
@@ -121,6 +121,61 @@ def pack_weight(f, w, width, c0, c1, dst):
                         src = first + c * f.w_c + u * f.w_h + t * f.w_w
                         call(f.gather, (to, src, f.w_o, lanes, 0, rows, f.w_code))
                         to += step
+
+
+@njit
+def pack_columns(f, band, channels, ready):
+    """The band with its channels side by side: ready[position][column plane][channel of f.block]."""
+    size = f.channel_at // f.col_planes
+    step = f.col_planes * f.block * f.element
+    for q in range(f.col_planes):
+        for c in range(0, channels, f.lanes):
+            rows = min(f.lanes, channels - c)
+            src = band + c * f.channel_at + q * size
+            dst = ready + (q * f.block + c) * f.element
+            call(f.transpose, (dst, step, src, f.channel_at, rows, size // f.element, rows, 0, 0))
+
+
+@njit
+def pack_gradient(f, grad, width, rows, columns, dst, spare):
+    """dst[position][lane] = the output gradient of `width` channels at a band's positions."""
+    lanes = f.lanes
+    vectors = 1 if width <= lanes else 2
+    vector = lanes * f.element
+    length = (rows * columns + lanes) * f.element
+    for v in range(vectors):
+        channels = min(lanes, width - v * lanes)
+        for o in range(channels):
+            src = grad + (v * lanes + o) * f.y_c
+            to = spare + o * length
+            for r in range(rows):
+                call(f.gather, (to, src, f.y_w, columns, 0, columns, f.y_code))
+                src += f.y_h
+                to += columns * f.element
+        step = vectors * vector
+        call(
+            f.transpose,
+            (dst + v * vector, step, spare, length, channels, rows * columns, lanes, 0, 0),
+        )
+
+
+@njit
+def store_products(f, sums, channels, width, out):
+    """out[o][c][tap] = sums[tap][c of f.block][o] for one block each of input and output channels."""
+    lanes = f.lanes
+    vectors = 1 if width <= lanes else 2
+    vector = lanes * f.element
+    total = channels * f.kh * f.kw
+    for v in range(vectors):
+        rows = min(lanes, width - v * lanes)
+        for i in range(0, total, lanes):
+            count = min(lanes, total - i)
+            dst = out + v * lanes * f.w_o + i * f.element
+            src = sums + v * vector
+            call(
+                f.transpose,
+                (dst, f.w_o, src, vectors * vector, count, rows, count, 0, f.order + 8 * i),
+            )
 
 
 @njit
@@ -148,7 +203,7 @@ def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
                     place, place_step = spare + i * f.element, row_bytes
                 call(
                     f.transpose,
-                    (place, place_step, src + i * step, step, count, channels, count, shift),
+                    (place, place_step, src + i * step, step, count, channels, count, shift, 0),
                 )
             if not joined:
                 for o in range(channels):

@@ -264,19 +264,29 @@ def _zip(builder: Any, low: Any, high: Any, first: int) -> Any:
 
 
 def _transpose(compute: Any) -> Any:
-    """transpose(dst, dst_step, src, src_step, rows, columns, width, bias): rows <= lanes, columns any number
+    """transpose(dst, dst_step, src, src_step, rows, columns, width, bias, order): rows <= lanes, any columns
 
     dst[j][i] = src[i][j] + bias[j] for i < rows, zero for rows <= i < width; the steps are bytes between rows.
-    `width` of 0..lanes says how much of a destination row is written. bias is an address, or 0 for none.
+    `width` of 0..lanes says how much of a destination row is written. bias is an address, or 0 for none; so is
+    order, a table of int64 by which src[order[i]] is read instead of src[i].
     """
 
-    def emit(builder, dst, dst_step, src, src_step, rows, columns, width, bias):
+    def emit(builder, dst, dst_step, src, src_step, rows, columns, width, bias, order):
         element = _size(compute)
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
         written = _mask(builder, width, lanes)
         biased = builder.icmp_signed("!=", bias, _constant(0))
         no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        ordered = builder.icmp_signed("!=", order, _constant(0))
+        places = []
+        for i in range(lanes):
+            # A row that is not there has no place in the table either.
+            listed = builder.and_(ordered, builder.icmp_signed("<", _constant(i), rows))
+            index = cgutils.alloca_once_value(builder, _constant(i))
+            with builder.if_then(listed, likely=False):
+                builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
+            places.append(builder.add(src, builder.mul(src_step, builder.load(index))))
         with _steps(builder, columns, lanes) as j:
             left = builder.sub(columns, j)
             read = _mask(builder, left, lanes)
@@ -285,8 +295,7 @@ def _transpose(compute: Any) -> Any:
                 # A row that is not there reads nothing: its mask is empty.
                 there = builder.icmp_signed("<", _constant(i), rows)
                 mask = builder.and_(read, _splat(builder, there, lanes))
-                row = builder.add(src, builder.mul(src_step, _constant(i)))
-                row = builder.add(row, builder.mul(j, _constant(element)))
+                row = builder.add(places[i], builder.mul(j, _constant(element)))
                 block.append(_load_masked(builder, row, vector, mask))
             # lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose.
             for _ in range(lanes.bit_length() - 1):
@@ -305,7 +314,7 @@ def _transpose(compute: Any) -> Any:
                     value = builder.fadd(block[i], _splat(builder, _load(builder, source, compute), lanes))
                     _store_masked(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))), written)
 
-    return _intrinsic(8, emit)
+    return _intrinsic(9, emit)
 
 
 # Rows
@@ -401,9 +410,25 @@ def _scatter(compute: Any) -> Any:
     return _intrinsic(6, emit)
 
 
+def _accumulate(compute: Any) -> Any:
+    """accumulate(dst, src, count): dst[i] += src[i] for a count that is a multiple of the lanes."""
+
+    def emit(builder, dst, src, count):
+        lanes = target.current().lanes(_size(compute))
+        vector = ir.VectorType(compute, lanes)
+        with _steps(builder, count, lanes) as i:
+            offset = builder.mul(i, _constant(_size(compute)))
+            place = builder.add(dst, offset)
+            more = _load(builder, builder.add(src, offset), vector)
+            _store(builder, builder.fadd(_load(builder, place, vector), more), place)
+
+    return _intrinsic(3, emit)
+
+
 tile_f32, tile_f64 = _tile(FLOAT), _tile(DOUBLE)
 transpose_f32, transpose_f64 = _transpose(FLOAT), _transpose(DOUBLE)
 gather_f32, gather_f64 = _gather(FLOAT), _gather(DOUBLE)
+accumulate_f32, accumulate_f64 = _accumulate(FLOAT), _accumulate(DOUBLE)
 scatter_f32, scatter_f64 = _scatter(FLOAT), _scatter(DOUBLE)
 
 

@@ -23,14 +23,18 @@ from convlet.runtime import memory, threads
 
 name = "direct"
 
+# Multiplications and additions below which a second thread costs more than it brings.
+SERIAL_FLOPS = 400_000
 # Bytes of packed weights that one step of the sum uses: they stay in the L1 cache beside the band.
 WEIGHT_CHUNK = 18 << 10
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
 BAND_POSITIONS = 256
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
 BAND_BYTES = 768 << 10
-# Multiplications and additions below which a second thread costs more than it brings.
-SERIAL_FLOPS = 400_000
+# Weight gradient: input channels of a task, bytes of its sums, and tasks there should be at least.
+GRADIENT_CHANNELS = 64
+GRADIENT_BYTES = 384 << 10
+GRADIENT_TASKS = 8
 
 _CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
 
@@ -51,7 +55,7 @@ def plan(problem: ConvProblem) -> Run:
     if problem.direction == "bwd_input":
         return gradient.input_gradient(problem, _Forward)
     if problem.direction == "bwd_weight":
-        raise NotImplementedError
+        return _WeightGradient(problem)
     return _Forward(problem)
 
 
@@ -153,7 +157,9 @@ def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: boo
     return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
 
 
-def _choose_band(problem: ConvProblem, element: int, mr: int, channels: int, wanted: int) -> Band:
+def _choose_band(
+    problem: ConvProblem, element: int, mr: int, channels: int, wanted: int, joined: bool | None = None
+) -> Band:
     """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
     p = problem
 
@@ -164,15 +170,15 @@ def _choose_band(problem: ConvProblem, element: int, mr: int, channels: int, wan
     if p.ow > 2 * wanted:  # a band of one row, in pieces
         band_w = _parts(p.ow, _parts(p.ow, wanted))
     band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
-    band = band_of(p, band_h, band_w, mr)
+    band = band_of(p, band_h, band_w, mr, joined)
     while size(band) > BAND_BYTES and band_h > 1:
         band_h = _parts(band_h, 2)
-        band = band_of(p, band_h, band_w, mr)
+        band = band_of(p, band_h, band_w, mr, joined)
     while size(band) > BAND_BYTES and band_w > 8 * mr:
         band_w = _parts(band_w, 2)
-        band = band_of(p, band_h, band_w, mr)
+        band = band_of(p, band_h, band_w, mr, joined)
     # Bands differ by a row at most: even them out.
-    return band_of(p, _parts(p.oh, _parts(p.oh, band_h)), _parts(p.ow, _parts(p.ow, band_w)), mr)
+    return band_of(p, _parts(p.oh, _parts(p.oh, band_h)), _parts(p.ow, _parts(p.ow, band_w)), mr, joined)
 
 
 # Forward
@@ -387,4 +393,120 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
         workers=min(workers, bands * shares),
         pack_workers=min(workers, p.g * blocks) if taps * icg * ocg > 100_000 else 1,
         packed_bytes=p.g * blocks * icg * taps * wide * element if packed else 0,
+    )
+
+
+# Weight gradient
+
+
+class _WeightGradient:
+    """The weight gradient of a problem."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
+        self.frames: dict[Any, _Frame] = {}
+
+    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
+        plain = out.dtype == self.compute and out.flags.c_contiguous
+        result = out if plain else np.empty(out.shape, self.compute)
+        key = (x.strides, grad.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _gradient_frame(self.problem, x, grad, result, workers)
+        address = memory.address
+        a, b, to = address(x), address(grad), address(result)
+        if frame.packed_bytes:
+            parts = np.empty(frame.packed_bytes + memory.LINE, np.uint8)
+            sums = memory.lines(address(parts))
+            launch.launch(
+                kernels.weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers
+            )
+            launch.launch(kernels.add_parts.address, frame.address, sums, 0, 0, to, 0, frame.pack_workers)
+        else:
+            launch.launch(
+                kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers
+            )
+        if not plain:
+            out[...] = result
+
+
+def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int) -> _Frame:
+    machine = target.current()
+    element = 8 if p.dtype == "f64" else 4
+    lanes = machine.lanes(element)
+    wide = 2 * lanes
+    icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
+    channel_blocks = _parts(ocg, wide)
+    tables: list[np.ndarray] = []
+
+    # Few input channels: the taps of a row fill the register tile too.
+    together = icg < machine.mr
+    largest = max(1, min(icg, GRADIENT_CHANNELS, GRADIENT_BYTES // (taps * wide * element)))
+    band = _choose_band(p, element, machine.mr, largest, BAND_POSITIONS, joined=together)
+    largest = max(1, min(largest, BAND_BYTES // (band.channel_elements * element)))
+    blocks = _parts(icg, largest)
+    block = _parts(icg, blocks)
+    sum_size = taps * block * wide * element
+    shares = _parts(channel_blocks, max(1, GRADIENT_BYTES // sum_size))
+    units = p.n * _parts(p.oh, band.band_h) * _parts(p.ow, band.band_w)
+    parts = min(units, _parts(GRADIENT_TASKS, p.g * blocks * shares))
+
+    planes_w = len(band.columns.starts)
+    step = planes_w * block * element
+    positions = [r * band.pitch + c for r in range(band.band_h) for c in range(band.band_w)]
+    offsets = (np.array(positions, np.int64) * step).astype(np.int32)
+    step1 = (np.arange(len(positions)) * lanes * element).astype(np.int32)
+    step2 = (np.arange(len(positions)) * wide * element).astype(np.int32)
+    starts = band.row_starts
+    product_table = np.array(
+        [
+            ((starts[row] + shift_h) * band.pitch + shift_w) * step + q * block * element
+            for row, shift_h in band.rows.taps
+            for q, shift_w in (band.columns.taps[:1] if together else band.columns.taps)
+        ],
+        np.int64,
+    )
+    order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
+    fields = _size_fields(p, element) | _input_fields(p, x, band, element, tables)
+    tables += [offsets, step1, step2, product_table, order]
+    length = max(len(positions), band.pitch) + lanes
+    places, slot = _layout(
+        {
+            "band_at": (block * band.channel_elements + wide) * element,
+            "other_at": (band.channel_elements * block + wide) * element,
+            "sum_at": sum_size * _parts(channel_blocks, shares) if parts == 1 else 0,
+            "weight_at": len(positions) * wide * element,
+            "row_at": lanes * length * element,
+        }
+    )
+    fields |= places | {
+        "shares": shares,
+        "w_o": out.strides[0],
+        "w_c": out.strides[1],
+        "offsets": memory.address(offsets),
+        "step1": memory.address(step1),
+        "step2": memory.address(step2),
+        "y_n": grad.strides[0],
+        "y_c": grad.strides[1],
+        "y_h": grad.strides[2],
+        "y_w": grad.strides[3],
+        "y_code": _CODES[p.dtype],
+        "slot": slot,
+        "sum_size": sum_size,
+        "block": block,
+        "blocks": blocks,
+        "parts": parts,
+        "product_rows": len(product_table),
+        "product_count": taps * block // len(product_table),
+        "product_table": memory.address(product_table),
+        "order": memory.address(order),
+    }
+    return _finish(
+        fields,
+        tables,
+        workers=min(workers, parts * p.g * blocks * shares),
+        pack_workers=min(workers, p.g * blocks * channel_blocks) if taps * icg * p.oc > 100_000 else 1,
+        packed_bytes=parts * p.g * blocks * channel_blocks * sum_size if parts > 1 else 0,
     )
