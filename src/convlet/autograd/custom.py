@@ -73,7 +73,8 @@ class FunctionCtx(Node):
             results = results[:count]
         if len(results) != count:
             raise RuntimeError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {count}, got {len(results)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {count}, got "
+                f"{len(results)})"
             )
         for index, each in enumerate(results):
             if each is not None and not isinstance(each, Variable):
@@ -147,7 +148,8 @@ class Function:
         tensors = []
         for index, each in enumerate(outputs):
             if not isinstance(each, Variable):
-                raise TypeError(f"{cls.__name__}.forward: expected Tensor or tuple of Tensors, got {type(each).__name__}")
+                name = type(each).__name__
+                raise TypeError(f"{cls.__name__}.forward: expected Tensor or tuple of Tensors, got {name}")
             dirty = any(each is other for other in ctx._dirty)
             if not dirty and any(each is other for other in inputs):
                 each = make_result(each.array, version=each._version)  # an input handed back is another variable

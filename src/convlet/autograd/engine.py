@@ -87,7 +87,7 @@ def grad(
         targets.append(edge)
     retain = create_graph if retain_graph is None else retain_graph
     found = _walk(roots, retain, create_graph, targets)
-    result = []
+    result: list[Any] = []
     for variable, gradient in zip(variables, found):
         if gradient is None:
             if materialize_grads:

@@ -56,7 +56,8 @@ class Saved:
 
     def _changed(self, node: Node) -> str:
         array, version = self.array, self.version
-        assert array is not None and version is not None
+        assert array is not None
+        assert version is not None
         source: Node | None = node if self.variable is None else self.variable._grad_fn
         index = self.output_index if self.variable is None else self.variable._output_index
         of = f", which is output {max(index, 0)} of {source.name()}," if source is not None else ""

@@ -130,7 +130,10 @@ def _check(func: Callable[..., Any], inputs: Any, eps: float, atol: float, rtol:
         again = [_analytic(func, values, variable, j, output) for _, variable in checked]
         for (index, variable), rows, other in zip(checked, analytic, again):
             if rows.size and np.max(np.abs(rows - other)) > nondet_tol:
-                raise GradcheckError("Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values, although analytical gradient matches numerical gradient.")  # fmt: skip
+                raise GradcheckError(
+                    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                    "gives different values, although analytical gradient matches numerical gradient."
+                )
             numeric = _numeric(func, values, variable, j, output, eps)
             close = np.abs(rows - numeric) <= atol + rtol * np.abs(numeric)
             if not close.all():  # NaN is never close

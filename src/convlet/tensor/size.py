@@ -77,6 +77,9 @@ class device:
 
     KNOWN = ("cpu", "cuda", "meta", "mps", "xpu", "mkldnn", "xla", "hpu", "mtia", "vulkan", "ipu", "fpga", "lazy")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index
@@ -98,7 +101,8 @@ class device:
         self.index = index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

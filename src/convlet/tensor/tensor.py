@@ -12,14 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from .. import dtypes
-from ..autograd.function import Operation, make_result
+from ..autograd.function import Operation
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable, Version
-from ..dtypes import dtype as Dtype
 from ..ops.conversion import cast
 from . import size as _size
 from .arithmetic import Arithmetic
+from .conversion import Conversion
 from .indexing import Indexing
 from .linalg import LinearAlgebra
 from .reductions import Reductions
@@ -28,31 +28,7 @@ from .shaping import Shaping
 from .size import CPU, META, Size, device, memory_format, require_supported
 
 
-class Clone(Operation):
-    """A copy in its own memory, in the same or in another memory format."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Array, format: memory_format) -> Array:
-        return _copy_as(input, format)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return grad
-
-
-def _copy_as(array: Array, format: memory_format) -> Array:
-    if format is _size.channels_last:
-        if array.ndim != 4:
-            raise RuntimeError("required rank 4 tensor to use channels_last format")
-        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).copy().transpose(0, 3, 1, 2)
-    if format is _size.preserve_format:
-        return array.copy(order="K")
-    if format is _size.contiguous_format:
-        return array.copy(order="C")
-    raise RuntimeError(f"memory format {format} is not supported: use contiguous_format or channels_last")
-
-
-class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling, Variable):
+class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling, Variable):
     """An n-dimensional array with a gradient: ``torch.Tensor`` over a NumPy array.
 
     ``Tensor(2, 3)`` is an uninitialised float tensor of that shape and ``Tensor([[1, 2], [3, 4]])`` a float tensor of
@@ -165,14 +141,6 @@ class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling,
         """The address of the first element."""
         return 0 if self.meta else self.array.__array_interface__["data"][0]
 
-    def is_contiguous(self, memory_format: memory_format = _size.contiguous_format) -> bool:
-        """Whether the elements lie densely in the order of this memory format."""
-        if self.meta:
-            return memory_format is _size.contiguous_format
-        if memory_format is _size.channels_last:
-            return self.array.ndim == 4 and self.array.transpose(0, 2, 3, 1).flags.c_contiguous
-        return self.array.flags.c_contiguous
-
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
 
@@ -193,7 +161,7 @@ class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling,
         return self._base is not None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set ``requires_grad`` and return the tensor. RuntimeError when it is not a leaf or not of a floating dtype."""
+        """Set ``requires_grad`` and return the tensor. RuntimeError unless it is a leaf of a floating dtype."""
         self.requires_grad = requires_grad
         return self
 
@@ -278,91 +246,6 @@ class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling,
             raise TypeError("len() of a 0-d tensor")
         return self.array.shape[0]
 
-    def clone(self, *, memory_format: memory_format = _size.preserve_format) -> Any:
-        """A copy in its own memory; gradients flow through it."""
-        return Clone.apply(self, memory_format)
-
-    def contiguous(self, memory_format: memory_format = _size.contiguous_format) -> Any:
-        """The tensor itself when its memory has this format, else a copy that has."""
-        return self if self.is_contiguous(memory_format) else Clone.apply(self, memory_format)
-
-    def to(self, *args: Any, **options: Any) -> Any:
-        """The tensor on a device, in a dtype or memory format: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``.
-
-        Returns the tensor itself when nothing changes and ``copy`` is False.
-        """
-        target, dtype, format, copy = parse_to(args, options)
-        result = self
-        if target is META and not self.meta:
-            result = make_result(np.broadcast_to(np.zeros((), self.array.dtype), self.array.shape), meta=True)
-        elif target is CPU and self.meta:
-            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-        if dtype is not None:
-            result = cast(result, dtype)
-        if format is not None and format is not _size.preserve_format and not result.is_contiguous(format):
-            result = Clone.apply(result, format)
-        if copy and result is self:
-            result = self.clone()
-        return result
-
-    def type(self, dtype: Any = None) -> Any:
-        """The old name of the tensor's type ('torch.FloatTensor'), or the tensor converted to a dtype or such a name."""
-        if dtype is None:
-            return self.dtype.tensor_type
-        if isinstance(dtype, str):
-            named = {each.tensor_type: each for each in dtypes.ALL}
-            if dtype not in named:
-                raise ValueError(f"invalid type: '{dtype}'")
-            return cast(self, named[dtype])
-        return cast(self, dtypes.as_dtype(getattr(dtype, "dtype", dtype)))
-
-    def type_as(self, other: Any) -> Any:
-        """The tensor in the dtype of another."""
-        return cast(self, other.dtype)
-
-    def float(self) -> Any:
-        return cast(self, dtypes.float32)
-
-    def double(self) -> Any:
-        return cast(self, dtypes.float64)
-
-    def half(self) -> Any:
-        return cast(self, dtypes.float16)
-
-    def bfloat16(self) -> Any:
-        return cast(self, dtypes.bfloat16)
-
-    def int(self) -> Any:
-        return cast(self, dtypes.int32)
-
-    def long(self) -> Any:
-        return cast(self, dtypes.int64)
-
-    def short(self) -> Any:
-        return cast(self, dtypes.int16)
-
-    def char(self) -> Any:
-        return cast(self, dtypes.int8)
-
-    def byte(self) -> Any:
-        return cast(self, dtypes.uint8)
-
-    def bool(self) -> Any:
-        return cast(self, dtypes.bool_)
-
-    def cfloat(self) -> Any:
-        return cast(self, dtypes.complex64)
-
-    def cdouble(self) -> Any:
-        return cast(self, dtypes.complex128)
-
-    def cpu(self, memory_format: memory_format = _size.preserve_format) -> Any:
-        return self.to(CPU)
-
-    def cuda(self, device: Any = None, non_blocking: Any = False) -> Any:
-        """Raises: there is no CUDA device."""
-        return self.to("cuda")
-
     # In-place copies ----------------------------------------------------------------------------------------------
 
     def copy_(self, source: Any, non_blocking: Any = False) -> Self:
@@ -406,8 +289,8 @@ class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling,
         if not self.is_leaf:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
-                "usage, see https://github.com/pytorch/pytorch/pull/103001"
+                "moment.  If you were attempting to deepcopy a module, this may be because of a "
+                "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
             )
         if id(self) in memo:
             return memo[id(self)]
@@ -415,9 +298,8 @@ class Tensor(Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling,
 
         new = type(self).__new__(type(self))
         memo[id(self)] = new
-        new.__dict__.update(
-            {key: copy.deepcopy(value, memo) for key, value in self.__dict__.items() if key[0] != "_" and key != "array"}
-        )
+        extra = {key: value for key, value in self.__dict__.items() if key[0] != "_" and key != "array"}
+        new.__dict__.update(copy.deepcopy(extra, memo))
         new.array = self.array if self.meta else self.array.copy(order="K")
         new._version = Version()
         new._requires_grad = self._requires_grad
@@ -445,7 +327,8 @@ class _Overwrite(Operation):
         except ValueError:
             raise RuntimeError(
                 f"The size of tensor a ({target.shape[-1] if target.ndim else 1}) must match the size of tensor b "
-                f"({source.shape[-1] if source.ndim else 1}): cannot copy {list(source.shape)} into {list(target.shape)}"
+                f"({source.shape[-1] if source.ndim else 1}): cannot copy {list(source.shape)} into "
+                f"{list(target.shape)}"
             ) from None
 
     @staticmethod
@@ -473,40 +356,6 @@ def _dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
         strides.append(step)
         step *= max(size, 1)
     return tuple(reversed(strides))
-
-
-def parse_to(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, Dtype | None, memory_format | None, bool]:
-    """(device or None, dtype or None, memory format or None, copy) of ``to``'s arguments. TypeError for others."""
-    target = options.pop("device", None)
-    dtype = options.pop("dtype", None)
-    format = options.pop("memory_format", None)
-    copy = options.pop("copy", False)
-    options.pop("non_blocking", None)
-    other = options.pop("other", None)
-    if options:
-        raise TypeError(f"to() received an invalid combination of arguments - unexpected {sorted(options)}")
-    for each in args:
-        if isinstance(each, Variable):
-            other = each
-        elif isinstance(each, Dtype) or each in (float, int, bool, complex):
-            dtype = each
-        elif isinstance(each, (str, device)):
-            target = each
-        elif isinstance(each, memory_format):
-            format = each
-        elif each is not None and not isinstance(each, bool):
-            raise TypeError(
-                f"to() received an invalid combination of arguments - got {type(each).__name__}, expected a device, a "
-                "dtype, a memory format or a tensor"
-            )
-    if other is not None:
-        target, dtype = other.device, other.dtype
-    return (
-        None if target is None else require_supported(target),
-        None if dtype is None else dtypes.as_dtype(dtype),
-        format,
-        copy,
-    )
 
 
 Variable.tensor_type = Tensor
