@@ -21,7 +21,7 @@ FLOORS = {
     "autograd": 4,
     "ops": 5, "tensor": 6,
     "nn": 7,
-    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7,
+    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 VALUES = {"conv.problem", "conv.padding", "conv.gradient"}  # plain values, readable from the algorithms below them
@@ -41,29 +41,31 @@ def floor(name):
     raise AssertionError(f"convlet.{name} has no floor: add it to FLOORS and to docs/architecture.md")
 
 
+def is_module(name):
+    path = SOURCE.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or path.is_dir()
+
+
 def imports(path):
-    """(module of convlet, imported at module level?) for each import in a file."""
-    name = module_name(path)
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    if name == "":
-        package = []
-    tree = ast.parse(path.read_text())
-    top_level = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1]
-            target = ".".join([*base, *(node.module.split(".") if node.module else [])])
+    """(module of convlet, line) for each import in a file; '' is the face."""
+    parts = module_name(path).split(".") if module_name(path) else []
+    package = parts if path.name == "__init__.py" else parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
             for alias in node.names:
-                full = f"{target}.{alias.name}" if target else alias.name
-                exists = (SOURCE / Path(*full.split("."))).with_suffix(".py").exists() or (
-                    SOURCE / Path(*full.split("."))
-                ).is_dir()
-                yield (full if exists else target), id(node) in top_level, node.lineno
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-            for each in names:
-                if each == "convlet" or each.startswith("convlet."):
-                    yield each.removeprefix("convlet").removeprefix("."), id(node) in top_level, node.lineno
+                if alias.name.split(".")[0] == "convlet":
+                    yield alias.name.removeprefix("convlet").removeprefix("."), node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                base = ".".join([*package[: len(package) - node.level + 1], *([module] if module else [])])
+            elif module.split(".")[0] == "convlet":
+                base = module.removeprefix("convlet").removeprefix(".")
+            else:
+                continue
+            for alias in node.names:
+                full = f"{base}.{alias.name}".removeprefix(".")
+                yield (full if is_module(full) else base), node.lineno
 
 
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -75,7 +77,7 @@ def test_imports_point_down(path):
     if name == FACE:
         return
     mine = floor(name)
-    for target, _, line in imports(path):
+    for target, line in imports(path):
         if target == FACE:
             assert mine >= 8, f"{path.name}:{line} imports the face from floor {mine}"
             continue
