@@ -148,7 +148,7 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
         for o in range(channels):
             src = grad + (v * lanes + o) * f.y_c
             to = spare + o * length
-            for r in range(rows):
+            for _ in range(rows):
                 call(f.gather, (to, src, f.y_w, columns, 0, columns, f.y_code))
                 src += f.y_h
                 to += columns * f.element

@@ -12,6 +12,7 @@ slow core takes fewer. Which worker computes a task never changes a sum.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +24,20 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from convlet.kernels import emit, target
-from convlet.runtime import cache, memory, threads
+from convlet.runtime import cache, memory
 
 _compiling = threading.RLock()
 call, store_i64 = emit.call, emit.store_i64
+
+
+def _after_fork() -> None:
+    """Another thread of the parent may have been compiling; in the child nobody is."""
+    global _compiling
+    _compiling = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _compiled(compile: Callable[[bool], Any]) -> Any:
@@ -34,6 +45,8 @@ def _compiled(compile: Callable[[bool], Any]) -> Any:
     with _compiling:
         sources = tuple(Path(__file__).parent.glob("*.py"))
         folder = cache.directory(sources, target.current().name)
+        if folder is None or next(folder.rglob("*.nbc"), None) is None:
+            cache.announce()
         if folder is not None:
             # Numba reads its own setting when a function is declared; others in this process keep theirs.
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)

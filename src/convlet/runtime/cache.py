@@ -58,10 +58,9 @@ def directory(sources: tuple[Path, ...], name: str) -> Path | None:
     roots.append(Path(tempfile.gettempdir()) / f"convlet-{user}")
     for root in roots:
         path = root / version
-        if _usable(path):
-            # A shared temporary directory may hold another's folder: compiled code is only taken from one's own.
-            if not hasattr(os, "getuid") or path.stat().st_uid == os.getuid():
-                return path
+        # A shared temporary directory may hold another's folder: compiled code is only taken from one's own.
+        if _usable(path) and (not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()):
+            return path
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 
 import numpy as np
@@ -23,9 +25,27 @@ def lines(nbytes: int) -> int:
     return -(-nbytes // LINE) * LINE
 
 
-def address(array: np.ndarray) -> int:
-    """Where an array's first element lies. The caller keeps the array alive."""
+# Where an array object keeps the address of its data: behind the object's header, as NumPy's C interface promises.
+# Read from there it costs 0.2 us, through NumPy's Python interface 0.7 us.
+_HEADER = object.__basicsize__
+_read = ctypes.c_size_t.from_address
+
+
+def _ask(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
+
+
+def _look(array: np.ndarray) -> int:
+    return _read(id(array) + _HEADER).value
+
+
+def _looking_works() -> bool:
+    probes = [np.empty(3), np.empty((2, 5), np.uint8)[1:, ::-2]]
+    return sys.implementation.name == "cpython" and all(_look(each) == _ask(each) for each in probes)
+
+
+# address(array): where its first element lies. The caller keeps the array alive.
+address = _look if _looking_works() else _ask
 
 
 def scratch(nbytes: int) -> tuple[int, np.ndarray]:

@@ -25,10 +25,10 @@ name = "direct"
 
 # Multiplications and additions below which a second thread costs more than it brings.
 SERIAL_FLOPS = 400_000
-# Bytes of packed weights that one step of the sum uses: they stay in the L1 cache beside the band.
-WEIGHT_CHUNK = 18 << 10
+# Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
+WEIGHT_CHUNK = 36 << 10
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
-BAND_POSITIONS = 256
+BAND_POSITIONS = 448
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
 BAND_BYTES = 768 << 10
 # Weight gradient: input channels of a task, bytes of its sums, and tasks there should be at least.
@@ -144,7 +144,7 @@ def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: boo
     p = problem
     if joined is None:
         full = band_w / (_parts(band_w, mr) * mr)
-        joined = p.kw == 1 or band_h > 1 and full < 0.8
+        joined = p.kw == 1 or (band_h > 1 and full < 0.8)
     shared_h = planes(p.kh, p.sh, p.dh, apart=False)
     apart_h = planes(p.kh, p.sh, p.dh, apart=True)
     rows = min(shared_h, apart_h, key=lambda each: len(each.starts) * band_h + sum(each.extras))

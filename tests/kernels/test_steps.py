@@ -1,0 +1,158 @@
+"""The emitted steps against NumPy: every shape of the register tile, transposes and rows of every kind."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from convlet.kernels import direct, launch, target
+from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
+
+TYPES = {4: np.float32, 8: np.float64}
+
+
+def at(array):
+    return array.ctypes.data
+
+
+@pytest.fixture(scope="module")
+def step():
+    """step(name, element, *arguments) runs one compiled step."""
+    import ctypes
+
+    def run(name, element, *arguments):
+        address = direct.STEPS[element][name].address
+        ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(arguments))(address)(*arguments)
+
+    return run
+
+
+def integers(rng, *shape, element=4):
+    return rng.integers(-8, 9, shape).astype(TYPES[element])
+
+
+@pytest.mark.parametrize("element", [4, 8])
+@pytest.mark.parametrize("vectors", [1, 2])
+def test_tile_of_every_height(step, element, vectors):
+    rng = np.random.default_rng(0)
+    lanes = target.current().lanes(element)
+    k, width = 37, vectors * lanes
+    for m in range(1, target.current().mr + 1):
+        a, b = integers(rng, k, 20, element=element), integers(rng, k, width, element=element)
+        order_a, order_b = rng.permutation(k), rng.permutation(k)
+        offsets_a = (order_a * a.strides[0]).astype(np.int32)
+        offsets_b = (order_b * b.strides[0]).astype(np.int32)
+        before = integers(rng, m, width, element=element)
+        product = a[order_a, :m].T @ b[order_b]
+        for first, want in ((1, product), (0, before + product)):
+            c = np.full((m + 1, width), np.nan, TYPES[element])
+            c[:m] = before if not first else np.nan
+            step("tile", element, m, vectors, k, at(a), at(offsets_a), at(b), at(offsets_b), at(c), first)
+            np.testing.assert_array_equal(c[:m], want)
+            assert np.isnan(c[m]).all(), "the tile wrote below its last row"
+
+
+@pytest.mark.parametrize("element", [4, 8])
+@pytest.mark.parametrize("rows", [1, 3, "lanes"])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_transpose(step, element, rows, ordered):
+    rng = np.random.default_rng(1)
+    lanes = target.current().lanes(element)
+    rows = lanes if rows == "lanes" else min(rows, lanes)
+    for columns in (1, lanes - 1, lanes, 2 * lanes + 3):
+        source = integers(rng, 40, columns, element=element)
+        order = rng.permutation(40)[:rows] if ordered else np.arange(rows)
+        bias = integers(rng, columns, element=element)
+        for width in (rows, lanes):
+            out = np.full((columns, lanes + 1), np.nan, TYPES[element])
+            table = at(order) if ordered else 0
+            step(
+                "transpose",
+                element,
+                *(at(out), out.strides[0], at(source), source.strides[0]),
+                *(rows, columns, width, at(bias), table),
+            )
+            np.testing.assert_array_equal(out[:, :rows], source[order].T + bias[:, None])
+            np.testing.assert_array_equal(out[:, rows:width], np.repeat(bias[:, None], width - rows, 1))
+            assert np.isnan(out[:, width:]).all()
+
+
+def halves(code):
+    if code == FLOAT16:
+        return np.dtype(np.float16)
+    return np.dtype(pytest.importorskip("ml_dtypes").bfloat16)
+
+
+@pytest.mark.parametrize("step_elements", [1, 2, 3, -1, 0])
+@pytest.mark.parametrize("element, code", [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
+def test_gather(step, element, code, step_elements):
+    rng = np.random.default_rng(2)
+    stored = np.dtype(TYPES[element]) if code == NATIVE else halves(code)
+    lanes = target.current().lanes(element)
+    for count in (1, lanes, 2 * lanes + 5):
+        for low, high in ((0, count), (1, count - 1), (count // 2, count // 2), (0, 0)):
+            high = max(low, high)
+            source = rng.standard_normal(3 * count + 3).astype(stored)
+            start = source.size - 1 if step_elements < 0 else 0
+            out = np.full(count + lanes, 7, TYPES[element])
+            base = at(source) + start * stored.itemsize
+            step("gather", element, at(out), base, step_elements * stored.itemsize, count, low, high, code)
+            want = np.zeros(count)
+            for i in range(low, high):
+                want[i] = source[start + i * step_elements]
+            np.testing.assert_array_equal(out[:count], want)
+
+
+@pytest.mark.parametrize("step_elements", [1, 2, -3])
+@pytest.mark.parametrize("element, code", [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
+def test_scatter_rounds_as_numpy_does(step, element, code, step_elements):
+    rng = np.random.default_rng(3)
+    stored = np.dtype(TYPES[element]) if code == NATIVE else halves(code)
+    special = [np.nan, np.inf, -np.inf, 0.0, -0.0, 65504.0, 65520.0, 1e-7, 3.4e38, 1 + 2**-8, 1 + 3 * 2**-8]
+    values = np.concatenate([special, rng.standard_normal(50)]).astype(TYPES[element])
+    with np.errstate(over="ignore"):
+        want = values.astype(stored)
+    count = values.size
+    out = np.zeros(3 * count + 1, stored)
+    start = out.size - 1 if step_elements < 0 else 0
+    base = at(out) + start * stored.itemsize
+    step("scatter", element, base, step_elements * stored.itemsize, at(values), count, code, 0)
+    indices = start + step_elements * np.arange(count)
+    np.testing.assert_array_equal(out[indices].astype(np.float64), want.astype(np.float64))
+    untouched = np.delete(out, indices)
+    assert not untouched.astype(np.float64).any()
+
+
+def test_a_region_runs_every_worker_once():
+    counts = np.zeros(2, np.int64)
+    kernel = launch.Kernel(_count_workers)
+    for workers in (1, 2, 5):
+        counts[:] = 0
+        launch.launch(kernel.address, at(counts), 0, 0, 0, 0, 64, workers)
+        assert counts.tolist() == [workers, workers * (workers - 1) // 2]
+
+
+def _count_workers(frame, a, b, bias, out, scratch, worker):
+    next_ticket(frame)
+    for _ in range(worker):
+        next_ticket(frame + 8)
+
+
+from convlet.kernels.emit import next_ticket  # noqa: E402  (read by the kernel above)
+
+
+@pytest.mark.parametrize("name", ["avx2", "generic"])
+def test_lower_instruction_sets(name):
+    """The same tests, compiled for less than this machine has."""
+    if os.environ.get("CONVLET_TARGET"):
+        pytest.skip("already compiled for a named target")
+    if target.current().name not in ("avx512", "avx2"):
+        pytest.skip("not an x86 machine with AVX2")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", __file__]
+    command += ["-k", "tile or transpose or gather[1 or scatter"]
+    done = subprocess.run(command, env=os.environ | {"CONVLET_TARGET": name}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
