@@ -5,6 +5,8 @@ PyTorch's compiled loops contain fused multiply-adds, so equal bits need them he
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -29,7 +31,7 @@ def fma(a: np.ndarray, b: float, c: float) -> np.ndarray:
     return total + _sum_to_odd(low, total_low)
 
 
-def _exact_sum(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+def _exact_sum(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
     """Knuth's two-sum: the rounded sum and what rounding lost."""
     total = a + b
     of_b = total - a
@@ -44,7 +46,7 @@ def _exact_product(a: np.ndarray, b: float) -> tuple[np.ndarray, np.ndarray]:
     return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-def _halves(a: np.ndarray | np.float64) -> tuple[np.ndarray, np.ndarray]:
+def _halves(a: Any) -> tuple[Any, Any]:
     """Veltkamp's splitting of float64 into two numbers of 26 bits."""
     scaled = a * (2.0**27 + 1)
     high = scaled - (scaled - a)

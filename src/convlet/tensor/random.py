@@ -47,9 +47,9 @@ __all__ = [
 
 Shape = tuple[int, ...]
 
-_FLOAT32 = np.dtype(np.float32)
-_FLOAT64 = np.dtype(np.float64)
-_INT64 = np.dtype(np.int64)
+_FLOAT32: np.dtype[Any] = np.dtype(np.float32)
+_FLOAT64: np.dtype[Any] = np.dtype(np.float64)
+_INT64: np.dtype[Any] = np.dtype(np.int64)
 
 _CHUNK = 1 << 16  # numbers drawn and converted at a time: the temporaries stay in the cache
 
@@ -219,26 +219,25 @@ def bernoulli(
     ``p`` is an array of integers.
     """
     dtype = np.dtype(dtype)
-    generator = generator or default_generator
     count = math.prod(shape)
-    if not isinstance(p, np.ndarray):
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-        kernel, wide = "bernoulli_scalar_cpu_", _FLOAT64
-        p = np.array(p, _FLOAT64)
-    else:
-        kernel, wide = "bernoulli_tensor_cpu_self_", _FLOAT64 if p.dtype == _FLOAT64 else _FLOAT32
+    wide = _FLOAT64 if not isinstance(p, np.ndarray) or p.dtype == _FLOAT64 else _FLOAT32
+    if isinstance(p, np.ndarray):
+        kernel = "bernoulli_tensor_cpu_self_"
         if count:
             _require_floating(p.dtype, "bernoulli_tensor_cpu_p_")
+    else:
+        kernel = "bernoulli_scalar_cpu_"
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     if dtype.kind == "c" and count:
         raise _not_implemented(kernel, dtype)
-    p = np.broadcast_to(p.astype(wide, copy=False), shape)
+    p = np.broadcast_to(np.asarray(p, wide), shape)
     if not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false. Every probability must be in [0, 1]."
         )
     chances = np.empty(shape, wide)
-    _fill_uniform(chances.reshape(-1), 0.0, 1.0, generator)
+    _fill_uniform(chances.reshape(-1), 0.0, 1.0, generator or default_generator)
     return (chances < p).astype(dtype)
 
 
