@@ -12,6 +12,8 @@ import numpy as np
 
 from ..dtypes import default_complex, from_numpy, get_default_dtype
 
+__all__ = ["get_printoptions", "printoptions", "set_printoptions"]
+
 
 @dataclasses.dataclass
 class _Options:
