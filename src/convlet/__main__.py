@@ -1,0 +1,7 @@
+"""``python -m convlet`` is the command ``convlet``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

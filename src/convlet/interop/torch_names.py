@@ -1,0 +1,218 @@
+"""PyTorch's module names for Convlet's modules, in this process only.
+
+After :func:`install_as_torch`, ``import torch`` and its submodules give thin modules that look everything up in
+Convlet; classes carry the module names they have in PyTorch, so that ``type(conv)`` prints the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import inspect
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+PYTORCH = "2.13.0"  # the version whose behaviour Convlet follows
+
+# Where the names of each PyTorch module are found in Convlet ("" is convlet itself).
+MODULES = {
+    "torch": "",
+    "torch.autograd": "autograd",
+    "torch.autograd.function": "autograd",
+    "torch.autograd.gradcheck": "autograd",
+    "torch.autograd.grad_mode": "autograd",
+    "torch.backends": "backends",
+    "torch.backends.cudnn": "backends.cudnn",
+    "torch.backends.mkldnn": "backends.mkldnn",
+    "torch.backends.mps": "backends.mps",
+    "torch.cuda": "cuda",
+    "torch.linalg": "linalg",
+    "torch.nn": "nn",
+    "torch.nn.functional": "nn.functional",
+    "torch.nn.grad": "nn.grad",
+    "torch.nn.init": "nn.init",
+    "torch.nn.modules": "nn",
+    "torch.nn.modules.activation": "nn.activation",
+    "torch.nn.modules.batchnorm": "nn.norm",
+    "torch.nn.modules.container": "nn.containers",
+    "torch.nn.modules.conv": "nn.conv",
+    "torch.nn.modules.dropout": "nn.dropout",
+    "torch.nn.modules.flatten": "nn.flatten",
+    "torch.nn.modules.instancenorm": "nn.norm",
+    "torch.nn.modules.linear": "nn.linear",
+    "torch.nn.modules.loss": "nn.loss",
+    "torch.nn.modules.module": "nn.module",
+    "torch.nn.modules.normalization": "nn.norm",
+    "torch.nn.modules.padding": "nn.padding",
+    "torch.nn.modules.pooling": "nn.pooling",
+    "torch.nn.parameter": "nn.parameter",
+    "torch.nn.utils": "nn.utils",
+    "torch.nn.utils.clip_grad": "nn.utils.clip_grad",
+    "torch.nn.utils.convert_parameters": "nn.utils.convert_parameters",
+    "torch.optim": "optim",
+    "torch.optim.lr_scheduler": "optim.lr_scheduler",
+    "torch.optim.optimizer": "optim",
+    "torch.random": "",
+    "torch.serialization": "io",
+    "torch.utils": "utils",
+    "torch.utils.data": "utils.data",
+    "torch.utils.data.dataloader": "data.loader",
+    "torch.utils.data.dataset": "data.dataset",
+    "torch.utils.data.sampler": "data.sampler",
+}
+
+# The PyTorch module whose name the classes defined in a module of Convlet carry.
+HOMES = {
+    "autograd.custom": "torch.autograd.function",
+    "autograd.mode": "torch.autograd.grad_mode",
+    "data.dataset": "torch.utils.data.dataset",
+    "data.loader": "torch.utils.data.dataloader",
+    "data.sampler": "torch.utils.data.sampler",
+    "dtypes": "torch",
+    "nn.activation": "torch.nn.modules.activation",
+    "nn.containers": "torch.nn.modules.container",
+    "nn.conv": "torch.nn.modules.conv",
+    "nn.dropout": "torch.nn.modules.dropout",
+    "nn.flatten": "torch.nn.modules.flatten",
+    "nn.linear": "torch.nn.modules.linear",
+    "nn.loss": "torch.nn.modules.loss",
+    "nn.module": "torch.nn.modules.module",
+    "nn.norm": "torch.nn.modules.normalization",
+    "nn.padding": "torch.nn.modules.padding",
+    "nn.parameter": "torch.nn.parameter",
+    "nn.pooling": "torch.nn.modules.pooling",
+    "tensor.generator": "torch._C",
+    "tensor.size": "torch",
+    "tensor.tensor": "torch",
+}
+
+# Classes whose home is not that of their module.
+EXCEPTIONS = {
+    "BatchNorm1d": "torch.nn.modules.batchnorm",
+    "BatchNorm2d": "torch.nn.modules.batchnorm",
+    "Embedding": "torch.nn.modules.sparse",
+    "InstanceNorm2d": "torch.nn.modules.instancenorm",
+    "PixelShuffle": "torch.nn.modules.pixelshuffle",
+    "Upsample": "torch.nn.modules.upsampling",
+}
+
+
+def install_as_torch() -> None:
+    """Make ``import torch`` mean Convlet in this process, for code that is imported from now on.
+
+    A name that Convlet does not have raises AttributeError, a module ModuleNotFoundError; both say so. Calling it
+    twice changes nothing. Raises RuntimeError when PyTorch itself is already imported.
+
+    Example::
+
+        import convlet.interop
+        convlet.interop.install_as_torch()
+        import torch.nn as nn           # Convlet's
+        print(type(nn.Conv2d(1, 1, 3)))  # <class 'torch.nn.modules.conv.Conv2d'>
+    """
+    loaded = sys.modules.get("torch")
+    if isinstance(loaded, TorchModule):
+        return
+    if loaded is not None:
+        raise RuntimeError("PyTorch is already imported in this process: call install_as_torch() before 'import torch'")
+    sys.meta_path.insert(0, _Finder())
+    importlib.import_module("torch")
+    _name_classes_as_pytorch_does()
+
+
+class TorchModule(ModuleType):
+    """A module of PyTorch's name whose attributes are those of a module of Convlet."""
+
+    def __init__(self, name: str, source: ModuleType) -> None:
+        super().__init__(name, source.__doc__)
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__version__" and self.__name__ == "torch":
+            return f"{PYTORCH}+convlet"
+        if name == "__all__":
+            return [each for each in dir(self) if each[0] != "_"]
+        full = f"{self.__name__}.{name}"
+        if full in MODULES:
+            try:
+                return importlib.import_module(full)
+            except ModuleNotFoundError:
+                raise self._missing(name) from None
+        if name[:2] == "__":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        try:
+            value = getattr(self._source, name)
+        except AttributeError:
+            raise self._missing(name) from None
+        if isinstance(value, ModuleType):  # Convlet's own inner structure
+            raise self._missing(name)
+        setattr(self, name, value)  # found directly the next time
+        return value
+
+    def _missing(self, name: str) -> AttributeError:
+        return AttributeError(
+            f"module {self.__name__!r} has no attribute {name!r}. Convlet runs here in place of PyTorch and does not "
+            f"have {self.__name__}.{name}.",
+            name=name,
+            obj=self,
+        )
+
+    def __dir__(self) -> list[str]:
+        public = getattr(self._source, "__all__", None) or [each for each in dir(self._source) if each[0] != "_"]
+        inner = [each.rpartition(".")[2] for each in MODULES if each.rpartition(".")[0] == self.__name__]
+        return sorted({*super().__dir__(), *public, *inner})
+
+
+class _Finder:
+    """Finds ``torch`` and what is below it; both finder and loader of the import system."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "torch" and not name.startswith("torch."):
+            return None
+        if _source(name) is None:
+            raise ModuleNotFoundError(
+                f"No module named {name!r}. Convlet runs here in place of PyTorch and does not have this module.",
+                name=name,
+            )
+        return importlib.machinery.ModuleSpec(name, self, origin="Convlet", is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        source = _source(spec.name)
+        assert source is not None
+        return TorchModule(spec.name, source)
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
+
+
+def _source(name: str) -> ModuleType | None:
+    """The module of Convlet that stands for this one of PyTorch; it may be an object in a module's place."""
+    if name not in MODULES:
+        return None
+    full = f"convlet.{MODULES[name]}".removesuffix(".")
+    try:
+        return importlib.import_module(full)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
+            raise
+    parent, _, attribute = full.rpartition(".")
+    return getattr(sys.modules.get(parent), attribute, None)
+
+
+def _name_classes_as_pytorch_does() -> None:
+    for here, home in HOMES.items():
+        try:
+            module = importlib.import_module(f"convlet.{here}")
+        except ModuleNotFoundError:
+            continue
+        for name, each in vars(module).items():
+            if inspect.isclass(each) and each.__module__ == module.__name__ and name[0] != "_":
+                each.__module__ = EXCEPTIONS.get(name, home)
+    optim = importlib.import_module("convlet.optim")
+    for name, each in vars(optim).items():  # torch.optim.adam.Adam: a module for each class
+        if inspect.isclass(each):
+            each.__module__ = f"torch.optim.{name.lower()}"
