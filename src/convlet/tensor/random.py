@@ -1,9 +1,9 @@
-"""Random arrays, equal to PyTorch's for the same seed: the same numbers, and the same part of the stream used
-up.
+"""Random arrays, equal to PyTorch's for the same seed; equal parts of the stream are used up.
 
 Everything is equal bit for bit, except that normal numbers of float64 and exponential ones may differ in the
-last bit, where NumPy's logarithm, sine and cosine do. Plain NumPy arrays; the stream itself stands in
-``generator.py``. Each function checks its arguments, and raises PyTorch's error, before it draws anything.
+last bits, where NumPy's logarithm, sine and cosine do. (PyTorch itself differs in last bits between processors:
+this is what it gives on x86 with AVX2.) Plain NumPy arrays; the stream itself stands in ``generator.py``. Each
+function checks its arguments, and raises PyTorch's error, before it draws anything.
 """
 
 from __future__ import annotations
@@ -154,21 +154,24 @@ def randint(
     count = math.prod(shape)
     generator = generator or default_generator
     out = np.empty(count, dtype)
-    for start in range(0, count, _CHUNK):
-        size = min(_CHUNK, count - start)
-        if span < 2**28:
-            values = (generator.draw32(size) % np.uint32(span)).astype(np.int64)
-        else:
-            draw = generator.draw64(size)
-            values = (draw if span == 2**64 else draw % np.uint64(span)).view(np.int64)
-        values += low  # wraps around as PyTorch's does
-        out[start : start + size] = _cast(values, dtype)
+    with generator.lock:
+        for start in range(0, count, _CHUNK):
+            size = min(_CHUNK, count - start)
+            if span < 2**28:
+                values = (generator.draw32(size) % np.uint32(span)).astype(np.int64)
+            else:
+                draw = generator.draw64(size)
+                values = (draw if span == 2**64 else draw % np.uint64(span)).view(np.int64)
+            values += low  # wraps around as PyTorch's does
+            out[start : start + size] = _cast(values, dtype)
     return out.reshape(shape)
 
 
 def random_integers(shape: Shape, dtype: np.dtype[Any], generator: Generator | None = None) -> np.ndarray:
-    """Integers uniform in [0, largest of the type], in floating types in [0, 2**significant bits]
-    (``random_()``)."""
+    """Integers uniform in [0, largest of the type], in floating types in [0, 2**significant bits]: ``random_()``.
+
+    Raises NotImplementedError for complex types.
+    """
     dtype = np.dtype(dtype)
     if dtype.kind == "c":
         raise _not_implemented("random_kernel_cpu", dtype)
@@ -231,14 +234,14 @@ def bernoulli(
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     if dtype.kind == "c" and count:
         raise _not_implemented(kernel, dtype)
-    p = np.broadcast_to(np.asarray(p, wide), shape)
+    p = np.asarray(p, wide)
     if not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
             "Expected p_in >= 0 && p_in <= 1 to be true, but got false. Every probability must be in [0, 1]."
         )
     chances = np.empty(shape, wide)
     _fill_uniform(chances.reshape(-1), 0.0, 1.0, generator or default_generator)
-    return (chances < p).astype(dtype)
+    return (chances < np.broadcast_to(p, shape)).astype(dtype)
 
 
 def exponential(
