@@ -1,1 +1,23 @@
-"""Convolution on plain NumPy arrays: problems, gradients, algorithms and their plans."""
+"""Convolution on plain NumPy arrays: what a problem is, its gradients, which algorithm runs it.
+
+`conv2d_problem` turns arguments into a ConvProblem, which `forward`, `input_gradient` and `weight_gradient` run.
+"""
+
+from convlet.conv.arguments import conv2d_output_shape, conv2d_problem
+from convlet.conv.plan import Plan, forward, input_gradient, plan_for, weight_gradient
+from convlet.conv.problem import ConvProblem, receptive_field
+from convlet.conv.select import force_algorithm, select
+
+__all__ = [
+    "ConvProblem",
+    "Plan",
+    "conv2d_output_shape",
+    "conv2d_problem",
+    "force_algorithm",
+    "forward",
+    "input_gradient",
+    "plan_for",
+    "receptive_field",
+    "select",
+    "weight_gradient",
+]

@@ -7,6 +7,7 @@ F.pad.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -125,3 +126,31 @@ def core(size: int, before: int, after: int) -> tuple[int, int]:
     """First and last (excluded) padded position at which a padded axis is the axis itself."""
     first, last = max(-before, 0), min(size, size + after)
     return max(before, 0), max(before, 0) + max(last - first, 0)
+
+
+def check_pads(shape: tuple[int, ...], pads: Sequence[tuple[int, int]], modes: Sequence[str]) -> None:
+    """Refuse paddings that a mode cannot give. `pads` and `modes` are those of the last axes, last axis first.
+
+    Raises RuntimeError with PyTorch's sentences: an empty channel or spatial axis for reflect and
+    replicate, reflect by the axis' size or more, circular by more than its size.
+    """
+    spatial = len(pads)
+    if 0 in shape[-spatial - 1 :] and not {"reflect", "replicate"}.isdisjoint(modes):
+        raise RuntimeError(
+            f"Expected {spatial + 1}D or {spatial + 2}D (batch mode) tensor with possibly 0 batch size and other "
+            f"non-zero dimensions for input, but got: {list(shape)}"
+        )
+    for number, ((before, after), mode) in enumerate(zip(pads, modes, strict=True)):
+        axis = len(shape) - 1 - number
+        size = shape[axis]
+        if mode == "reflect" and max(before, after) >= size:
+            raise RuntimeError(
+                f"Argument #{4 + 2 * number}: Padding size should be less than the corresponding input dimension, "
+                f"but got: padding ({before}, {after}) at dimension {axis} of input {list(shape)}"
+            )
+        if mode == "circular":
+            left = size + min(before, 0) + min(after, 0)
+            if left < 0:
+                raise RuntimeError("Negative padding value is resulting in an empty dimension")
+            if max(before, after) > left:
+                raise RuntimeError("Padding value causes wrapping around more than once.")

@@ -116,14 +116,16 @@ class ConvProblem:
         if self.dh <= 0 or self.dw <= 0:
             raise RuntimeError("dilation should be greater than zero")
         if self.ic % self.g or self.oc % self.g:
-            raise RuntimeError(
-                f"{self.ic} input and {self.oc} output channels do not divide into {self.g} groups"
-            )
+            raise RuntimeError(f"{self.ic} input and {self.oc} output channels do not divide into {self.g} groups")
         if self.padded_h < self.extent_h or self.padded_w < self.extent_w:
             raise RuntimeError(
                 f"Calculated padded input size per channel: ({self.padded_h} x {self.padded_w}). "
                 f"Kernel size: ({self.extent_h} x {self.extent_w}). "
                 "Kernel size can't be greater than actual input size"
+            )
+        if self.kh <= 0 or self.kw <= 0:
+            raise RuntimeError(
+                f"kernel size should be greater than zero, but got kernel_height: {self.kh} kernel_width: {self.kw}"
             )
 
     # Sizes
@@ -164,7 +166,8 @@ class ConvProblem:
 
     @property
     def output_shape(self) -> tuple[int, int, int, int]:
-        return self.n, self.oc, self.oh, self.ow
+        # As PyTorch has it: without input channels there are no output channels.
+        return self.n, self.oc if self.ic else 0, self.oh, self.ow
 
     @property
     def result_shape(self) -> tuple[int, int, int, int]:
@@ -179,6 +182,11 @@ class ConvProblem:
         return not (self.n and self.ic and self.oc)
 
     @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return DTYPES[self.dtype][1]
+
+    @property
     def flops(self) -> int:
         """Multiplications and additions, each counted once; the same in all three directions."""
         return 2 * self.n * self.oc * self.oh * self.ow * (self.ic // self.g) * self.kh * self.kw
@@ -187,7 +195,7 @@ class ConvProblem:
     def bytes_moved(self) -> int:
         """Bytes read and written at the least: input, weight and output once each."""
         elements = sum(_product(shape) for shape in (self.input_shape, self.weight_shape, self.output_shape))
-        return elements * DTYPES[self.dtype][1]
+        return elements * self.itemsize
 
     def with_direction(self, direction: str) -> ConvProblem:
         """The same convolution, another of its three products wanted."""

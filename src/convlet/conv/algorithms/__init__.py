@@ -1,1 +1,75 @@
-"""The ordered table of convolution algorithms."""
+"""The ordered table of convolution algorithms: the first that does not refuse a problem computes it.
+
+An algorithm is a module of this folder, named as in the table, with
+
+- `name: str`; - `refuse(problem) -> str | None`: its reason for not taking a problem, or None. It may
+depend on the problem of
+  one image only, so that an image gives the same bits in any batch;
+- `plan(problem) -> run`, where run(a, b, bias, out) fills `out` and returns nothing:
+
+      direction     a                  b                     bias          out
+      fwd           x [n,ic,ih,iw]     w [oc,ic/g,kh,kw]     [oc] or None  [n,oc,oh,ow]
+      bwd_input     grad [n,oc,oh,ow]  w [oc,ic/g,kh,kw]     None          grad_x [n,ic,ih,iw]
+      bwd_weight    x [n,ic,ih,iw]     grad [n,oc,oh,ow]     None          grad_w [oc,ic/g,kh,kw]
+
+  All arrays are of the problem's dtype and of any strides: channels-last, expanded, reversed, unaligned.
+  `out` is filled entirely and never read before it is written. A problem is never empty (see
+  ConvProblem.empty).
+
+A new algorithm is a new module and one entry here; tests, benchmarks and the selection iterate over the
+table.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import Protocol
+
+from convlet.conv.gradient import Run
+from convlet.conv.problem import ConvProblem
+
+ALGORITHMS = ("direct", "numpy")
+
+
+class Algorithm(Protocol):
+    """What a module of this folder offers."""
+
+    name: str
+
+    def refuse(self, problem: ConvProblem) -> str | None: ...
+
+    def plan(self, problem: ConvProblem) -> Run: ...
+
+
+class _Missing:
+    """Stands for an algorithm whose module cannot be imported, and says why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+
+    def refuse(self, problem: ConvProblem) -> str | None:
+        return self.reason
+
+    def plan(self, problem: ConvProblem) -> Run:
+        raise RuntimeError(f"convolution algorithm {self.name!r} is not available: {self.reason}")
+
+
+@cache
+def load(name: str) -> Algorithm:
+    """The algorithm of that name; imported at its first use, because it may bring Numba.
+
+    Where Numba cannot be imported the algorithm refuses every problem with that reason, said once as a
+    warning.
+    """
+    try:
+        return import_module(f"{__name__}.{name}")
+    except ImportError as error:
+        if (error.name or "").startswith("convlet"):
+            raise
+        missing = (error.name or "").split(".")[0] in ("numba", "llvmlite")
+        reason = "Numba is not installed" if missing else f"Numba cannot be imported: {error}"
+        warnings.warn(f"{reason}; convolutions run through NumPy, slower", RuntimeWarning, stacklevel=2)
+        return _Missing(name, reason)

@@ -1,0 +1,112 @@
+"""Running convolutions: a plan is what selection and preparation found out about a problem, kept for next time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from convlet.conv.gradient import Run
+from convlet.conv.problem import ConvProblem, numpy_dtype
+from convlet.conv.select import Walk, forced_algorithm, select
+from convlet.runtime import trace
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A problem, the algorithm chosen for it with the walk that chose it, and the prepared run(a, b, bias, out)."""
+
+    problem: ConvProblem
+    algorithm: str
+    walk: Walk
+    run: Run
+    dtype: np.dtype
+    shape: tuple[int, int, int, int]
+
+
+@lru_cache(maxsize=1024)
+def _plan(problem: ConvProblem, direction: str, forced: str | None) -> Plan:
+    problem = problem.with_direction(direction)
+    dtype, shape = numpy_dtype(problem.dtype), problem.result_shape
+    if problem.empty:
+        return Plan(problem, "empty", (), _fill_empty, dtype, shape)
+    algorithm, walk = select(problem, forced)
+    run = trace.traced(problem, algorithm.name, algorithm.plan(problem))
+    return Plan(problem, algorithm.name, walk, run, dtype, shape)
+
+
+def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
+    """The plan of a problem, in another direction if one is given; kept, the least recently used forgotten."""
+    return _plan(problem, direction or problem.direction, forced_algorithm())
+
+
+def _fill_empty(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    # No images or no channels: sums of nothing. An output that has elements is a gradient (with no input
+    # channels PyTorch's output has no channels either), so there is no bias to add.
+    out[...] = 0
+
+
+def forward(
+    problem: ConvProblem,
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    out: np.ndarray | None = None,
+    *,
+    channels_last: bool = False,
+) -> np.ndarray:
+    """out[n,oc,oh,ow] = conv(x[n,ic,ih,iw], w[oc,ic/g,kh,kw]) + bias[oc]; `out` is filled, or made and returned."""
+    return _execute(_plan(problem, "fwd", forced_algorithm()), x, w, bias, out, channels_last)
+
+
+def input_gradient(
+    problem: ConvProblem,
+    grad: np.ndarray,
+    w: np.ndarray,
+    out: np.ndarray | None = None,
+    *,
+    channels_last: bool = False,
+) -> np.ndarray:
+    """The gradient [n,ic,ih,iw] by the input for the output's gradient [n,oc,oh,ow]; no conjugation."""
+    return _execute(_plan(problem, "bwd_input", forced_algorithm()), grad, w, None, out, channels_last)
+
+
+def weight_gradient(
+    problem: ConvProblem,
+    x: np.ndarray,
+    grad: np.ndarray,
+    out: np.ndarray | None = None,
+    *,
+    channels_last: bool = False,
+) -> np.ndarray:
+    """The gradient [oc,ic/g,kh,kw] by the weight for the output's gradient [n,oc,oh,ow]; no conjugation."""
+    return _execute(_plan(problem, "bwd_weight", forced_algorithm()), x, grad, None, out, channels_last)
+
+
+def _execute(
+    plan: Plan,
+    a: np.ndarray,
+    b: np.ndarray,
+    bias: np.ndarray | None,
+    out: np.ndarray | None,
+    channels_last: bool,
+) -> np.ndarray:
+    if out is None:
+        out = _allocate(plan, channels_last)
+    plan.run(a, b, bias, out)
+    return out
+
+
+def _allocate(plan: Plan, channels_last: bool) -> np.ndarray:
+    n, c, h, w = plan.shape
+    try:
+        if channels_last:
+            return np.empty((n, h, w, c), plan.dtype).transpose(0, 3, 1, 2)
+        return np.empty(plan.shape, plan.dtype)
+    except MemoryError as error:
+        size = n * c * h * w * plan.dtype.itemsize
+        raise RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
+            f"you tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)"
+        ) from error
