@@ -24,9 +24,9 @@ from convlet.conv.problem import ConvProblem, numpy_dtype
 
 name = "numpy"
 
-# Bytes of windows laid out at a time: small enough for the second-level cache to keep part of it, large
-# enough for the matmul. 2 MiB was best of 0.25 to 16 MiB on ResNet-50's layers and on 8 x 8 digits (AMD
-# EPYC 9R14, two cores).
+# Bytes of windows laid out at a time. ResNet-50's layers and 8 x 8 digits differ little from 1 to 16 MiB
+# and take up to twice as long with 0.25 MiB; from 4 MiB on NumPy asks for huge pages, which now and then
+# costs 4 ms (AMD EPYC, two cores, 2026).
 _WINDOW_BYTES = 2 << 20
 
 
@@ -60,10 +60,8 @@ class _Layout:
         p = self.problem = problem
         self.dtype = np.dtype(np.float32) if p.dtype in ("f16", "bf16") else numpy_dtype(p.dtype)
         self.icg, self.ocg = p.ic // p.g, p.oc // p.g
-        self.depthwise = self.icg == 1 and self.ocg <= 2
         self.columns = spans(p.iw, p.pl, p.pr, p.mode_w)
-        # Depthwise, only a block of output is at work, not one copy of the input a tap.
-        row_bytes = self.dtype.itemsize * p.ow * (p.oc if self.depthwise else p.ic * p.kh * p.kw)
+        row_bytes = self.dtype.itemsize * p.ic * p.kh * p.kw * p.ow
         height = max(1, min(p.oh, _WINDOW_BYTES // row_bytes))
         count = -(-p.oh // height)
         rows = spans(p.ih, p.pt, p.pb, p.mode_h)
@@ -87,6 +85,15 @@ class _Layout:
                 read = as_strided(staged, shape, strides, writeable=False)
                 yield images, slice(band.first, band.last), read
 
+    def matrix(self, windows: np.ndarray) -> np.ndarray:
+        """Windows as matrices [n, g, ic/g*kh*kw, positions]."""
+        n, g, icg, kh, kw, oh, ow = windows.shape
+        if self.dtype.kind in "iub":
+            # Without BLAS, matmul walks down the columns: make them contiguous.
+            columns = windows.transpose(0, 1, 5, 6, 2, 3, 4).reshape(n, g, oh * ow, icg * kh * kw)
+            return columns.transpose(0, 1, 3, 2)
+        return windows.reshape(n, g, icg * kh * kw, oh * ow)
+
     def _stage(self, x: np.ndarray, band: _Band) -> np.ndarray:
         """The padded input rows of a band, in the dtype computed in: a view of x where it is one."""
         p = self.problem
@@ -105,37 +112,19 @@ class _Forward:
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         layout, p = self.layout, self.layout.problem
-        w = w.astype(layout.dtype, copy=False)
-        multiply = _multiply_taps if layout.depthwise else _multiply_matrices
-        if not layout.depthwise:
-            w = w.reshape(p.g, layout.ocg, layout.icg * p.kh * p.kw)
+        # Contiguous, because BLAS takes no reversed matrix and an input gradient comes with reversed taps.
+        w = np.ascontiguousarray(w, layout.dtype).reshape(p.g, layout.ocg, -1)
         if bias is not None:
             bias = bias.astype(layout.dtype, copy=False)[:, None, None]
         in_place = out.dtype == layout.dtype and out.flags.c_contiguous and len(layout.bands) == 1
         for images, rows, windows in layout.windows(x):
             block = out[images, :, rows]
             result = block if in_place else np.empty(block.shape, layout.dtype)
-            multiply(windows, w, result)
+            np.matmul(w, layout.matrix(windows), out=result.reshape(len(block), p.g, layout.ocg, -1))
             if bias is not None:
                 result += bias
             if not in_place:
                 block[...] = result
-
-
-def _multiply_matrices(windows: np.ndarray, w: np.ndarray, result: np.ndarray) -> None:
-    n, g, icg, kh, kw, oh, ow = windows.shape
-    np.matmul(w, windows.reshape(n, g, icg * kh * kw, oh * ow), out=result.reshape(n, g, -1, oh * ow))
-
-
-def _multiply_taps(windows: np.ndarray, w: np.ndarray, result: np.ndarray) -> None:
-    n, g, _, kh, kw, oh, ow = windows.shape
-    w = w.reshape(g, -1, kh, kw)
-    total = result.reshape(n, g, -1, oh, ow)
-    product = np.empty_like(total)
-    for u, v in np.ndindex(kh, kw):
-        np.multiply(windows[:, :, :, u, v], w[:, :, u, v, None, None], out=product if u or v else total)
-        if u or v:
-            total += product
 
 
 class _WeightGradient:
@@ -144,25 +133,12 @@ class _WeightGradient:
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         layout, p = self.layout, self.layout.problem
-        accumulate = _sum_taps if layout.depthwise else _sum_matrices
         total = np.zeros((p.g, layout.ocg, layout.icg * p.kh * p.kw), layout.dtype)
         for images, rows, windows in layout.windows(x):
             block = grad[images, :, rows].astype(layout.dtype, copy=False)
-            accumulate(windows, block.reshape(len(block), p.g, layout.ocg, *block.shape[2:]), total)
+            block = block.reshape(len(block), p.g, layout.ocg, *block.shape[2:])
+            # Images side by side: one product sums over all positions of all of them.
+            left = block.transpose(1, 2, 0, 3, 4).reshape(p.g, layout.ocg, -1)
+            right = windows.transpose(1, 2, 3, 4, 0, 5, 6).reshape(p.g, -1, left.shape[2])
+            total += np.matmul(left, right.transpose(0, 2, 1))
         out[...] = total.reshape(p.weight_shape)
-
-
-def _sum_matrices(windows: np.ndarray, grad: np.ndarray, total: np.ndarray) -> None:
-    n, g, icg, kh, kw, oh, ow = windows.shape
-    right = windows.transpose(1, 2, 3, 4, 0, 5, 6).reshape(g, icg * kh * kw, n * oh * ow)
-    left = grad.transpose(1, 2, 0, 3, 4).reshape(g, -1, n * oh * ow)
-    total += np.matmul(left, right.transpose(0, 2, 1))
-
-
-def _sum_taps(windows: np.ndarray, grad: np.ndarray, total: np.ndarray) -> None:
-    n, g, _, kh, kw, oh, ow = windows.shape
-    product = np.empty(grad.shape, total.dtype)
-    flat = product.reshape(n, g, -1, oh * ow)
-    for u, v in np.ndindex(kh, kw):
-        np.multiply(windows[:, :, :, u, v], grad, out=product)
-        total[:, :, u * kw + v] += flat.sum(axis=3, dtype=total.dtype).sum(axis=0, dtype=total.dtype)
