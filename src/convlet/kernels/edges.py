@@ -38,7 +38,8 @@ FRAME = np.dtype(
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
-            *("block", "blocks", "parts", "product_rows", "product_count", "product_table", "order"),
+            *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
+            "order",
         )
     ]
 )
@@ -125,9 +126,18 @@ def pack_weight(f, w, width, c0, c1, dst):
 
 @njit
 def pack_columns(f, band, channels, ready):
-    """The band with its channels side by side: ready[position][column plane][channel of f.block]."""
+    """The band with its channels side by side: ready[position][column plane][channel of f.block].
+
+    If the taps of a row are multiplied together, ready[position][channel of f.block][column plane].
+    """
     size = f.channel_at // f.col_planes
     step = f.col_planes * f.block * f.element
+    if f.together:
+        for i in range(0, channels * f.col_planes, f.lanes):
+            rows = min(f.lanes, channels * f.col_planes - i)
+            dst = ready + i * f.element
+            call(f.transpose, (dst, step, band + i * size, size, rows, size // f.element, rows, 0, 0))
+        return
     for q in range(f.col_planes):
         for c in range(0, channels, f.lanes):
             rows = min(f.lanes, channels - c)

@@ -84,8 +84,8 @@ def _splat(builder: Any, scalar: Any, lanes: int) -> Any:
 
 def _mask(builder: Any, count: Any, lanes: int) -> Any:
     """The first `count` lanes."""
-    steps = ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
-    return builder.icmp_signed("<", steps, _splat(builder, count, lanes))
+    steps = ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
+    return builder.icmp_signed("<", steps, _splat(builder, builder.trunc(count, I32), lanes))
 
 
 def _function(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
@@ -274,8 +274,6 @@ def _transpose(compute: Any) -> Any:
     def emit(builder, dst, dst_step, src, src_step, rows, columns, width, bias, order):
         element = _size(compute)
         lanes = target.current().lanes(element)
-        vector = ir.VectorType(compute, lanes)
-        written = _mask(builder, width, lanes)
         biased = builder.icmp_signed("!=", bias, _constant(0))
         no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
         ordered = builder.icmp_signed("!=", order, _constant(0))
@@ -287,32 +285,50 @@ def _transpose(compute: Any) -> Any:
             with builder.if_then(listed, likely=False):
                 builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
             places.append(builder.add(src, builder.mul(src_step, builder.load(index))))
+        whole = builder.and_(
+            builder.icmp_signed("==", rows, _constant(lanes)), builder.icmp_signed("==", width, _constant(lanes))
+        )
         with _steps(builder, columns, lanes) as j:
             left = builder.sub(columns, j)
-            read = _mask(builder, left, lanes)
-            block = []
-            for i in range(lanes):
-                # A row that is not there reads nothing: its mask is empty.
-                there = builder.icmp_signed("<", _constant(i), rows)
-                mask = builder.and_(read, _splat(builder, there, lanes))
-                row = builder.add(places[i], builder.mul(j, _constant(element)))
-                block.append(_load_masked(builder, row, vector, mask))
-            # lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose.
-            for _ in range(lanes.bit_length() - 1):
-                block = [
-                    _zip(builder, block[i], block[i + lanes // 2], first)
-                    for i in range(lanes // 2)
-                    for first in (0, lanes // 2)
-                ]
             row = builder.add(dst, builder.mul(j, dst_step))
-            for i in range(lanes):
-                with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
-                    offset = builder.mul(builder.add(j, _constant(i)), _constant(element))
-                    source = builder.select(
-                        biased, builder.add(bias, offset), builder.ptrtoint(no_bias, I64)
-                    )
-                    value = builder.fadd(block[i], _splat(builder, _load(builder, source, compute), lanes))
-                    _store_masked(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))), written)
+            offset = builder.mul(j, _constant(element))
+            # A whole block needs no masks and no questions.
+            is_whole = builder.and_(whole, builder.icmp_signed(">=", left, _constant(lanes)))
+            is_whole = builder.and_(is_whole, builder.not_(biased))
+            with builder.if_else(is_whole) as (all_of_it, part_of_it):
+                with all_of_it:
+                    block = [
+                        _load(builder, builder.add(place, offset), ir.VectorType(compute, lanes))
+                        for place in places
+                    ]
+                    for i, value in enumerate(exchange(builder, block)):
+                        _store(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))))
+                with part_of_it:
+                    mask = _mask(builder, left, lanes)
+                    written = _mask(builder, width, lanes)
+                    block = []
+                    for i, place in enumerate(places):
+                        # A row that is not there reads nothing: its mask is empty.
+                        there = builder.icmp_signed("<", _constant(i), rows)
+                        read = builder.and_(mask, _splat(builder, there, lanes))
+                        vector = ir.VectorType(compute, lanes)
+                        block.append(_load_masked(builder, builder.add(place, offset), vector, read))
+                    for i, value in enumerate(exchange(builder, block)):
+                        with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
+                            at = builder.add(bias, _plus(builder, offset, i * element))
+                            source = builder.select(biased, at, builder.ptrtoint(no_bias, I64))
+                            addend = _splat(builder, _load(builder, source, compute), lanes)
+                            to = builder.add(row, builder.mul(dst_step, _constant(i)))
+                            _store_masked(builder, builder.fadd(value, addend), to, written)
+
+    def exchange(builder, block):
+        """lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose."""
+        half = len(block) // 2
+        for _ in range(len(block).bit_length() - 1):
+            block = [
+                _zip(builder, block[i], block[i + half], first) for i in range(half) for first in (0, half)
+            ]
+        return block
 
     return _intrinsic(9, emit)
 

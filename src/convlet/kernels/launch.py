@@ -24,7 +24,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 
 from convlet.kernels import emit, target
-from convlet.runtime import cache, memory
+from convlet.runtime import cache, memory, threads
 
 _compiling = threading.RLock()
 call, store_i64 = emit.call, emit.store_i64
@@ -112,6 +112,8 @@ def _alone(kernel, frame, a, b, bias, out, scratch, workers):
 @functools.cache
 def _launcher(parallel: bool) -> Any:
     signature = types.void(*[types.int64] * 8)
+    if parallel:
+        threads.layer()  # before Numba chooses by itself
 
     def compile(use_cache: bool) -> Any:
         make = njit(signature, parallel=parallel, nogil=True, cache=use_cache)

@@ -1,4 +1,4 @@
-"""Scratch memory: one aligned buffer a Python thread, reused by every call that thread makes."""
+"""Scratch memory: aligned buffers of each Python thread, reused by every call that thread makes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ KEEP = 32 << 20  # bytes: a larger buffer serves its call and is then returned t
 
 
 class _Scratch(threading.local):
-    buffer: np.ndarray | None = None
-    address = 0
+    """The buffers of a Python thread by their use, and where each starts."""
+
+    def __init__(self) -> None:
+        self.buffers: dict[str, tuple[int, np.ndarray]] = {}
 
 
 _scratch = _Scratch()
@@ -48,16 +50,17 @@ def _looking_works() -> bool:
 address = _look if _looking_works() else _ask
 
 
-def scratch(nbytes: int) -> tuple[int, np.ndarray]:
+def scratch(nbytes: int, use: str = "workers") -> tuple[int, np.ndarray]:
     """The address of at least `nbytes` of this Python thread's scratch, and the array that keeps it alive.
 
-    Its content is undefined, and the next call of the same thread gets the same bytes.
+    Its content is undefined, and the next call of the same thread for the same use gets the same bytes: fresh
+    memory costs over a microsecond a page.
     """
-    buffer = _scratch.buffer
-    if buffer is not None and buffer.nbytes >= nbytes + LINE:
-        return _scratch.address, buffer
-    buffer = np.empty(max(nbytes, 1 << 20) + LINE, np.uint8)
-    start = lines(address(buffer))
+    found = _scratch.buffers.get(use)
+    if found is not None and found[1].nbytes >= nbytes + LINE:
+        return found
+    buffer = np.empty(max(nbytes, 1 << 18) + LINE, np.uint8)
+    found = lines(address(buffer)), buffer
     if buffer.nbytes <= KEEP:
-        _scratch.buffer, _scratch.address = buffer, start
-    return start, buffer
+        _scratch.buffers[use] = found
+    return found

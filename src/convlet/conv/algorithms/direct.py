@@ -219,11 +219,8 @@ class _Forward:
         at = 0 if bias is None else address(bias)
         weight = address(w)
         if frame.packed_bytes:
-            packed = np.empty(frame.packed_bytes + memory.LINE, np.uint8)
-            ready = memory.lines(address(packed))
-            launch.launch(
-                kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers
-            )
+            ready, _keep = memory.scratch(frame.packed_bytes, "weights")
+            launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers)
             weight = ready
         launch.launch(
             kernels.forward.address, frame.address, address(x), weight, at, address(out), frame.slot, frame.workers
@@ -341,9 +338,7 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
     # Weights are packed beforehand where each worker would pack them more than twice.
     packed = bands * shares > 2 * workers * max(1, shares)
 
-    offsets = np.array(
-        [c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()], np.int64
-    )
+    offsets = np.array([c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()], np.int64)
     offsets32 = (offsets * element).astype(np.int32)
     step1 = (np.arange(chunk * taps) * lanes * element).astype(np.int32)
     step2 = (np.arange(chunk * taps) * wide * element).astype(np.int32)
@@ -418,16 +413,11 @@ class _WeightGradient:
         address = memory.address
         a, b, to = address(x), address(grad), address(result)
         if frame.packed_bytes:
-            parts = np.empty(frame.packed_bytes + memory.LINE, np.uint8)
-            sums = memory.lines(address(parts))
-            launch.launch(
-                kernels.weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers
-            )
+            sums, _keep = memory.scratch(frame.packed_bytes, "parts")
+            launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers)
             launch.launch(kernels.add_parts.address, frame.address, sums, 0, 0, to, 0, frame.pack_workers)
         else:
-            launch.launch(
-                kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers
-            )
+            launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if not plain:
             out[...] = result
 
@@ -468,7 +458,10 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         ],
         np.int64,
     )
-    order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
+    # Where the product of input channel c and tap (u, v) is among the rows of the sums.
+    c, u, v = np.ogrid[:block, : p.kh, : p.kw]
+    order = (u * block + c) * p.kw + v if together else (u * p.kw + v) * block + c
+    order = np.ascontiguousarray(order.reshape(-1), np.int64)
     fields = _size_fields(p, element) | _input_fields(p, x, band, element, tables)
     tables += [offsets, step1, step2, product_table, order]
     length = max(len(positions), band.pitch) + lanes
@@ -498,6 +491,7 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         "block": block,
         "blocks": blocks,
         "parts": parts,
+        "together": int(together),
         "product_rows": len(product_table),
         "product_count": taps * block // len(product_table),
         "product_table": memory.address(product_table),

@@ -1,0 +1,1 @@
+"""Measurements of Convlet beside PyTorch: `python -m benchmarks --help`."""

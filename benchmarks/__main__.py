@@ -1,0 +1,42 @@
+"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2]
+python -m benchmarks regions"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.layers import TABLES, compare
+from benchmarks.peak import regions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Convlet beside PyTorch.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    layers = commands.add_parser("layers", help="single layers of real networks")
+    tables = ", ".join(sorted(each.stem for each in TABLES.glob("*.txt")))
+    layers.add_argument("--table", default="resnet50", help=f"tables, by commas: {tables}")
+    layers.add_argument("--passes", default="fwd", help="of fwd, bwd_input, bwd_weight (default fwd)")
+    layers.add_argument("--threads", default="1,2")
+    layers.add_argument("--batch", type=int, help="images, instead of the table's")
+    layers.add_argument("--algorithm", default="", help="force algorithms, by commas: the best of them counts")
+    layers.add_argument("--rounds", type=int, default=4, help="turns of each side (default 4)")
+    layers.add_argument("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
+    commands.add_parser("regions", help="what an empty parallel region costs")
+    arguments = parser.parse_args()
+    if arguments.command == "regions":
+        regions()
+        return
+    for threads in map(int, arguments.threads.split(",")):
+        compare(
+            arguments.table.split(","),
+            arguments.passes.split(","),
+            threads,
+            arguments.rounds,
+            arguments.seconds,
+            tuple(filter(None, arguments.algorithm.split(","))),
+            arguments.batch,
+        )
+
+
+if __name__ == "__main__":
+    main()

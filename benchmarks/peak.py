@@ -1,0 +1,68 @@
+"""What this machine can do at best: the register tile on the L1 cache, and what a parallel region costs."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from convlet.kernels import direct, launch, target
+from convlet.kernels.emit import call, load_i64
+from convlet.runtime import memory
+
+_REPEAT, _K = 400, 256
+
+
+def _tiles(frame, a, b, offsets, out, scratch, worker):
+    """_REPEAT full tiles of _K steps; frame: address of (tile, mr, offsets of a, offsets of b)."""
+    for _ in range(_REPEAT):
+        steps = (load_i64(frame + 8), 2, _K, a, load_i64(frame + 16), b, load_i64(frame + 24))
+        call(load_i64(frame), (*steps, scratch + 64 + worker * 4096, 1))
+
+
+def _nothing(frame, a, b, offsets, out, scratch, worker):
+    pass
+
+
+def tile_gflops(threads: int) -> float:
+    """GFLOP/s of float32 tiles that read 1 KiB of positions and a little of the weights again and again."""
+    machine = target.current()
+    lanes = machine.lanes(4)
+    a, b = np.ones((8, 16), np.float32), np.ones((8, 2 * lanes), np.float32)
+    offsets_a = (np.arange(_K) % 8 * a.strides[0]).astype(np.int32)
+    offsets_b = (np.arange(_K) % 8 * b.strides[0]).astype(np.int32)
+    address = memory.address
+    frame = np.array(
+        [direct.STEPS[4]["tile"].address, machine.mr, address(offsets_a), address(offsets_b)], np.int64
+    )
+    kernel = launch.Kernel(_tiles)
+    best = 0.0
+    for _ in range(20):
+        start = time.perf_counter()
+        launch.launch(kernel.address, address(frame), address(a), address(b), 0, 0, 4096, threads)
+        elapsed = time.perf_counter() - start
+        best = max(best, 2 * machine.mr * 2 * lanes * _K * _REPEAT * threads / elapsed / 1e9)
+    return best
+
+
+def regions() -> None:
+    """Prints what an empty parallel region costs, warm and after 20 ms of sleep."""
+    from convlet.runtime import threads
+
+    kernel = launch.Kernel(_nothing)
+
+    def once(workers: int) -> float:
+        start = time.perf_counter()
+        launch.launch(kernel.address, 0, 0, 0, 0, 0, 64, workers)
+        return (time.perf_counter() - start) * 1e6
+
+    once(2)
+    print(f"threading layer {threads.layer()}")
+    for workers in (1, 2):
+        warm = sorted(once(workers) for _ in range(2000))
+        print(f"{workers} workers: warm {warm[1000]:.1f} us (9 of 10 within {warm[1800]:.1f})", end="; ")
+        idle = []
+        for _ in range(30):
+            time.sleep(0.02)
+            idle.append(once(workers))
+        print(f"after 20 ms of sleep {sorted(idle)[15]:.0f} us (worst {max(idle):.0f})")
