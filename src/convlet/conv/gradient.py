@@ -213,6 +213,9 @@ def input_gradient(problem: ConvProblem, forward: Callable[[ConvProblem], Run]) 
 
     `forward(problem)` plans a stride-1 forward problem; returns run(grad, w, None, out=grad_x).
     """
+    if problem.dtype in ("f16", "bf16") and input_strips(problem):
+        # A fold adds to what is stored: sums of halves would lose what their float32 terms had.
+        return _in_float32(input_gradient(replace(problem, dtype="f32"), forward))
     phases = [(each, forward(each.problem) if each.problem else None) for each in input_phases(problem)]
     strips = [(each, input_gradient(each.problem, forward)) for each in input_strips(problem)]
 
@@ -229,6 +232,16 @@ def input_gradient(problem: ConvProblem, forward: Callable[[ConvProblem], Run]) 
             fold(part, strip.rows, strip.columns, out)
 
     return run
+
+
+def _in_float32(run: Run) -> Run:
+    def convert_and_run(grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        wide = np.empty(out.shape, np.float32)
+        run(grad.astype(np.float32), w.astype(np.float32), None, wide)
+        with np.errstate(over="ignore"):
+            out[...] = wide
+
+    return convert_and_run
 
 
 def weight_gradient(problem: ConvProblem) -> WeightGradient:

@@ -91,6 +91,7 @@ def gather(array: np.ndarray, rows: tuple[Span, ...], columns: tuple[Span, ...],
                 into[..., row.padded, column.padded] = array[..., row.source, column.source]
 
 
+@np.errstate(all="ignore")
 def fold(padded: np.ndarray, rows: tuple[Span, ...], columns: tuple[Span, ...], into: np.ndarray) -> None:
     """The transpose of `gather`: add padded[..., j, k] to into[..., rows(j), columns(k)], span after span."""
     for row in rows:

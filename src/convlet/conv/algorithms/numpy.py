@@ -110,6 +110,7 @@ class _Forward:
     def __init__(self, layout: _Layout) -> None:
         self.layout = layout
 
+    @np.errstate(all="ignore")  # infinities and overflow are values, as everywhere in PyTorch
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         layout, p = self.layout, self.layout.problem
         # Contiguous, because BLAS takes no reversed matrix and an input gradient comes with reversed taps.
@@ -131,6 +132,7 @@ class _WeightGradient:
     def __init__(self, layout: _Layout) -> None:
         self.layout = layout
 
+    @np.errstate(all="ignore")
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         layout, p = self.layout, self.layout.problem
         total = np.zeros((p.g, layout.ocg, layout.icg * p.kh * p.kw), layout.dtype)
