@@ -37,7 +37,6 @@ _global_forward_pre_hooks: dict[int, Any] = {}
 _global_forward_hooks: dict[int, Any] = {}
 _global_backward_pre_hooks: dict[int, Any] = {}
 _global_backward_hooks: dict[int, Any] = {}
-_any_global = False
 
 
 def typename(value: Any) -> str:
@@ -81,7 +80,7 @@ class Module(Stateful):
     """
 
     dump_patches: bool = False
-    _hooked: bool = False  # True once a hook was registered: a call without hooks costs one look at it
+    _hooked: bool = False  # True once a hook was registered, here or for every module: all a call looks at
     call_super_init: bool = False
 
     training: bool
@@ -116,7 +115,7 @@ class Module(Stateful):
     # Calling ------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooked or _any_global:
+        if self._hooked:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -717,8 +716,7 @@ _global_always_called: dict[int, bool] = {}
 
 
 def _add_global(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
-    global _any_global
-    _any_global = True
+    Module._hooked = True
     return RemovableHandle.add(hooks, hook)
 
 
