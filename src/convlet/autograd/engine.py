@@ -170,6 +170,7 @@ def _as_variable(value: Any) -> Any:
     return value if isinstance(value, Variable) else make_result(value)
 
 
+@np.errstate(all="ignore")  # once for the whole walk; see run_quietly
 def _walk(
     roots: list[tuple[Edge, Any]], retain_graph: bool, create_graph: bool, targets: list[Edge] | None = None
 ) -> list[Any]:

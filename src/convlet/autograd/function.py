@@ -282,7 +282,7 @@ class Operation:
         if meta:
             result = _without_data(cls.meta(*arrays))
         else:
-            result = cls.forward(node or DISCARD, *arrays)
+            result = run_quietly(cls.forward, node or DISCARD, arrays)
         if isinstance(result, tuple):
             return cls._wrap_several(result, node, args, meta)
         if type(result) is not np.ndarray:
@@ -308,6 +308,12 @@ class Operation:
         if node is not None:
             node.finish(arrays, tuple([each._version for each in out]))
         return out
+
+
+@np.errstate(all="ignore")
+def run_quietly(forward: Callable[..., Any], ctx: Any, arrays: list[Any]) -> Any:
+    """``forward`` without NumPy's warnings: infinities and NaN are values like others, as in PyTorch."""
+    return forward(ctx, *arrays)
 
 
 def _as_arrays(result: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .function import DISCARD, Node, Operation, edge_of
+from .function import DISCARD, Node, Operation, edge_of, make_result, run_quietly
 from .mode import is_grad_enabled, is_inference_mode_enabled
 from .variable import Array, Variable
 
@@ -193,7 +193,7 @@ def apply_inplace(operation: type[Operation], target: Variable, *args: Any) -> A
     arguments = (target, *args)
     node = operation.node_type(arguments) if recorded and operation.differentiable else None
     arrays = [each.array if isinstance(each, Variable) else each for each in arguments]
-    result = np.asarray(operation.forward(node or DISCARD, *arrays))
+    result = np.asarray(run_quietly(operation.forward, node or DISCARD, arrays))
     array = target.array
     if result.shape != array.shape:
         raise RuntimeError(
@@ -207,6 +207,11 @@ def apply_inplace(operation: type[Operation], target: Variable, *args: Any) -> A
             raise RuntimeError(
                 f"result type {new.scalar_name} can't be cast to the desired output type {old.scalar_name}"
             )
+    if node is not None and any(each is array for each in node._pending):
+        # The backward pass asks for the value that is about to be overwritten: keep a copy with its history.
+        before = make_result(array.copy(order="K"), target.grad_fn, target._output_index)
+        node._pending = tuple([before.array if each is array else each for each in node._pending])
+        node._arguments = (before, *args)
     if not target.meta and result is not array:
         np.copyto(array, result, casting="unsafe")
     if node is not None:  # what was saved as "the result" now lives in the target

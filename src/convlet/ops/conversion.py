@@ -116,7 +116,49 @@ def as_operand(operand: Any, dtype: Dtype) -> Any:
     """A variable, array or Python number in ``dtype``; a number becomes a 0-d array."""
     if isinstance(operand, (Variable, np.ndarray)):
         return cast(operand, dtype)
+    if dtype.kind in "ui" and not isinstance(operand, np.generic):  # too large a number wraps around
+        try:
+            return np.asarray(operand, np.int64 if operand < 2**63 else np.uint64).astype(dtype.numpy)
+        except OverflowError:
+            raise OverflowError("int too big to convert") from None
     return np.asarray(operand, dtype.numpy)
+
+
+class NotAnOperand(TypeError):
+    """A value that cannot stand beside a tensor; operators turn it into NotImplemented."""
+
+
+def check_operands(operation: str, **operands: Any) -> None:
+    """TypeError naming the argument that is neither a tensor nor a number."""
+    for position, (name, each) in enumerate(operands.items(), 1):
+        if not isinstance(each, (Variable, np.ndarray, int, float, complex, np.generic)):
+            raise NotAnOperand(
+                f"{operation}(): argument '{name}' (position {position}) must be Tensor, not {type(each).__name__}"
+            )
+
+
+def check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """RuntimeError when two shapes do not broadcast."""
+    ndim = max(len(a), len(b))
+    for back, (m, n) in enumerate(zip(reversed(a), reversed(b)), 1):
+        if m != n and m != 1 and n != 1:
+            raise RuntimeError(
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
+                f"{ndim - back}"
+            )
+
+
+def is_half(dtype: np.dtype[Any]) -> bool:
+    """Whether this NumPy type is float16 or bfloat16 (which NumPy knows as a type of kind 'V')."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+def storable(result: Dtype, target: Variable) -> None:
+    """RuntimeError unless an in-place result of dtype ``result`` may be stored in ``target``."""
+    if not can_cast(result, target.dtype):
+        raise RuntimeError(
+            f"result type {result.scalar_name} can't be cast to the desired output type {target.dtype.scalar_name}"
+        )
 
 
 def can_cast(from_: Dtype, to: Dtype) -> bool:
