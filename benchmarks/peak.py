@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from convlet.kernels import direct, launch, target
+from convlet.kernels import launch, steps, target
 from convlet.kernels.emit import call, load_i64
 from convlet.runtime import memory
 
@@ -16,8 +16,8 @@ _REPEAT, _K = 400, 256
 def _tiles(frame, a, b, offsets, out, scratch, worker):
     """_REPEAT full tiles of _K steps; frame: address of (tile, mr, offsets of a, offsets of b)."""
     for _ in range(_REPEAT):
-        steps = (load_i64(frame + 8), 2, _K, a, load_i64(frame + 16), b, load_i64(frame + 24))
-        call(load_i64(frame), (*steps, scratch + 64 + worker * 4096, 1))
+        shape = (load_i64(frame + 8), 2, _K, a, load_i64(frame + 16), b, load_i64(frame + 24))
+        call(load_i64(frame), (*shape, scratch + 64 + worker * 4096, 128, 1))
 
 
 def _nothing(frame, a, b, offsets, out, scratch, worker):
@@ -33,7 +33,7 @@ def tile_gflops(threads: int) -> float:
     offsets_b = (np.arange(_K) % 8 * b.strides[0]).astype(np.int32)
     address = memory.address
     frame = np.array(
-        [direct.STEPS[4]["tile"].address, machine.mr, address(offsets_a), address(offsets_b)], np.int64
+        [steps.STEPS[4]["tile"].address, machine.mr, address(offsets_a), address(offsets_b)], np.int64
     )
     kernel = launch.Kernel(_tiles)
     best = 0.0

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from convlet.kernels import direct, launch, target
+from convlet.kernels import launch, steps, target
 from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
 
 TYPES = {4: np.float32, 8: np.float64}
@@ -25,7 +25,7 @@ def step():
     import ctypes
 
     def run(name, element, *arguments):
-        address = direct.STEPS[element][name].address
+        address = steps.STEPS[element][name].address
         ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(arguments))(address)(*arguments)
 
     return run
@@ -51,7 +51,7 @@ def test_tile_of_every_height(step, element, vectors):
         for first, want in ((1, product), (0, before + product)):
             c = np.full((m + 1, width), np.nan, TYPES[element])
             c[:m] = before if not first else np.nan
-            step("tile", element, m, vectors, k, at(a), at(offsets_a), at(b), at(offsets_b), at(c), first)
+            step("tile", element, m, vectors, k, at(a), at(offsets_a), at(b), at(offsets_b), at(c), c.strides[0], first)
             np.testing.assert_array_equal(c[:m], want)
             assert np.isnan(c[m]).all(), "the tile wrote below its last row"
 
@@ -88,7 +88,7 @@ def halves(code):
 
 
 @pytest.mark.parametrize("step_elements", [1, 2, 3, -1, 0])
-@pytest.mark.parametrize("element, code", [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
+@pytest.mark.parametrize(("element", "code"), [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
 def test_gather(step, element, code, step_elements):
     rng = np.random.default_rng(2)
     stored = np.dtype(TYPES[element]) if code == NATIVE else halves(code)
@@ -108,7 +108,7 @@ def test_gather(step, element, code, step_elements):
 
 
 @pytest.mark.parametrize("step_elements", [1, 2, -3])
-@pytest.mark.parametrize("element, code", [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
+@pytest.mark.parametrize(("element", "code"), [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)])
 def test_scatter_rounds_as_numpy_does(step, element, code, step_elements):
     rng = np.random.default_rng(3)
     stored = np.dtype(TYPES[element]) if code == NATIVE else halves(code)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from numba import njit
 
-from convlet.kernels import emit
 from convlet.kernels.edges import (
     FRAME,
     pack_band,
@@ -25,74 +24,7 @@ from convlet.kernels.edges import (
 from convlet.kernels.emit import call, load_i64, next_ticket
 from convlet.kernels.launch import Kernel, frame_reader
 
-tile_f32, tile_f64 = emit.tile_f32, emit.tile_f64
-transpose_f32, transpose_f64 = emit.transpose_f32, emit.transpose_f64
-gather_f32, gather_f64 = emit.gather_f32, emit.gather_f64
-accumulate_f32, accumulate_f64 = emit.accumulate_f32, emit.accumulate_f64
-scatter_f32, scatter_f64 = emit.scatter_f32, emit.scatter_f64
 frame_at = frame_reader(FRAME)
-
-
-# The emitted steps, each compiled once and called by address from every kernel.
-
-
-def _tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, first):
-    tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, first)
-
-
-def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first):
-    tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, first)
-
-
-def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order):
-    transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order)
-
-
-def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order):
-    transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order)
-
-
-def _gather_f32(dst, src, step, count, low, high, code):
-    gather_f32(dst, src, step, count, low, high, code)
-
-
-def _gather_f64(dst, src, step, count, low, high, code):
-    gather_f64(dst, src, step, count, low, high, code)
-
-
-def _scatter_f32(dst, step, src, count, code, bias):
-    scatter_f32(dst, step, src, count, code, bias)
-
-
-def _scatter_f64(dst, step, src, count, code, bias):
-    scatter_f64(dst, step, src, count, code, bias)
-
-
-def _accumulate_f32(dst, src, count):
-    accumulate_f32(dst, src, count)
-
-
-def _accumulate_f64(dst, src, count):
-    accumulate_f64(dst, src, count)
-
-
-# By bytes of an element.
-STEPS = {
-    4: {
-        "tile": Kernel(_tile_f32),
-        "transpose": Kernel(_transpose_f32),
-        "gather": Kernel(_gather_f32),
-        "scatter": Kernel(_scatter_f32),
-        "accumulate": Kernel(_accumulate_f32),
-    },
-    8: {
-        "tile": Kernel(_tile_f64),
-        "transpose": Kernel(_transpose_f64),
-        "gather": Kernel(_gather_f64),
-        "scatter": Kernel(_scatter_f64),
-        "accumulate": Kernel(_accumulate_f64),
-    },
-}
 
 
 @njit
@@ -110,7 +42,7 @@ def multiply(f, rows, columns, band, k, weight, vectors, sums, first):
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
             c = sums + (run * length + start) * wide
-            call(f.tile, (m, vectors, k, a, f.offsets, weight, steps, c, first))
+            call(f.tile, (m, vectors, k, a, f.offsets, weight, steps, c, wide, first))
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -240,6 +172,7 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
                                 right,
                                 steps,
                                 c,
+                                vectors * f.lanes * f.element,
                                 unit == first_unit,
                             ),
                         )

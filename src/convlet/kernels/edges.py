@@ -22,7 +22,8 @@ FRAME = np.dtype(
         (name, np.int64)
         for name in (
             # compiled steps and the vector they work in
-            *("tile", "transpose", "gather", "scatter", "accumulate", "element", "lanes", "mr"),
+            *("tile", "narrow", "transpose", "gather", "scatter", "accumulate", "correlate"),
+            *("element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
             # input: strides, storage, and where its rows and columns are read from
@@ -39,7 +40,7 @@ FRAME = np.dtype(
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
-            "order",
+            *("order", "sum_step", "band_step"),
         )
     ]
 )

@@ -30,6 +30,10 @@ HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
 # How an element is stored; NATIVE is the compute type itself.
 NATIVE, FLOAT16, BFLOAT16 = 0, 1, 2
 
+# Channels that a tile whose lanes are positions has at most, and sums of one correlation.
+NARROW = 8
+TAPS = 12
+
 
 def _intrinsic(arguments: int, emit: Callable[..., Any]) -> Any:
     """A Numba intrinsic of so many int64 arguments and no result, whose body `emit(builder, *values)` writes."""
@@ -175,41 +179,48 @@ def _case(builder: Any, value: Any, constant: int) -> Iterator[None]:
 # The register tile
 
 
-def _tile(compute: Any) -> Any:
-    """tile(m, nr, k, a, a_offsets, b, b_offsets, c, first): m of 1..mr positions, nr of 1..2 vectors of b
+def _wide_shapes(machine: target.Target) -> list[tuple[int, int]]:
+    """Tiles of m positions x nr vectors of channels, for every m: ragged sizes are split, never padded."""
+    return [(m, nr) for nr in range(1, machine.nr + 1) for m in range(1, machine.mr + 1)]
+
+
+def _narrow_shapes(machine: target.Target) -> list[tuple[int, int]]:
+    """Tiles of m channels x nr vectors of positions, for few channels."""
+    return [(m, nr) for m in range(1, NARROW + 1) for nr in machine.narrow_widths(m)]
+
+
+def _tile(compute: Any, shapes: Callable[[target.Target], list[tuple[int, int]]]) -> Any:
+    """tile(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first): m numbers of a by nr vectors of b
 
     c[i][:] = (0 if first else c[i][:]) + sum over j < k of a[a_offsets[j]][i] * b[b_offsets[j]][:]
 
-    The offsets are in bytes (int32); a's positions lie side by side, and c's rows too, nr vectors each.
-    Ragged sizes are split into nearly equal m, so there is a loop for every m and nothing is padded.
+    The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side.
     """
 
-    def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, first):
-        machine = target.current()
+    def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
         after = builder.append_basic_block("tile_done")
-        shape = builder.add(builder.mul(m, _constant(2)), nr)
-        switch = builder.switch(shape, after)
-        for vectors in range(1, machine.nr + 1):
-            for positions in range(1, machine.mr + 1):
-                block = builder.append_basic_block(f"tile_{positions}x{vectors}")
-                switch.add_case(_constant(2 * positions + vectors), block)
-                builder.position_at_end(block)
-                loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, first)
-                builder.branch(after)
+        switch = builder.switch(builder.add(builder.mul(m, _constant(16)), nr), after)
+        for positions, vectors in shapes(target.current()):
+            block = builder.append_basic_block(f"tile_{positions}x{vectors}")
+            switch.add_case(_constant(16 * positions + vectors), block)
+            builder.position_at_end(block)
+            loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, c_step, first)
+            builder.branch(after)
         builder.position_at_end(after)
 
-    def loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, first):
+    def loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, c_step, first):
         machine = target.current()
         element = _size(compute)
         lanes = machine.lanes(element)
         vector = ir.VectorType(compute, lanes)
         cells = [(i, v) for i in range(positions) for v in range(vectors)]
-        places = {cell: (cell[0] * vectors + cell[1]) * machine.vector for cell in cells}
+        rows = [builder.add(c, builder.mul(c_step, _constant(i))) for i in range(positions)]
+        places = {(i, v): _plus(builder, rows[i], v * machine.vector) for i, v in cells}
 
         fresh = builder.icmp_signed("!=", first, _constant(0))
         zero = ir.Constant(vector, None)
         start = {
-            cell: builder.select(fresh, zero, _load(builder, _plus(builder, c, places[cell]), vector))
+            cell: builder.select(fresh, zero, _load(builder, places[cell], vector))
             for cell in cells
         }
         entry = builder.block
@@ -248,9 +259,9 @@ def _tile(compute: Any) -> Any:
             final.add_incoming(result[cell], body)
             result[cell] = final
         for cell in cells:
-            _store(builder, result[cell], _plus(builder, c, places[cell]))
+            _store(builder, result[cell], places[cell])
 
-    return _intrinsic(9, emit)
+    return _intrinsic(10, emit)
 
 
 # The transpose
@@ -426,6 +437,68 @@ def _scatter(compute: Any) -> Any:
     return _intrinsic(6, emit)
 
 
+def _correlate(compute: Any) -> Any:
+    """correlate(t, rows, columns, x, x_offsets, x_step, y, y_step, out): t of 1..TAPS sums over an image
+
+    out[i] += sum over rows and columns of x[x_offsets[i]][row][column] * y[row][column]
+
+    Offsets (int64) and steps between rows are in bytes. Lanes are columns and summed last, in a fixed order.
+    """
+
+    def emit(builder, t, rows, columns, x, x_offsets, x_step, y, y_step, out):
+        after = builder.append_basic_block("correlate_done")
+        switch = builder.switch(t, after)
+        for taps in range(1, TAPS + 1):
+            block = builder.append_basic_block(f"correlate_{taps}")
+            switch.add_case(_constant(taps), block)
+            builder.position_at_end(block)
+            loop(builder, taps, rows, columns, x, x_offsets, x_step, y, y_step, out)
+            builder.branch(after)
+        builder.position_at_end(after)
+
+    def loop(builder, taps, rows, columns, x, x_offsets, x_step, y, y_step, out):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(vector, None)) for _ in range(taps)]
+        places = [builder.add(x, _load(builder, _plus(builder, x_offsets, 8 * i), I64)) for i in range(taps)]
+        whole = builder.and_(columns, _constant(-lanes))
+        rest = builder.sub(columns, whole)
+        some = builder.icmp_signed(">", rest, _constant(0))
+        mask = _mask(builder, rest, lanes)
+
+        def add(at_x, at_y, load):
+            other = load(builder.add(y, at_y))
+            for place, total in zip(places, sums):
+                value = load(builder.add(place, at_x))
+                builder.store(_multiply_add(builder, value, other, builder.load(total)), total)
+
+        with _steps(builder, rows, 1) as row:
+            row_x, row_y = builder.mul(row, x_step), builder.mul(row, y_step)
+            with _steps(builder, whole, lanes) as column:
+                at = builder.mul(column, _constant(element))
+                add(builder.add(row_x, at), builder.add(row_y, at), lambda where: _load(builder, where, vector))
+            with builder.if_then(some):
+                at = builder.mul(whole, _constant(element))
+                add(
+                    builder.add(row_x, at),
+                    builder.add(row_y, at),
+                    lambda where: _load_masked(builder, where, vector, mask),
+                )
+        for i, total in enumerate(sums):
+            value = builder.load(total)
+            half = lanes // 2
+            while half:
+                order = ir.Constant(ir.VectorType(I32, lanes), [(lane + half) % lanes for lane in range(lanes)])
+                value = builder.fadd(value, builder.shuffle_vector(value, value, order))
+                half //= 2
+            one = builder.extract_element(value, ir.Constant(I32, 0))
+            where = _plus(builder, out, i * element)
+            _store(builder, builder.fadd(_load(builder, where, compute), one), where)
+
+    return _intrinsic(9, emit)
+
+
 def _accumulate(compute: Any) -> Any:
     """accumulate(dst, src, count): dst[i] += src[i] for a count that is a multiple of the lanes."""
 
@@ -441,9 +514,11 @@ def _accumulate(compute: Any) -> Any:
     return _intrinsic(3, emit)
 
 
-tile_f32, tile_f64 = _tile(FLOAT), _tile(DOUBLE)
+tile_f32, tile_f64 = _tile(FLOAT, _wide_shapes), _tile(DOUBLE, _wide_shapes)
+narrow_f32, narrow_f64 = _tile(FLOAT, _narrow_shapes), _tile(DOUBLE, _narrow_shapes)
 transpose_f32, transpose_f64 = _transpose(FLOAT), _transpose(DOUBLE)
 gather_f32, gather_f64 = _gather(FLOAT), _gather(DOUBLE)
+correlate_f32, correlate_f64 = _correlate(FLOAT), _correlate(DOUBLE)
 accumulate_f32, accumulate_f64 = _accumulate(FLOAT), _accumulate(DOUBLE)
 scatter_f32, scatter_f64 = _scatter(FLOAT), _scatter(DOUBLE)
 

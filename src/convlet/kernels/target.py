@@ -20,6 +20,7 @@ class Target:
 
     name: str
     vector: int  # bytes of a vector register
+    registers: int
     mr: int
     nr: int
     cpu: str | None  # LLVM's name to compile for; None: the machine it runs on
@@ -31,15 +32,21 @@ class Target:
         """Elements of `element` bytes in a vector."""
         return self.vector // element
 
+    def narrow_widths(self, m: int) -> list[int]:
+        """Vectors that a tile of m rows may be wide, where its lanes are positions: the widest keeps all registers
+        busy, the others are for what is left over."""
+        widest = min(8, (self.registers - 1) // (m + 1))
+        return sorted({*range(2, widest + 1, 2), widest, 1})
+
 
 # Best first; the last is every other machine: 128-bit vectors, 16 registers assumed (SSE2; NEON has more).
 TARGETS = {
     target.name: target
     for target in (
-        Target("avx512", vector=64, mr=14, nr=2, cpu="skylake-avx512", needs="avx512f"),
-        Target("avx2", vector=32, mr=6, nr=2, cpu="haswell", needs="avx2"),
-        Target("neon", vector=16, mr=14, nr=2, cpu=None, needs="neon"),
-        Target("generic", vector=16, mr=6, nr=2, cpu=None),
+        Target("avx512", vector=64, registers=32, mr=14, nr=2, cpu="skylake-avx512", needs="avx512f"),
+        Target("avx2", vector=32, registers=16, mr=6, nr=2, cpu="haswell", needs="avx2"),
+        Target("neon", vector=16, registers=32, mr=14, nr=2, cpu=None, needs="neon"),
+        Target("generic", vector=16, registers=16, mr=6, nr=2, cpu=None),
     )
 }
 

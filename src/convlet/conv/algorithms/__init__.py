@@ -30,7 +30,7 @@ from typing import Protocol
 from convlet.conv.gradient import Run
 from convlet.conv.problem import ConvProblem
 
-ALGORITHMS = ("direct", "numpy")
+ALGORITHMS = ("narrow", "direct", "numpy")
 
 
 class Algorithm(Protocol):

@@ -6,17 +6,17 @@ the sizes of the caches, and writes them into the frame that kernels/direct.py r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from convlet.conv import gradient
+from convlet.conv.gradient import Run
 from convlet.conv.padding import index_map
 from convlet.conv.problem import DTYPES, ConvProblem
 from convlet.kernels import direct as kernels
-from convlet.kernels import launch, target
+from convlet.kernels import launch, steps, target
 from convlet.kernels.edges import FRAME
 from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
 from convlet.runtime import memory, threads
@@ -36,18 +36,23 @@ GRADIENT_CHANNELS = 64
 GRADIENT_BYTES = 384 << 10
 GRADIENT_TASKS = 8
 
-_CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
+# The compiled steps its kernels call.
+STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 
-Run = Callable[[np.ndarray, np.ndarray, "np.ndarray | None", np.ndarray], None]
-
+CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
 
 def refuse(problem: ConvProblem) -> str | None:
     """Why this algorithm does not take the problem, or None."""
-    if problem.dtype not in _CODES:
+    if problem.dtype not in CODES:
         return f"computes in float32 and float64, and the dtype is {problem.dtype}"
     if problem.dtype == "f16" and target.current().name == "generic":
         return "this processor does not convert float16"
     return None
+
+
+def compute_dtype(problem: ConvProblem) -> np.dtype:
+    """The dtype that sums are made in."""
+    return np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -131,7 +136,8 @@ class Band:
         ]
 
 
-def _parts(size: int, largest: int) -> int:
+def split(size: int, largest: int) -> int:
+    """Pieces of at most `largest` that cover `size`."""
     return -(-size // largest)
 
 
@@ -143,7 +149,7 @@ def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: boo
     """
     p = problem
     if joined is None:
-        full = band_w / (_parts(band_w, mr) * mr)
+        full = band_w / (split(band_w, mr) * mr)
         joined = p.kw == 1 or (band_h > 1 and full < 0.8)
     shared_h = planes(p.kh, p.sh, p.dh, apart=False)
     apart_h = planes(p.kh, p.sh, p.dh, apart=True)
@@ -157,7 +163,7 @@ def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: boo
     return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
 
 
-def _choose_band(
+def choose_band(
     problem: ConvProblem, element: int, mr: int, channels: int, wanted: int, joined: bool | None = None
 ) -> Band:
     """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
@@ -168,17 +174,17 @@ def _choose_band(
 
     band_w = p.ow
     if p.ow > 2 * wanted:  # a band of one row, in pieces
-        band_w = _parts(p.ow, _parts(p.ow, wanted))
+        band_w = split(p.ow, split(p.ow, wanted))
     band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
     band = band_of(p, band_h, band_w, mr, joined)
     while size(band) > BAND_BYTES and band_h > 1:
-        band_h = _parts(band_h, 2)
+        band_h = split(band_h, 2)
         band = band_of(p, band_h, band_w, mr, joined)
     while size(band) > BAND_BYTES and band_w > 8 * mr:
-        band_w = _parts(band_w, 2)
+        band_w = split(band_w, 2)
         band = band_of(p, band_h, band_w, mr, joined)
     # Bands differ by a row at most: even them out.
-    return band_of(p, _parts(p.oh, _parts(p.oh, band_h)), _parts(p.ow, _parts(p.ow, band_w)), mr, joined)
+    return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)), mr, joined)
 
 
 # Forward
@@ -204,8 +210,8 @@ class _Forward:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
-        self.frames: dict[Any, _Frame] = {}
+        self.compute = compute_dtype(problem)
+        self.frames: dict[Any, Frame] = {}
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
@@ -228,21 +234,19 @@ class _Forward:
 
 
 @dataclass(slots=True)
-class _Frame:
+class Frame:
+    """The numbers a kernel reads, the tables they point at, and what a launch needs."""
+
     record: np.ndarray
     tables: list[np.ndarray]
     address: int
     slot: int
     workers: int
-    pack_workers: int
-    packed_bytes: int
+    pack_workers: int = 1
+    packed_bytes: int = 0
 
 
-def _steps(element: int) -> dict[str, int]:
-    return {step: kernel.address for step, kernel in kernels.STEPS[element].items()}
-
-
-def _input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
+def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
     """The fields of a frame that say how bands are copied from x."""
     n_, c_, h_, w_ = x.strides
     row_map = index_map(p.ih, p.pt, p.pb, p.mode_h).astype(np.int64)
@@ -256,7 +260,7 @@ def _input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, table
         "x_c": c_,
         "x_h": h_,
         "x_w": w_,
-        "x_code": _CODES[p.dtype],
+        "x_code": CODES[p.dtype],
         "iw": p.iw,
         "sh": p.sh,
         "sw": p.sw,
@@ -273,15 +277,16 @@ def _input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, table
         "row_table": memory.address(row_table),
         "band_h": band.band_h,
         "band_w": band.band_w,
-        "bands_h": _parts(p.oh, band.band_h),
-        "bands_w": _parts(p.ow, band.band_w),
+        "bands_h": split(p.oh, band.band_h),
+        "bands_w": split(p.ow, band.band_w),
     }
 
 
-def _size_fields(p: ConvProblem, element: int) -> dict:
+def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
+    """The fields of a frame that every kernel has."""
     machine = target.current()
     return {
-        **_steps(element),
+        **steps.addresses(element, names),
         "element": element,
         "lanes": machine.lanes(element),
         "mr": machine.mr,
@@ -296,7 +301,7 @@ def _size_fields(p: ConvProblem, element: int) -> dict:
     }
 
 
-def _layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
+def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     """Places for named pieces of scratch, each on its own cache lines, and their total."""
     places, total = {}, 0
     for piece, nbytes in sizes.items():
@@ -305,20 +310,21 @@ def _layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     return places, total
 
 
-def _finish(fields: dict, tables: list[np.ndarray], **rest: int) -> _Frame:
+def finish(fields: dict, tables: list[np.ndarray], **rest: int) -> Frame:
+    """The frame with these fields."""
     record = np.zeros(1, FRAME)
     for field, value in fields.items():
         record[field] = value
-    return _Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
+    return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
 
 
-def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> _Frame:
+def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
     lanes = machine.lanes(element)
     wide = 2 * lanes
     icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
-    blocks = _parts(ocg, wide)
+    blocks = split(ocg, wide)
     tables: list[np.ndarray] = []
 
     chunk = max(1, min(icg, WEIGHT_CHUNK // (taps * wide * element)))
@@ -326,15 +332,15 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
     positions = p.oh * p.ow
     wanted = BAND_POSITIONS
     images = p.n * p.g
-    band = _choose_band(p, element, machine.mr, icg, wanted)
+    band = choose_band(p, element, machine.mr, icg, wanted)
     segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
     if segment < icg:
         segment = max(chunk, segment // chunk * chunk)
-    bands = images * _parts(p.oh, band.band_h) * _parts(p.ow, band.band_w)
+    bands = images * split(p.oh, band.band_h) * split(p.ow, band.band_w)
     shares = 1
     if bands < 4 * workers and bands % workers:
         # Share out the channel blocks of each band too.
-        shares = min(blocks, _parts(workers, bands) if bands < workers else workers)
+        shares = min(blocks, split(workers, bands) if bands < workers else workers)
     # Weights are packed beforehand where each worker would pack them more than twice.
     packed = bands * shares > 2 * workers * max(1, shares)
 
@@ -342,12 +348,12 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
     offsets32 = (offsets * element).astype(np.int32)
     step1 = (np.arange(chunk * taps) * lanes * element).astype(np.int32)
     step2 = (np.arange(chunk * taps) * wide * element).astype(np.int32)
-    fields = _size_fields(p, element) | _input_fields(p, x, band, element, tables)
+    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
     tables += [offsets32, step1, step2]
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * wide * element
-    shared_blocks = _parts(blocks, shares) if segment < icg else 1
-    places, slot = _layout(
+    shared_blocks = split(blocks, shares) if segment < icg else 1
+    places, slot = layout(
         {
             "band_at": (segment * band.channel_elements + wide) * element,
             "sum_at": sum_size * shared_blocks,
@@ -365,8 +371,8 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
         "w_h": w.strides[2],
         "w_w": w.strides[3],
         "w_size": size,
-        "w_code": _CODES[p.dtype],
-        "run": _run_of(w.shape, w.strides, element) if _CODES[p.dtype] == NATIVE else 0,
+        "w_code": CODES[p.dtype],
+        "run": _run_of(w.shape, w.strides, element) if CODES[p.dtype] == NATIVE else 0,
         "packed": int(packed),
         "chunk": chunk,
         "segment": segment,
@@ -378,11 +384,11 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
         "y_h": out.strides[2],
         "y_w": out.strides[3],
         "y_size": size,
-        "y_code": _CODES[p.dtype],
+        "y_code": CODES[p.dtype],
         "slot": slot,
         "sum_size": sum_size,
     }
-    return _finish(
+    return finish(
         fields,
         tables,
         workers=min(workers, bands * shares),
@@ -399,8 +405,8 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
-        self.frames: dict[Any, _Frame] = {}
+        self.compute = compute_dtype(problem)
+        self.frames: dict[Any, Frame] = {}
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
@@ -422,26 +428,26 @@ class _WeightGradient:
             out[...] = result
 
 
-def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int) -> _Frame:
+def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int) -> Frame:
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
     lanes = machine.lanes(element)
     wide = 2 * lanes
     icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
-    channel_blocks = _parts(ocg, wide)
+    channel_blocks = split(ocg, wide)
     tables: list[np.ndarray] = []
 
     # Few input channels: the taps of a row fill the register tile too.
     together = icg < machine.mr
     largest = max(1, min(icg, GRADIENT_CHANNELS, GRADIENT_BYTES // (taps * wide * element)))
-    band = _choose_band(p, element, machine.mr, largest, BAND_POSITIONS, joined=together)
+    band = choose_band(p, element, machine.mr, largest, BAND_POSITIONS, joined=together)
     largest = max(1, min(largest, BAND_BYTES // (band.channel_elements * element)))
-    blocks = _parts(icg, largest)
-    block = _parts(icg, blocks)
+    blocks = split(icg, largest)
+    block = split(icg, blocks)
     sum_size = taps * block * wide * element
-    shares = _parts(channel_blocks, max(1, GRADIENT_BYTES // sum_size))
-    units = p.n * _parts(p.oh, band.band_h) * _parts(p.ow, band.band_w)
-    parts = min(units, _parts(GRADIENT_TASKS, p.g * blocks * shares))
+    shares = split(channel_blocks, max(1, GRADIENT_BYTES // sum_size))
+    units = p.n * split(p.oh, band.band_h) * split(p.ow, band.band_w)
+    parts = min(units, split(GRADIENT_TASKS, p.g * blocks * shares))
 
     planes_w = len(band.columns.starts)
     step = planes_w * block * element
@@ -462,14 +468,14 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
     c, u, v = np.ogrid[:block, : p.kh, : p.kw]
     order = (u * block + c) * p.kw + v if together else (u * p.kw + v) * block + c
     order = np.ascontiguousarray(order.reshape(-1), np.int64)
-    fields = _size_fields(p, element) | _input_fields(p, x, band, element, tables)
+    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
     tables += [offsets, step1, step2, product_table, order]
     length = max(len(positions), band.pitch) + lanes
-    places, slot = _layout(
+    places, slot = layout(
         {
             "band_at": (block * band.channel_elements + wide) * element,
             "other_at": (band.channel_elements * block + wide) * element,
-            "sum_at": sum_size * _parts(channel_blocks, shares) if parts == 1 else 0,
+            "sum_at": sum_size * split(channel_blocks, shares) if parts == 1 else 0,
             "weight_at": len(positions) * wide * element,
             "row_at": lanes * length * element,
         }
@@ -485,7 +491,7 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         "y_c": grad.strides[1],
         "y_h": grad.strides[2],
         "y_w": grad.strides[3],
-        "y_code": _CODES[p.dtype],
+        "y_code": CODES[p.dtype],
         "slot": slot,
         "sum_size": sum_size,
         "block": block,
@@ -497,7 +503,7 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         "product_table": memory.address(product_table),
         "order": memory.address(order),
     }
-    return _finish(
+    return finish(
         fields,
         tables,
         workers=min(workers, parts * p.g * blocks * shares),

@@ -1,0 +1,180 @@
+"""Few output channels a group (depthwise, small groups, three colours): the lanes of the tile are positions.
+
+As in direct.py, nothing here touches data: it plans the frame that kernels/narrow.py reads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convlet.conv import gradient
+from convlet.conv.algorithms import direct
+from convlet.conv.algorithms.direct import CODES, Frame, choose_band, finish, input_fields, layout, size_fields, split
+from convlet.conv.gradient import Run
+from convlet.conv.problem import ConvProblem
+from convlet.kernels import launch, target
+from convlet.kernels import narrow as kernels
+from convlet.kernels.emit import NARROW
+from convlet.runtime import memory, threads
+
+name = "narrow"
+
+# Positions of a band: a plane of 56 x 56 and more; its channels stay in L2.
+BAND_POSITIONS = 4096
+# Terms of a sum before it is added to memory.
+CHUNK_TERMS = 288
+# Channels of a group up to which a correlation for each pair beats the tile of the direct algorithm.
+PAIRS = 16
+
+STEPS = ("narrow", "gather", "scatter", "correlate")
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    reason = direct.refuse(problem)
+    if reason is not None:
+        return reason
+    p = problem
+    icg, ocg = p.ic // p.g, p.oc // p.g
+    if p.direction == "bwd_weight":
+        if icg * ocg > PAIRS or p.g < 8:
+            return f"{p.g} groups of {icg} by {ocg} channels fill the direct algorithm's tile"
+        return None
+    channels = ocg if p.direction == "fwd" else icg
+    if channels > NARROW:
+        return f"{channels} channels a group fill the direct algorithm's vectors"
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    if problem.direction == "bwd_input":
+        return gradient.input_gradient(problem, _Forward)
+    return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
+
+
+class _Forward:
+    """The forward convolution of a problem; frames are prepared once for each combination of strides."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = direct.compute_dtype(problem)
+        self.frames: dict[tuple, Frame] = {}
+
+    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers() if self.problem.flops > direct.SERIAL_FLOPS else 1
+        key = (x.strides, w.strides, out.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _forward_frame(self.problem, x, w, out, workers)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.compute)
+        launch.launch(
+            kernels.narrow_forward.address,
+            frame.address,
+            memory.address(x),
+            memory.address(w),
+            0 if bias is None else memory.address(bias),
+            memory.address(out),
+            frame.slot,
+            frame.workers,
+        )
+
+
+def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    machine = target.current()
+    element = 8 if p.dtype == "f64" else 4
+    lanes = machine.lanes(element)
+    icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
+    tables: list[np.ndarray] = []
+    # A band for every worker, where one group's whole plane would leave some without.
+    alone = max(1, workers // (p.n * p.g))
+    wanted = max(8 * lanes, min(BAND_POSITIONS, split(p.oh * p.ow, alone)))
+    band = choose_band(p, element, 1, icg, wanted, joined=False)
+    widths = machine.narrow_widths(ocg)
+    slack = (widths[-1] + 1) * lanes
+
+    chunk = max(1, min(icg, CHUNK_TERMS // taps))
+    terms = [c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()]
+    offsets = (np.array(terms, np.int64) * element).astype(np.int32)
+    step1 = (np.arange(chunk * taps) * ocg * element).astype(np.int32)
+    order = np.array([*widths, 0], np.int64)
+    sum_step = memory.lines((band.band_h * band.pitch + slack) * element)
+    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
+    tables += [offsets, step1, order]
+    places, slot = layout(
+        {
+            "band_at": (icg * band.channel_elements + slack) * element,
+            "sum_at": ocg * sum_step,
+            "weight_at": (icg * taps * ocg + lanes) * element,
+            "row_at": lanes * element,
+        }
+    )
+    fields |= places | {
+        "w_g": ocg * w.strides[0],
+        "w_o": w.strides[0],
+        "w_c": w.strides[1],
+        "w_h": w.strides[2],
+        "w_w": w.strides[3],
+        "w_code": CODES[p.dtype],
+        "chunk": chunk,
+        "offsets": memory.address(offsets),
+        "step1": memory.address(step1),
+        "order": memory.address(order),
+        "y_n": out.strides[0],
+        "y_c": out.strides[1],
+        "y_h": out.strides[2],
+        "y_w": out.strides[3],
+        "y_code": CODES[p.dtype],
+        "slot": slot,
+        "sum_step": sum_step,
+    }
+    tasks = p.n * p.g * split(p.oh, band.band_h) * split(p.ow, band.band_w)
+    return finish(fields, tables, workers=min(workers, tasks))
+
+
+class _WeightGradient:
+    """The weight gradient of a problem."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = direct.compute_dtype(problem)
+        self.frames: dict[tuple, Frame] = {}
+
+    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers() if self.problem.flops > direct.SERIAL_FLOPS else 1
+        key = (x.strides, grad.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _gradient_frame(self.problem, x, grad, workers)
+        sums = np.zeros(out.shape, self.compute)
+        a, b, to = memory.address(x), memory.address(grad), memory.address(sums)
+        launch.launch(kernels.narrow_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
+        out[...] = sums
+
+
+def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
+    element = 8 if p.dtype == "f64" else 4
+    lanes = target.current().lanes(element)
+    tables: list[np.ndarray] = []
+    band = choose_band(p, element, 1, p.ic // p.g, BAND_POSITIONS, joined=False)
+    product_table = np.array(band.tap_offsets(), np.int64) * element
+    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
+    tables.append(product_table)
+    places, slot = layout(
+        {
+            "band_at": (p.ic // p.g * band.channel_elements + lanes) * element,
+            "weight_at": (band.band_h * band.band_w + lanes) * element,
+            "row_at": lanes * element,
+        }
+    )
+    fields |= places | {
+        "product_table": memory.address(product_table),
+        "y_n": grad.strides[0],
+        "y_c": grad.strides[1],
+        "y_h": grad.strides[2],
+        "y_w": grad.strides[3],
+        "y_code": CODES[p.dtype],
+        "slot": slot,
+    }
+    return finish(fields, tables, workers=min(workers, p.g))
