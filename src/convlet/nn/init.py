@@ -46,10 +46,10 @@ __all__ = [
     "zeros_",
 ]
 
-_GAINS = {
-    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d"), 1.0),
-    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),
-    "sigmoid": 1.0,
+_GAINS: dict[str, float] = {
+    **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d"), 1),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1),
+    "sigmoid": 1,
     "tanh": 5 / 3,
     "relu": math.sqrt(2.0),
     "selu": 3 / 4,  # found by experiment
@@ -114,7 +114,7 @@ def eye_(tensor: Any) -> Any:
 
 
 def dirac_(tensor: Any, groups: int = 1) -> Any:
-    """Fill a convolution's weight so that it hands its input on: 1 at the kernel's centre, output channel = input channel.
+    """Fill a convolution's weight so that it hands its input on: 1 at the kernel's centre from each channel to itself.
 
     ``tensor``: (oc, ic // groups, ...) of 3 to 5 dimensions, with as many channels handed on as there are; ``groups``
     must divide oc. ValueError for other shapes.
@@ -164,7 +164,8 @@ def trunc_normal_(
         return tensor
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be "
+            "incorrect.",
             stacklevel=2,
         )
 
