@@ -16,5 +16,5 @@ def require(package: str, module: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise CommandError(
-            f"{purpose} needs {package}, which is not installed ({error}). Install it with: pip install 'convlet[train]'"
+            f"{purpose} needs {package}, which can't be imported ({error}). Get it with: pip install 'convlet[train]'"
         ) from error

@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the script as ``python SCRIPT.py ARGS`` would: its argv, ``__main__``, exit status and tracebacks."""
+    """Run the script as ``python SCRIPT.py ARGS`` would: its argv, ``__main__``, exit status and
+    tracebacks."""
     from ..interop import install_as_torch
     from ..tensor.random import manual_seed
 

@@ -70,7 +70,9 @@ class StackDataset(Dataset[Any]):
 
     def __init__(self, *args: Dataset[Any], **named: Dataset[Any]) -> None:
         if args and named:
-            raise ValueError("Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input/output")
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input/output"
+            )
         if not args and not named:
             raise ValueError("At least one dataset should be passed")
         self.datasets: Any = args or named
