@@ -64,7 +64,7 @@ def test_exact_with_any_strides(algorithm: str, shape: str, layout: str, directi
     check_exact(planned(algorithm, problem), problem, ("contiguous", layout, "channels_last"))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_exact_on_any_problem(algorithm: str, data: st.DataObject) -> None:
     problem = data.draw(problems(dtypes=("f32", "f32", "f64", "bf16", "c64", "i32")))

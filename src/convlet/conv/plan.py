@@ -27,7 +27,8 @@ class Plan:
 
 @lru_cache(maxsize=1024)
 def _plan(problem: ConvProblem, direction: str, forced: str | None) -> Plan:
-    problem = problem.with_direction(direction)
+    if direction != problem.direction:
+        return _plan(problem.with_direction(direction), direction, forced)
     dtype, shape = numpy_dtype(problem.dtype), problem.result_shape
     if problem.empty:
         return Plan(problem, "empty", (), _fill_empty, dtype, shape)
