@@ -52,7 +52,8 @@ def test_colour_and_larger_images(shapes, tmp_path, convlet_command):
     image = pytest.importorskip("PIL.Image")
     image.open(shapes / "flat" / "0.png").convert("RGB").save(shapes / "flat" / "0.png")
     model = tmp_path / "model"
-    status, out, _ = convlet_command("train", shapes, "--size", 33, "--epochs", 1, "--batch-size", 13, "--output", model)
+    options = ("--size", 33, "--epochs", 1, "--batch-size", 13)
+    status, out, _ = convlet_command("train", shapes, *options, "--output", model)
     assert status == 0
     assert "30 RGB images of 33 x 33" in out
     assert ImageClassifier.load(f"{model}.safetensors").channels == 3
@@ -133,7 +134,7 @@ def test_a_loss_that_explodes_says_what_to_do(shapes, tmp_path, convlet_command)
 
 
 def refused(convlet_command, *arguments):
-    status, out, err = convlet_command("train", *arguments)
+    status, _, err = convlet_command("train", *arguments)
     assert status == 2
     assert "Traceback" not in err
     assert err.count("\n") == 1, err

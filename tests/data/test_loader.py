@@ -50,7 +50,7 @@ def test_shuffling_is_a_permutation_repeatable_by_its_seed(workers):
         loader = DataLoader(
             range(20), 4, shuffle=True, generator=torch.Generator().manual_seed(seed), num_workers=workers
         )
-        return [sum(batches(loader), []) for _ in range(2)]
+        return [[i for batch in batches(loader) for i in batch] for _ in range(2)]
 
     first, second = epochs(0)
     assert sorted(first) == sorted(second) == list(range(20))
@@ -117,11 +117,10 @@ def test_an_error_in_a_worker_arrives_where_its_batch_would():
             return 4
 
     for workers in (0, 2):
-        received = []
+        iterator = iter(DataLoader(Broken(), num_workers=workers))
+        assert [next(iterator).tolist() for _ in range(2)] == [[0], [1]]
         with pytest.raises(KeyError, match="no sample 2"):
-            for batch in DataLoader(Broken(), num_workers=workers):
-                received.append(batch.tolist())
-        assert received == [[0], [1]]
+            next(iterator)
 
 
 def test_timeout_and_early_end_leave_no_thread_behind():
