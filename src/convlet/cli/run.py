@@ -8,7 +8,7 @@ import importlib.machinery
 import io
 import os
 import sys
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, TracebackType
 
 from .errors import CommandError
 
@@ -34,8 +34,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         code: CodeType = compile(source, _name(options.script), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        sys.excepthook(type(error), error, None)
-        return 1
+        return _report(error, None)
     main = _main_module(options.script)
     sys.argv = [options.script, *options.args]
     sys.path[0:0] = [os.path.dirname(os.path.realpath(options.script)) if options.script != "-" else ""]
@@ -44,10 +43,15 @@ def run(options: argparse.Namespace) -> int:
     except SystemExit:
         raise  # exits with the script's status
     except BaseException as error:
-        trace = error.__traceback__
-        sys.excepthook(type(error), error, None if trace is None else trace.tb_next)  # from the script's frame on
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
+        return _report(error, error.__traceback__)
     return 0
+
+
+def _report(error: BaseException, trace: TracebackType | None) -> int:
+    """Print the traceback from the script's own frame on; returns the exit status."""
+    trace = trace and trace.tb_next
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _read(script: str) -> bytes:
@@ -61,15 +65,17 @@ def _read(script: str) -> bytes:
 
 
 def _name(script: str) -> str:
-    return "<stdin>" if script == "-" else script
+    return "<stdin>" if script == "-" else os.path.abspath(script)
 
 
 def _main_module(script: str) -> ModuleType:
     """A fresh ``__main__``, as the interpreter makes it for a script; it takes the place of the command's."""
     main = ModuleType("__main__")
     main.__dict__.update(__builtins__=builtins, __package__=None, __cached__=None)
+    if sys.version_info < (3, 14):  # since then made when it is asked for
+        main.__dict__["__annotations__"] = {}
     if script != "-":
-        main.__dict__["__file__"] = script
-        main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
+        main.__dict__["__file__"] = path = _name(script)
+        main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
     sys.modules["__main__"] = main
     return main
