@@ -96,15 +96,24 @@ def test_gather(step, element, code, step_elements):
     for count in (1, lanes, 2 * lanes + 5):
         for low, high in ((0, count), (1, count - 1), (count // 2, count // 2), (0, 0)):
             high = max(low, high)
-            source = rng.standard_normal(3 * count + 3).astype(stored)
+            source = rng.standard_normal(3 * count + 5).astype(stored)
             start = source.size - 1 if step_elements < 0 else 0
             out = np.full(count + lanes, 7, TYPES[element])
             base = at(source) + start * stored.itemsize
-            step("gather", element, at(out), base, step_elements * stored.itemsize, count, low, high, code)
             want = np.zeros(count)
             for i in range(low, high):
                 want[i] = source[start + i * step_elements]
+            row = (step_elements * stored.itemsize, count, low, high, code)
+            step("gather", element, at(out), 0, base, 0, 1, *row)
             np.testing.assert_array_equal(out[:count], want)
+            # Two rows, the second one element further.
+            out = np.full(2 * count + lanes, 7, TYPES[element])
+            last = start - 2 if step_elements < 0 else start + 2
+            wanted_rows = [want, np.zeros(count)]
+            for i in range(low, high):
+                wanted_rows[1][i] = source[last + i * step_elements]
+            step("gather", element, at(out), count * element, base, (last - start) * stored.itemsize, 2, *row)
+            np.testing.assert_array_equal(out[: 2 * count], np.concatenate(wanted_rows))
 
 
 @pytest.mark.parametrize("step_elements", [1, 2, -3])
@@ -120,7 +129,7 @@ def test_scatter_rounds_as_numpy_does(step, element, code, step_elements):
     out = np.zeros(3 * count + 1, stored)
     start = out.size - 1 if step_elements < 0 else 0
     base = at(out) + start * stored.itemsize
-    step("scatter", element, base, step_elements * stored.itemsize, at(values), count, code, 0)
+    step("scatter", element, base, 0, at(values), 0, 1, step_elements * stored.itemsize, count, code, 0)
     indices = start + step_elements * np.arange(count)
     np.testing.assert_array_equal(out[indices].astype(np.float64), want.astype(np.float64))
     untouched = np.delete(out, indices)

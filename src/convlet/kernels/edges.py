@@ -27,7 +27,7 @@ FRAME = np.dtype(
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
             # input: strides, storage, and where its rows and columns are read from
-            *("x_n", "x_c", "x_h", "x_w", "x_code", "iw", "sh", "sw", "pl", "row_map", "col_map", "modes"),
+            *("x_n", "x_c", "x_h", "x_w", "x_code", "ih", "iw", "sh", "sw", "pt", "pl", "row_map", "col_map", "modes"),
             # the band
             *("pitch", "channel_at", "joined", "col_planes", "col_table", "row_planes", "row_table"),
             # weight: strides of output and input channel, row and column of taps; how it is packed
@@ -67,18 +67,47 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                     + q * (f.channel_at // f.col_planes)
                     + load_i64(f.row_table + 24 * p + 8) * row_bytes
                 )
-                for r in range(rows + load_i64(f.row_table + 24 * p + 16)):
-                    y = load_i64(f.row_map + 8 * ((oy + r) * f.sh + start))
-                    if y < 0:
-                        call(f.gather, (place, src, f.element, f.pitch, 0, 0, NATIVE))
-                    else:
-                        row = column + y * f.x_h
-                        call(f.gather, (place, row, step, f.pitch, low, high, f.x_code))
-                        if f.modes:
-                            row -= base * f.x_w
-                            pack_border(f, row, first, 0, low, place, spare)
-                            pack_border(f, row, first, high, f.pitch, place, spare)
-                    place += row_bytes
+                top = oy * f.sh + start
+                count = rows + load_i64(f.row_table + 24 * p + 16)
+                # Rows inside the image are copied at once; above and below it the mode says what is read.
+                first_in = min(max(0, -((top - f.pt) // f.sh)), count)
+                last_in = max(first_in, min(-((top - f.pt - f.ih) // f.sh), count))
+                for r in range(first_in):
+                    pack_outside(f, column, top + r * f.sh, step, low, high, place + r * row_bytes)
+                call(
+                    f.gather,
+                    (
+                        place + first_in * row_bytes,
+                        row_bytes,
+                        column + (top + first_in * f.sh - f.pt) * f.x_h,
+                        f.sh * f.x_h,
+                        last_in - first_in,
+                        step,
+                        f.pitch,
+                        low,
+                        high,
+                        f.x_code,
+                    ),
+                )
+                for r in range(last_in, count):
+                    pack_outside(f, column, top + r * f.sh, step, low, high, place + r * row_bytes)
+                if f.modes:
+                    for r in range(count):
+                        y = load_i64(f.row_map + 8 * (top + r * f.sh))
+                        if y >= 0:
+                            row = src + c * f.x_c + y * f.x_h
+                            pack_border(f, row, first, 0, low, place + r * row_bytes, spare)
+                            pack_border(f, row, first, high, f.pitch, place + r * row_bytes, spare)
+
+
+@njit
+def pack_outside(f, column, y_padded, step, low, high, place):
+    """A row of a band that lies above or below the image: zeros, or the row that the padding mode names."""
+    y = load_i64(f.row_map + 8 * y_padded)
+    if y < 0:
+        call(f.gather, (place, 0, place, 0, 1, f.element, f.pitch, 0, 0, NATIVE))
+    else:
+        call(f.gather, (place, 0, column + y * f.x_h, 0, 1, step, f.pitch, low, high, f.x_code))
 
 
 @njit
@@ -88,8 +117,8 @@ def pack_border(f, row, first, low, high, place, spare):
         x = load_i64(f.col_map + 8 * (first + i * f.sw))
         if x >= 0:
             # A gather writes whole vectors: one element is moved on the spare row.
-            call(f.gather, (spare, row + x * f.x_w, f.x_w, 1, 0, 1, f.x_code))
-            call(f.scatter, (place + i * f.element, f.element, spare, 1, NATIVE, 0))
+            call(f.gather, (spare, 0, row + x * f.x_w, 0, 1, f.x_w, 1, 0, 1, f.x_code))
+            call(f.scatter, (place + i * f.element, 0, spare, 0, 1, f.element, 1, NATIVE, 0))
 
 
 @njit
@@ -121,7 +150,7 @@ def pack_weight(f, w, width, c0, c1, dst):
                 for u in range(f.kh):
                     for t in range(f.kw):
                         src = first + c * f.w_c + u * f.w_h + t * f.w_w
-                        call(f.gather, (to, src, f.w_o, lanes, 0, rows, f.w_code))
+                        call(f.gather, (to, 0, src, 0, 1, f.w_o, lanes, 0, rows, f.w_code))
                         to += step
 
 
@@ -159,10 +188,8 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
         for o in range(channels):
             src = grad + (v * lanes + o) * f.y_c
             to = spare + o * length
-            for _ in range(rows):
-                call(f.gather, (to, src, f.y_w, columns, 0, columns, f.y_code))
-                src += f.y_h
-                to += columns * f.element
+            row = columns * f.element
+            call(f.gather, (to, row, src, f.y_h, rows, f.y_w, columns, 0, columns, f.y_code))
         step = vectors * vector
         call(
             f.transpose,
@@ -217,6 +244,5 @@ def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
                     (place, place_step, src + i * step, step, count, channels, count, shift, 0),
                 )
             if not joined:
-                for o in range(channels):
-                    call(f.scatter, (to + o * f.y_c, f.y_w, spare + o * row_bytes, length, f.y_code, 0))
+                call(f.scatter, (to, f.y_c, spare, row_bytes, channels, f.y_w, length, f.y_code, 0))
             to += f.y_h

@@ -189,12 +189,14 @@ def _narrow_shapes(machine: target.Target) -> list[tuple[int, int]]:
     return [(m, nr) for m in range(1, NARROW + 1) for nr in machine.narrow_widths(m)]
 
 
-def _tile(compute: Any, shapes: Callable[[target.Target], list[tuple[int, int]]]) -> Any:
+def _tile(
+    compute: Any, shapes: Callable[[target.Target], list[tuple[int, int]]], apart: bool = False
+) -> Any:
     """tile(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first): m numbers of a by nr vectors of b
 
     c[i][:] = (0 if first else c[i][:]) + sum over j < k of a[a_offsets[j]][i] * b[b_offsets[j]][:]
 
-    The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side.
+    The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side, or a vector apart.
     """
 
     def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
@@ -243,7 +245,8 @@ def _tile(compute: Any, shapes: Callable[[target.Target], list[tuple[int, int]]]
         ]
         result = {}
         for i in range(positions):
-            spread = _splat(builder, _load(builder, _plus(builder, row_a, i * element), compute), lanes)
+            place = _plus(builder, row_a, i * (machine.vector if apart else element))
+            spread = _splat(builder, _load(builder, place, compute), lanes)
             for v in range(vectors):
                 result[i, v] = _multiply_add(builder, spread, columns[v], sums[i, v])
         following = builder.add(j, _constant(1))
@@ -348,93 +351,131 @@ def _transpose(compute: Any) -> Any:
 
 
 def _gather(compute: Any) -> Any:
-    """gather(dst, src, step, count, low, high, code): a row whose elements lie `step` bytes apart
+    """gather(dst, dst_step, src, src_step, rows, step, count, low, high, code): rows become contiguous
 
-    dst[i] = src[i] for low <= i < high, and zero for the other i < count: padding is a mask. The last vector is
-    written whole: dst has room for one vector more, and nothing there yet to lose.
+    dst[r][i] = src[r][i] for low <= i < high, and zero for the other i < count: padding is a mask. Elements of a
+    row of src lie `step` bytes apart, rows src_step and dst_step. The last vector of a row is written whole:
+    dst has room for one vector more, with nothing there yet to lose.
     """
 
-    def emit(builder, dst, src, step, count, low, high, code):
+    def emit(builder, dst, dst_step, src, src_step, rows, step, count, low, high, code):
         for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            size = _size(_stored(storage, compute))
             with _case(builder, code, storage):
-                rows(builder, dst, src, step, count, low, high, storage)
+                is_unit = builder.icmp_signed("==", step, _constant(size))
+                is_two = builder.icmp_signed("==", step, _constant(2 * size))
+                with builder.if_else(is_unit) as (yes, no):
+                    with yes:
+                        each_row(builder, dst, dst_step, src, src_step, rows, unit, step, count, low, high, storage)
+                    with no, builder.if_else(is_two) as (yes_two, neither):
+                        with yes_two:
+                            each_row(
+                                builder, dst, dst_step, src, src_step, rows, two, step, count, low, high, storage
+                            )
+                        with neither:
+                            each_row(
+                                builder, dst, dst_step, src, src_step, rows, any_step, step, count, low, high, storage
+                            )
 
-    def rows(builder, dst, src, step, count, low, high, storage):
+    def each_row(builder, dst, dst_step, src, src_step, rows, one, step, count, low, high, storage):
+        with _steps(builder, rows, 1) as r:
+            to = builder.add(dst, builder.mul(r, dst_step))
+            one(builder, to, builder.add(src, builder.mul(r, src_step)), step, count, low, high, storage)
+
+    def lanes_of():
+        return target.current().lanes(_size(compute))
+
+    def put(builder, value, dst, i, storage):
+        place = builder.add(dst, builder.mul(i, _constant(_size(compute))))
+        _store(builder, _widen(builder, value, storage, compute), place)
+
+    def between(builder, first, i, last):
+        return builder.and_(
+            _mask(builder, builder.sub(last, i), lanes_of()),
+            builder.not_(_mask(builder, builder.sub(first, i), lanes_of())),
+        )
+
+    def unit(builder, dst, src, step, count, low, high, storage):
+        lanes = lanes_of()
+        vector = ir.VectorType(_stored(storage, compute), lanes)
+        with _steps(builder, count, lanes) as i:
+            place = builder.add(src, builder.mul(i, step))
+            after = builder.icmp_signed(">=", i, low)
+            inside = builder.and_(after, builder.icmp_signed("<=", _plus(builder, i, lanes), high))
+            with builder.if_else(inside) as (whole, part):
+                with whole:
+                    put(builder, _load(builder, place, vector), dst, i, storage)
+                with part:
+                    mask = between(builder, low, i, high)
+                    put(builder, _load_masked(builder, place, vector, mask), dst, i, storage)
+
+    def two(builder, dst, src, step, count, low, high, storage):
+        # The elements between belong to the array too, but for the one after the last.
         kind = _stored(storage, compute)
-        size, element = _size(kind), _size(compute)
-        lanes = target.current().lanes(element)
+        lanes = lanes_of()
         vector = ir.VectorType(kind, lanes)
+        even = ir.Constant(ir.VectorType(I32, lanes), [2 * lane for lane in range(lanes)])
+        first = builder.mul(low, _constant(2))
+        last = builder.sub(builder.mul(high, _constant(2)), _constant(1))
+        with _steps(builder, count, lanes) as i:
+            place, pair = builder.add(src, builder.mul(i, step)), builder.mul(i, _constant(2))
+            left = _load_masked(builder, place, vector, between(builder, first, pair, last))
+            place, pair = _plus(builder, place, lanes * _size(kind)), _plus(builder, pair, lanes)
+            right = _load_masked(builder, place, vector, between(builder, first, pair, last))
+            put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
 
-        def put(value, i):
-            place = builder.add(dst, builder.mul(i, _constant(element)))
-            _store(builder, _widen(builder, value, storage, compute), place)
+    def any_step(builder, dst, src, step, count, low, high, storage):
+        kind = _stored(storage, compute)
+        with _steps(builder, count, 1) as i:
+            inside = builder.and_(builder.icmp_signed(">=", i, low), builder.icmp_signed("<", i, high))
+            # Outside, any readable address will do: dst itself.
+            place = builder.select(inside, builder.add(src, builder.mul(i, step)), dst)
+            value = _load(builder, place, kind)
+            put(builder, builder.select(inside, value, ir.Constant(kind, 0)), dst, i, storage)
 
-        def between(first, i, last):
-            return builder.and_(
-                _mask(builder, builder.sub(last, i), lanes),
-                builder.not_(_mask(builder, builder.sub(first, i), lanes)),
-            )
-
-        is_unit = builder.icmp_signed("==", step, _constant(size))
-        is_two = builder.icmp_signed("==", step, _constant(2 * size))
-        with builder.if_else(is_unit) as (unit, other):
-            with unit, _steps(builder, count, lanes) as i:
-                place = builder.add(src, builder.mul(i, step))
-                put(_load_masked(builder, place, vector, between(low, i, high)), i)
-            with other, builder.if_else(is_two) as (two, any_step):
-                with two:
-                    # The elements between belong to the array too, but for the one after the last.
-                    first = builder.mul(low, _constant(2))
-                    last = builder.sub(builder.mul(high, _constant(2)), _constant(1))
-                    with _steps(builder, count, lanes) as i:
-                        place = builder.add(src, builder.mul(i, step))
-                        pair = builder.mul(i, _constant(2))
-                        left = _load_masked(builder, place, vector, between(first, pair, last))
-                        place, pair = _plus(builder, place, lanes * size), _plus(builder, pair, lanes)
-                        right = _load_masked(builder, place, vector, between(first, pair, last))
-                        even = ir.Constant(ir.VectorType(I32, lanes), [2 * lane for lane in range(lanes)])
-                        put(builder.shuffle_vector(left, right, even), i)
-                with any_step, _steps(builder, count, 1) as i:
-                    inside = builder.and_(
-                        builder.icmp_signed(">=", i, low), builder.icmp_signed("<", i, high)
-                    )
-                    # Outside, any readable address will do: dst itself.
-                    place = builder.select(inside, builder.add(src, builder.mul(i, step)), dst)
-                    value = _load(builder, place, kind)
-                    put(builder.select(inside, value, ir.Constant(kind, 0)), i)
-
-    return _intrinsic(7, emit)
+    return _intrinsic(10, emit)
 
 
 def _scatter(compute: Any) -> Any:
-    """scatter(dst, step, src, count, code, bias): contiguous elements + bias[0] go `step` bytes apart."""
+    """scatter(dst, dst_step, src, src_step, rows, step, count, code, bias): the way back
 
-    def emit(builder, dst, step, src, count, code, bias):
+    dst[r][i] = src[r][i] + bias[0] (0: no bias) for i < count; elements of a row of dst lie `step` bytes apart.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, step, count, code, bias):
         no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
         biased = builder.icmp_signed("!=", bias, _constant(0))
         source = builder.select(biased, bias, builder.ptrtoint(no_bias, I64))
         addend = _load(builder, source, compute)
         for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            size = _size(_stored(storage, compute))
             with _case(builder, code, storage):
-                rows(builder, dst, step, src, count, storage, addend)
+                is_unit = builder.icmp_signed("==", step, _constant(size))
+                with builder.if_else(is_unit) as (yes, no):
+                    for branch, one in ((yes, unit), (no, any_step)):
+                        with branch, _steps(builder, rows, 1) as r:
+                            to = builder.add(dst, builder.mul(r, dst_step))
+                            row = builder.add(src, builder.mul(r, src_step))
+                            one(builder, to, step, row, count, storage, addend)
 
-    def rows(builder, dst, step, src, count, storage, addend):
-        size, element = _size(_stored(storage, compute)), _size(compute)
+    def unit(builder, dst, step, src, count, storage, addend):
+        element = _size(compute)
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
-        with builder.if_else(builder.icmp_signed("==", step, _constant(size))) as (unit, any_step):
-            with unit, _steps(builder, count, lanes) as i:
-                mask = _mask(builder, builder.sub(count, i), lanes)
-                value = _load_masked(builder, builder.add(src, builder.mul(i, _constant(element))), vector, mask)
-                value = builder.fadd(value, _splat(builder, addend, lanes))
-                place = builder.add(dst, builder.mul(i, step))
-                _store_masked(builder, _narrow(builder, value, storage), place, mask)
-            with any_step, _steps(builder, count, 1) as i:
-                value = _load(builder, builder.add(src, builder.mul(i, _constant(element))), compute)
-                place = builder.add(dst, builder.mul(i, step))
-                _store(builder, _narrow(builder, builder.fadd(value, addend), storage), place)
+        with _steps(builder, count, lanes) as i:
+            mask = _mask(builder, builder.sub(count, i), lanes)
+            value = _load_masked(builder, builder.add(src, builder.mul(i, _constant(element))), vector, mask)
+            value = builder.fadd(value, _splat(builder, addend, lanes))
+            place = builder.add(dst, builder.mul(i, step))
+            _store_masked(builder, _narrow(builder, value, storage), place, mask)
 
-    return _intrinsic(6, emit)
+    def any_step(builder, dst, step, src, count, storage, addend):
+        with _steps(builder, count, 1) as i:
+            value = _load(builder, builder.add(src, builder.mul(i, _constant(_size(compute)))), compute)
+            place = builder.add(dst, builder.mul(i, step))
+            _store(builder, _narrow(builder, builder.fadd(value, addend), storage), place)
+
+    return _intrinsic(9, emit)
 
 
 def _correlate(compute: Any) -> Any:

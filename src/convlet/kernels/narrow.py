@@ -26,11 +26,11 @@ def pack_narrow(f, w, dst):
         for u in range(f.kh):
             src = w + c * f.w_c + u * f.w_h
             if f.ocg == 1:
-                call(f.gather, (dst, src, f.w_w, f.kw, 0, f.kw, f.w_code))
+                call(f.gather, (dst, 0, src, 0, 1, f.w_w, f.kw, 0, f.kw, f.w_code))
                 dst += f.kw * f.element
             else:
                 for _ in range(f.kw):
-                    call(f.gather, (dst, src, f.w_o, f.ocg, 0, f.ocg, f.w_code))
+                    call(f.gather, (dst, 0, src, 0, 1, f.w_o, f.ocg, 0, f.ocg, f.w_code))
                     src += f.w_w
                     dst += f.ocg * f.element
 
@@ -81,13 +81,11 @@ def _narrow_forward(frame, x, weight, bias, out, scratch, worker):
             to = out + image * f.y_n + (group * f.ocg + o) * f.y_c + oy * f.y_h + ox * f.y_w
             src = sums + o * f.sum_step
             shift = bias + (group * f.ocg + o) * f.element if bias else 0
+            row = f.pitch * f.element
             if f.pitch == columns and f.y_h == columns * f.y_w:
-                call(f.scatter, (to, f.y_w, src, rows * columns, f.y_code, shift))
+                call(f.scatter, (to, 0, src, 0, 1, f.y_w, rows * columns, f.y_code, shift))
             else:
-                for _ in range(rows):
-                    call(f.scatter, (to, f.y_w, src, columns, f.y_code, shift))
-                    to += f.y_h
-                    src += f.pitch * f.element
+                call(f.scatter, (to, f.y_h, src, row, rows, f.y_w, columns, f.y_code, shift))
 
 
 def _narrow_gradient(frame, x, grad, unused, out, scratch, worker):
@@ -114,10 +112,9 @@ def _narrow_gradient(frame, x, grad, unused, out, scratch, worker):
                 src = grad + image * f.y_n + (group * f.ocg + o) * f.y_c + oy * f.y_h + ox * f.y_w
                 step = f.y_h
                 if f.y_code != NATIVE or f.y_w != f.element:
-                    for r in range(rows):
-                        place = ready + r * columns * f.element
-                        call(f.gather, (place, src + r * f.y_h, f.y_w, columns, 0, columns, f.y_code))
-                    src, step = ready, columns * f.element
+                    step = columns * f.element
+                    call(f.gather, (ready, step, src, f.y_h, rows, f.y_w, columns, 0, columns, f.y_code))
+                    src = ready
                 for c in range(f.icg):
                     plane = band + c * f.channel_at
                     for tap in range(0, taps, TAPS):

@@ -39,20 +39,20 @@ def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, ord
     transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order)
 
 
-def _gather_f32(dst, src, step, count, low, high, code):
-    gather_f32(dst, src, step, count, low, high, code)
+def _gather_f32(dst, dst_step, src, src_step, rows, step, count, low, high, code):
+    gather_f32(dst, dst_step, src, src_step, rows, step, count, low, high, code)
 
 
-def _gather_f64(dst, src, step, count, low, high, code):
-    gather_f64(dst, src, step, count, low, high, code)
+def _gather_f64(dst, dst_step, src, src_step, rows, step, count, low, high, code):
+    gather_f64(dst, dst_step, src, src_step, rows, step, count, low, high, code)
 
 
-def _scatter_f32(dst, step, src, count, code, bias):
-    scatter_f32(dst, step, src, count, code, bias)
+def _scatter_f32(dst, dst_step, src, src_step, rows, step, count, code, bias):
+    scatter_f32(dst, dst_step, src, src_step, rows, step, count, code, bias)
 
 
-def _scatter_f64(dst, step, src, count, code, bias):
-    scatter_f64(dst, step, src, count, code, bias)
+def _scatter_f64(dst, dst_step, src, src_step, rows, step, count, code, bias):
+    scatter_f64(dst, dst_step, src, src_step, rows, step, count, code, bias)
 
 
 def _accumulate_f32(dst, src, count):
