@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
+from .summation import sum_over
 
 
 class SumTo(Operation):
@@ -18,7 +19,7 @@ class SumTo(Operation):
         ctx.shape = input.shape
         lead = input.ndim - len(shape)
         axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and input.shape[lead + i] != 1))
-        return np.add.reduce(input, axis=axes, keepdims=True).reshape(shape)
+        return sum_over(input, axes, keepdims=True).reshape(shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
@@ -34,7 +35,9 @@ class BroadcastTo(Operation):
     @staticmethod
     def forward(ctx: Any, input: Array, shape: tuple[int, ...]) -> Array:
         ctx.shape = input.shape
-        return np.broadcast_to(input, shape)
+        lead = len(shape) - input.ndim
+        repeats = [0 if old == 1 != new else step for old, new, step in zip(input.shape, shape[lead:], input.strides)]
+        return as_strided(input, shape, (*(0,) * lead, *repeats))  # np.broadcast_to's is read-only
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:

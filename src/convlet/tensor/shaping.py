@@ -1,9 +1,114 @@
-"""Which operations of this family are methods of a tensor."""
+"""Which of the operations on shapes are methods of a tensor."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..autograd.variable import Variable
+from ..ops import gathering as g
+from ..ops import indexing as i
+from ..ops import joining as j
+from ..ops import shape as s
+from .size import Size
 
 
 class Shaping(Variable):
     """Views and rearrangements."""
+
+    view = s.view
+    view_as = s.view_as
+    reshape_as = s.reshape_as
+    flatten = s.flatten
+    ravel = s.ravel
+    squeeze = s.squeeze
+    squeeze_ = s.squeeze_
+    unsqueeze = s.unsqueeze
+    unsqueeze_ = s.unsqueeze_
+
+    transpose = swapaxes = swapdims = s.transpose
+    transpose_ = swapaxes_ = swapdims_ = s.transpose_
+    t = s.t
+    t_ = s.t_
+    T = property(s.reverse_axes, doc=s.reverse_axes.__doc__)
+    mT = property(s.matrix_transpose, doc=s.matrix_transpose.__doc__)
+    H = property(s.hermitian, doc=s.hermitian.__doc__)
+    mH = property(s.adjoint, doc=s.adjoint.__doc__)
+    adjoint = s.adjoint
+    movedim = moveaxis = s.movedim
+
+    expand = s.expand
+    expand_as = s.expand_as
+    repeat = s.repeat
+    tile = s.tile
+    repeat_interleave = g.repeat_interleave
+
+    unfold = s.unfold
+    as_strided = s.as_strided
+    as_strided_ = s.as_strided_
+    diagonal = s.diagonal
+    diag = s.diag
+    diag_embed = s.diag_embed
+    tril = s.tril
+    triu = s.triu
+
+    flip = s.flip
+    fliplr = s.fliplr
+    flipud = s.flipud
+    roll = s.roll
+    rot90 = s.rot90
+
+    narrow = i.narrow
+    select = i.select
+    split = j.split
+    chunk = j.chunk
+    tensor_split = j.tensor_split
+    hsplit = j.hsplit
+    vsplit = j.vsplit
+    dsplit = j.dsplit
+    unbind = j.unbind
+
+    # These take their sizes one by one or as a tuple.
+
+    def reshape(self, *shape: Any) -> Any:
+        return s.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+
+    def permute(self, *dims: Any) -> Any:
+        return s.permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+
+    def broadcast_to(self, *size: Any) -> Any:
+        return s.broadcast_to(self, size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+
+    def unflatten(self, dim: int, *sizes: Any) -> Any:
+        return s.unflatten(self, dim, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+
+    reshape.__doc__ = s.reshape.__doc__
+    permute.__doc__ = s.permute.__doc__
+    broadcast_to.__doc__ = s.broadcast_to.__doc__
+    unflatten.__doc__ = s.unflatten.__doc__
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape to which tensors of these shapes broadcast. RuntimeError when there is none.
+
+    >>> torch.broadcast_shapes((2, 1), (3,))
+    torch.Size([2, 3])
+    """
+    result: list[int] = []
+    for index, shape in enumerate(shapes):
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(size < 0 for size in sizes):
+            raise RuntimeError(f"Trying to create tensor with negative dimension ({min(sizes)}): ({min(sizes)})")
+        result = [1] * (len(sizes) - len(result)) + result
+        for axis in range(-1, -len(sizes) - 1, -1):
+            size = sizes[axis]
+            if size in (1, result[axis]):
+                continue
+            if result[axis] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {size} at {axis}! Mismatching argument at index "
+                    f"{index} had {sizes}; but expected shape should be broadcastable to {result}"
+                )
+            result[axis] = size
+    return Size(result)
+
+
