@@ -124,15 +124,14 @@ def as_operand(operand: Any, dtype: Dtype) -> Any:
     return np.asarray(operand, dtype.numpy)
 
 
-class NotAnOperand(TypeError):
-    """A value that cannot stand beside a tensor; operators turn it into NotImplemented."""
+OPERANDS = (Variable, np.ndarray, int, float, complex, np.generic)
 
 
 def check_operands(operation: str, **operands: Any) -> None:
     """TypeError naming the argument that is neither a tensor nor a number."""
     for position, (name, each) in enumerate(operands.items(), 1):
-        if not isinstance(each, (Variable, np.ndarray, int, float, complex, np.generic)):
-            raise NotAnOperand(
+        if not isinstance(each, OPERANDS):
+            raise TypeError(
                 f"{operation}(): argument '{name}' (position {position}) must be Tensor, not {type(each).__name__}"
             )
 

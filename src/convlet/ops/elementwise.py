@@ -22,7 +22,8 @@ from .conversion import (
     storable,
 )
 from .pointwise import Pointwise, binary, binary_, common, in_float32, widened, write_into, zeros_as
-from .unary import ChooseConstant, exp, exp2, log
+from .selection import where
+from .unary import exp, exp2, log
 
 __all__ = [
     "add",
@@ -402,8 +403,10 @@ def fmod_(input: Any, other: Any) -> Any:
 
 
 def _power(base: Array, exponent: Array) -> Array:
-    if base.dtype.kind in "ui" and exponent.size and exponent.min() < 0:
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if base.dtype.kind == "i" and exponent.size and exponent.min() < 0:
+        # 1 and -1 have integer inverses; those of other numbers round to 0.
+        positive = np.power(base, np.abs(exponent))
+        return np.where((exponent >= 0) | (np.abs(base) == 1), positive, base.dtype.type(0))
     return np.power(base, exponent)
 
 
@@ -457,11 +460,11 @@ class PowTensor(Pointwise):
     operands = ("input", "exponent")
     compute = staticmethod(_half_aware_power)
     gradients = {
-        "input": lambda grad, input, exponent: _zero_where(
-            _is_zero(exponent), grad * conj(exponent * pow(input, exponent - 1))
+        "input": lambda grad, input, exponent: where(
+            _is_zero(exponent), 0, grad * conj(exponent * pow(input, exponent - 1))
         ),
-        "exponent": lambda grad, input, exponent, result: _zero_where(
-            _is_zero(input, exponent), grad * conj(result * log(input))
+        "exponent": lambda grad, input, exponent, result: where(
+            _is_zero(input, exponent), 0, grad * conj(result * log(input))
         ),
     }
 
@@ -485,7 +488,7 @@ class PowOfNumber(Pointwise):
 
 def _log_of_number(grad: Any, exponent: Any, result: Any, base: Any) -> Any:
     if base == 0:
-        return _zero_where(_is_zero(np.zeros(()), exponent), grad * (result * -math.inf))
+        return where(_is_zero(np.zeros(()), exponent), 0, grad * (result * -math.inf))
     logarithm = math.log(base) if isinstance(base, (int, float)) and base > 0 else complex(np.log(complex(base)))
     if isinstance(logarithm, complex) and not dtype_of(result).is_complex:
         return grad * (result * math.nan)
@@ -497,10 +500,6 @@ def _is_zero(input: Any, exponent: Any = None) -> Array:
     arrays = [each.array if isinstance(each, Variable) else np.asarray(each) for each in (input, exponent)]
     zero = arrays[0] == 0
     return zero if exponent is None else zero & (arrays[1].real >= 0)
-
-
-def _zero_where(mask: Array, values: Any) -> Any:
-    return ChooseConstant.apply(values, mask, 0)
 
 
 def pow(input: Any, exponent: Any) -> Any:
@@ -516,6 +515,7 @@ def pow(input: Any, exponent: Any) -> Any:
         return binary(PowTensor, input, exponent)
     check_operands("pow", input=input, exponent=exponent)
     if tensors[0]:
+        _refuse_negative(input, exponent)
         return PowNumber.apply(cast(input, PowNumber.accept(result_type(input, exponent))), _plain(exponent))
     if isinstance(exponent, Variable):
         dtype = PowOfNumber.accept(result_type(input, exponent))
@@ -530,8 +530,14 @@ def pow_(input: Any, exponent: Any) -> Any:
     if isinstance(exponent, (Variable, np.ndarray)):
         return binary_(PowTensor, input, exponent)
     check_operands("pow", input=input, exponent=exponent)
+    _refuse_negative(input, exponent)
     storable(PowNumber.accept(result_type(input, exponent)), input)
     return write_into(PowNumber, input, _plain(exponent))
+
+
+def _refuse_negative(base: Any, exponent: Any) -> None:
+    if isinstance(exponent, (int, np.integer)) and exponent < 0 and dtype_of(base).rank < 3:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
 def _plain(number: Any) -> Any:
@@ -553,6 +559,7 @@ def float_power(input: Any, exponent: Any) -> Any:
 
 
 class Atan2(Pointwise):
+    numbers = False
     compute = np.arctan2
     kinds = "fV"
     to_float = True
@@ -564,6 +571,7 @@ class Atan2(Pointwise):
 
 
 class Hypot(Pointwise):
+    numbers = False
     compute = np.hypot
     kinds = "fV"
     refusal = "\"hypot_cpu\" not implemented for '{type}'"
@@ -574,6 +582,7 @@ class Hypot(Pointwise):
 
 
 class Logaddexp(Pointwise):
+    numbers = False
     compute = np.logaddexp
     kinds = "fV"
     refusal = "\"logaddexp_cpu\" not implemented for '{type}'"
@@ -584,6 +593,7 @@ class Logaddexp(Pointwise):
 
 
 class Logaddexp2(Pointwise):
+    numbers = False
     compute = np.logaddexp2
     kinds = "fV"
     refusal = "\"logaddexp2_cpu\" not implemented for '{type}'"

@@ -20,7 +20,16 @@ from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
 from .broadcasting import sum_to
-from .conversion import as_operand, cast, check_broadcast, check_operands, dtype_of, is_half, result_type, storable
+from .conversion import (
+    as_operand,
+    cast,
+    check_broadcast,
+    check_operands,
+    dtype_of,
+    is_half,
+    result_type,
+    storable,
+)
 
 Gradient = Callable[..., Any]
 
@@ -36,6 +45,7 @@ class Pointwise(Operation):
 
     kinds: ClassVar[str] = "buifVc"  # NumPy's kinds of dtype that it takes; bfloat16 is 'V'
     to_float: ClassVar[bool] = False  # integers and bools are computed in the default dtype
+    numbers: ClassVar[bool] = True  # whether an operand may be a Python number
     refusal: ClassVar[str] = ""  # what to say of any other dtype, {type} being its name
     refusal_error: ClassVar[type[Exception]] = NotImplementedError
     wide: ClassVar[type[Pointwise] | None] = None  # takes a half-precision tensor with a float32 number
@@ -151,13 +161,13 @@ def binary(operation: type[Pointwise], input: Any, other: Any) -> Any:
         )
         a, b = input, other
     dtype = _meet(operation, a, b)
-    if operation.wide is not None and is_half(dtype.numpy) and not (np.ndim(a) and np.ndim(b)):
-        return operation.wide.apply(_widen(input, dtype), _widen(other, dtype))
+    if operation.wide is not None and is_half(dtype.numpy) and not np.ndim(b):
+        return operation.wide.apply(as_operand(input, dtype), _widen(other, dtype))
     return operation.apply(as_operand(input, dtype), as_operand(other, dtype))
 
 
 def _widen(operand: Any, dtype: Dtype) -> Any:
-    """An operand of a half-precision operation: a number beside it keeps float32's precision."""
+    """The second operand of a half-precision operation: a number keeps float32's precision."""
     if isinstance(operand, (Variable, np.ndarray)):
         array = operand.array if isinstance(operand, Variable) else operand
         if dtype_of(operand) is dtype or array.ndim:
@@ -183,6 +193,8 @@ def binary_(operation: type[Pointwise], input: Any, other: Any) -> Any:
 def _meet(operation: type[Pointwise], a: Any, b: Any) -> Dtype:
     """The dtype in which two operands are computed; raises when there is none, or no common shape."""
     check_operands(operation.name, input=a, other=b)
+    if not operation.numbers and isinstance(b, (int, float, complex)) and not isinstance(b, np.generic):
+        raise TypeError(f"{operation.name}(): argument 'other' (position 2) must be Tensor, not {type(b).__name__}")
     dtype = operation.accept(result_type(a, b))
     check_broadcast(np.shape(a), np.shape(b))
     return dtype

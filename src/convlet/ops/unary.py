@@ -18,6 +18,7 @@ from .complex_numbers import conj
 from .conversion import cast, is_half, real_part, storable
 from .error_function import erf_of, erfc_of, erfinv_of
 from .pointwise import Gradient, Pointwise, in_float32, write_into, zeros_as
+from .selection import where
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
@@ -369,19 +370,7 @@ def _logit_gradient(grad: Any, input: Any, eps: float | None) -> Any:
         outside, value = (array < 0) | (array > 1), math.nan
     else:
         outside, value = (array < eps) | (array > 1 - eps), 0.0
-    return ChooseConstant.apply(gradient, outside, value)
-
-
-class ChooseConstant(Pointwise):
-    """values, but a number where a mask holds."""
-
-    operands = ("values",)
-    settings = ("mask", "number")
-    gradients = {"values": lambda grad, mask: ChooseConstant.apply(grad, mask, 0)}
-
-    @staticmethod
-    def compute(values: Array, mask: Array, number: Any) -> Array:
-        return np.where(mask, np.asarray(number, values.dtype), values)
+    return where(outside, value, gradient)
 
 
 def logit(input: Any, eps: float | None = None) -> Any:

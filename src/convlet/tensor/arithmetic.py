@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.variable import Variable
+from ..ops import comparison as k
 from ..ops import complex_numbers as c
 from ..ops import elementwise as e
+from ..ops import selection as s
 from ..ops import unary as u
-from ..ops.conversion import NotAnOperand
+from ..ops.conversion import OPERANDS
 
 Method = Callable[[Any, Any], Any]
 
@@ -20,7 +22,9 @@ def _operator(function: Method) -> Method:
     def method(self: Any, other: Any) -> Any:
         try:
             return function(self, other)
-        except NotAnOperand:
+        except TypeError:
+            if isinstance(other, OPERANDS):
+                raise
             return NotImplemented
 
     return method
@@ -45,10 +49,20 @@ class Arithmetic(Variable):
     __floordiv__, __rfloordiv__ = _operator(e.floor_divide), _reflected(e.floor_divide)
     __mod__, __rmod__ = _operator(e.remainder), _reflected(e.remainder)
     __pow__, __rpow__ = _operator(e.pow), _reflected(e.pow)
+    __eq__, __ne__ = _operator(k.eq), _operator(k.ne)  # type: ignore[assignment]
+    __lt__, __le__, __gt__, __ge__ = _operator(k.lt), _operator(k.le), _operator(k.gt), _operator(k.ge)
+    __and__, __rand__ = _operator(k.bitwise_and), _reflected(k.bitwise_and)
+    __or__, __ror__ = _operator(k.bitwise_or), _reflected(k.bitwise_or)
+    __xor__, __rxor__ = _operator(k.bitwise_xor), _reflected(k.bitwise_xor)
+    __lshift__, __rlshift__ = _operator(k.bitwise_left_shift), _reflected(k.bitwise_left_shift)
+    __rshift__, __rrshift__ = _operator(k.bitwise_right_shift), _reflected(k.bitwise_right_shift)
+    __invert__, __hash__ = k.invert, object.__hash__
     __neg__, __pos__, __abs__ = u.neg, u.positive, u.abs
     __iadd__, __isub__, __imul__ = _operator(e.add_), _operator(e.sub_), _operator(e.mul_)
     __itruediv__, __ifloordiv__ = _operator(e.div_), _operator(e.floor_divide_)
     __imod__, __ipow__ = _operator(e.remainder_), _operator(e.pow_)
+    __iand__, __ior__, __ixor__ = _operator(k.bitwise_and_), _operator(k.bitwise_or_), _operator(k.bitwise_xor_)
+    __ilshift__, __irshift__ = _operator(k.bitwise_left_shift_), _operator(k.bitwise_right_shift_)
 
     add, add_ = e.add, e.add_
     sub, sub_ = e.sub, e.sub_
@@ -125,4 +139,46 @@ class Arithmetic(Variable):
     frac, frac_ = u.frac, u.frac_
     round, round_ = u.round, u.round_
 
-    conj = c.conj
+    eq, eq_ = k.eq, k.eq_
+    ne, ne_ = k.ne, k.ne_
+    lt, lt_ = k.lt, k.lt_
+    le, le_ = k.le, k.le_
+    gt, gt_ = k.gt, k.gt_
+    ge, ge_ = k.ge, k.ge_
+    not_equal, not_equal_ = k.not_equal, k.not_equal_
+    less, less_ = k.less, k.less_
+    less_equal, less_equal_ = k.less_equal, k.less_equal_
+    greater, greater_ = k.greater, k.greater_
+    greater_equal, greater_equal_ = k.greater_equal, k.greater_equal_
+    logical_and, logical_and_ = k.logical_and, k.logical_and_
+    logical_or, logical_or_ = k.logical_or, k.logical_or_
+    logical_xor, logical_xor_ = k.logical_xor, k.logical_xor_
+    logical_not, logical_not_ = k.logical_not, k.logical_not_
+    bitwise_and, bitwise_and_ = k.bitwise_and, k.bitwise_and_
+    bitwise_or, bitwise_or_ = k.bitwise_or, k.bitwise_or_
+    bitwise_xor, bitwise_xor_ = k.bitwise_xor, k.bitwise_xor_
+    bitwise_not, bitwise_not_ = k.bitwise_not, k.bitwise_not_
+    bitwise_left_shift, bitwise_left_shift_ = k.bitwise_left_shift, k.bitwise_left_shift_
+    bitwise_right_shift, bitwise_right_shift_ = k.bitwise_right_shift, k.bitwise_right_shift_
+    gcd, gcd_ = k.gcd, k.gcd_
+    lcm, lcm_ = k.lcm, k.lcm_
+    isnan, isinf, isfinite, isreal = k.isnan, k.isinf, k.isfinite, k.isreal
+    isposinf, isneginf, signbit = k.isposinf, k.isneginf, k.signbit
+    isclose, allclose, equal = k.isclose, k.allclose, k.equal
+
+    where = s._method_where
+    maximum, minimum, fmax, fmin = s.maximum, s.minimum, s.fmax, s.fmin
+    clamp, clamp_ = s.clamp, s.clamp_
+    clip, clip_ = s.clip, s.clip_
+    clamp_min, clamp_min_ = s.clamp_min, s.clamp_min_
+    clamp_max, clamp_max_ = s.clamp_max, s.clamp_max_
+    masked_fill, masked_fill_ = s.masked_fill, s.masked_fill_
+    nan_to_num, nan_to_num_ = s.nan_to_num, s.nan_to_num_
+
+    conj, conj_physical, resolve_conj, angle = c.conj, c.conj_physical, c.resolve_conj, c.angle
+    real = property(c.real, doc=c.real.__doc__)
+    imag = property(c.imag, doc=c.imag.__doc__)
+
+    def is_conj(self) -> bool:
+        """Whether a conjugation is pending: never."""
+        return False
