@@ -93,7 +93,7 @@ def conv2d_problem(
         _ints("stride", stride),
         _padding(padding),
         _ints("dilation", dilation),
-        groups if type(groups) is int else _int("groups", groups, "an int"),
+        groups if type(groups) is int else _int("groups", groups, groups, "an int"),
         mode if isinstance(mode, str) else tuple(mode),
     )
 
@@ -150,11 +150,11 @@ def _ints(name: str, value: Any, accepted: str = _TWO_INTS) -> int | tuple[int, 
     if type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int:
         return value
     if not isinstance(value, (tuple, list)):
-        return _int(name, value, accepted)
+        return _int(name, value, value, accepted)
     if not value:
         return ()
     # PyTorch decides by the first value whether this is a tuple of ints, and unpacks the others later.
-    return (_int(name, value[0], accepted), *(_unpack(name, value, i, accepted) for i in range(1, len(value))))
+    return (_int(name, value[0], value, accepted), *(_unpack(name, value, i, accepted) for i in range(1, len(value))))
 
 
 def _padding(value: Any) -> str | int | tuple[int, ...]:
@@ -169,11 +169,11 @@ def _padding(value: Any) -> str | int | tuple[int, ...]:
     return _ints("padding", value, _PADDING_ACCEPTED)
 
 
-def _int(name: str, value: Any, accepted: str) -> int:
-    """An int, or what stands for one (NumPy's ints, a tensor of one); not a bool."""
-    if not isinstance(value, (bool, np.bool_)):
+def _int(name: str, number: Any, value: Any, accepted: str) -> int:
+    """An int, or what stands for one (NumPy's ints, a tensor of one) but no bool; `value` is the whole argument."""
+    if not isinstance(number, (bool, np.bool_)):
         try:
-            return index(value)
+            return index(number)
         except TypeError:
             pass
     raise _refused(name, value, accepted)
