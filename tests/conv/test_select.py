@@ -99,6 +99,7 @@ def test_without_numba_the_reason_is_said_once(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(algorithms, "import_module", no_numba)
     algorithms.load.cache_clear()
+    algorithms._say_once.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="Numba is not installed; convolutions run through NumPy, slower"):
             missing = algorithms.load("direct")
@@ -108,6 +109,29 @@ def test_without_numba_the_reason_is_said_once(monkeypatch: pytest.MonkeyPatch) 
             missing.plan(PLAIN)
     finally:
         algorithms.load.cache_clear()
+        algorithms._say_once.cache_clear()
+
+
+def test_everything_works_without_numba() -> None:
+    code = """
+import sys, warnings
+sys.modules["numba"] = None
+import numpy as np
+from convlet.conv import conv2d_problem, forward, input_gradient, plan_for, weight_gradient
+x, w = np.ones((2, 3, 5, 5), np.float32), np.ones((4, 3, 3, 3), np.float32)
+problem = conv2d_problem(x.shape, w.shape, None, x.dtype, w.dtype, None, padding=1)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    y = forward(problem, x, w)
+    input_gradient(problem, y, w)
+    weight_gradient(problem, x, y)
+assert y[0, 0, 2, 2] == 27
+assert [str(each.message) for each in said] == ["Numba is not installed; convolutions run through NumPy, slower"]
+walk = plan_for(problem).walk
+assert walk[0] == (walk[0][0], "Numba is not installed") and walk[-1] == ("numpy", None), walk
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_mistake_of_ours_is_no_missing_numba(monkeypatch: pytest.MonkeyPatch) -> None:

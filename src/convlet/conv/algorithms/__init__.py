@@ -71,5 +71,10 @@ def load(name: str) -> Algorithm:
             raise
         missing = (error.name or "").split(".")[0] in ("numba", "llvmlite")
         reason = "Numba is not installed" if missing else f"Numba cannot be imported: {error}"
-        warnings.warn(f"{reason}; convolutions run through NumPy, slower", RuntimeWarning, stacklevel=2)
+        _say_once(reason)
         return _Missing(name, reason)
+
+
+@cache
+def _say_once(reason: str) -> None:
+    warnings.warn(f"{reason}; convolutions run through NumPy, slower", RuntimeWarning, stacklevel=3)
