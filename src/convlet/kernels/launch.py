@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -52,8 +53,12 @@ def _compiled(compile: Callable[[bool], Any]) -> Any:
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
             try:
                 return compile(True)
-            except (OSError, EOFError, ValueError, RuntimeError):
-                pass  # a full disk, or a broken file in the cache: go without
+            except OSError:
+                pass  # a full disk: go without
+            except Exception:
+                # A broken file (a cut-off pickle raises what it likes): start the folder anew. If it was not
+                # the cache, the same error comes again below.
+                shutil.rmtree(folder, ignore_errors=True)
             finally:
                 numba.config.CACHE_DIR = before
         return compile(False)

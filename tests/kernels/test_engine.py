@@ -1,0 +1,117 @@
+"""What the compiled algorithms promise whole: bits that depend on no thread, no access outside an array."""
+
+import ctypes
+import mmap
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from convlet.conv.algorithms import ALGORITHMS, load
+from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
+from convlet.runtime import threads
+
+COMPILED = [name for name in ALGORITHMS if name != "numpy"]
+
+PROBLEMS = [
+    "ic64 ih28 iw28 oc64 kh3 kw3 ph1 pw1",
+    "ic256 ih7 iw7 oc160 kh3 kw3 ph1 pw1",
+    "n3 ic20 ih17 iw19 oc37 kh3 kw3 sh2 sw2 ph1 pw1",
+    "ic3 ih40 iw40 oc32 kh7 kw7 sh2 sw2 ph3 pw3",
+    "n2 g16 ic16 ih60 iw70 oc16 kh3 kw3 ph1 pw1",
+    "n2 g8 ic32 ih15 iw15 oc32 kh3 kw3 sh2 sw2 dh2 dw2 ph2 pw2 reflect",
+    "ic8 ih5 iw600 oc40 kh1 kw9 pw4 f64",
+    "n2 ic24 ih13 iw11 oc24 kh3 kw2 f16",
+]
+
+
+def operands(problem, rng):
+    names = {"fwd": "xw", "bwd_input": "gw", "bwd_weight": "xg"}[problem.direction]
+    shapes = {"x": problem.input_shape, "w": problem.weight_shape, "g": problem.output_shape}
+    return [rng.standard_normal(shapes[each]).astype(numpy_dtype(problem.dtype)) for each in names]
+
+
+def cases():
+    for text in PROBLEMS:
+        for direction in DIRECTIONS:
+            problem = ConvProblem.parse(f"{text} {direction}")
+            for name in COMPILED:
+                if load(name).refuse(problem.per_image()) is None:
+                    yield pytest.param(name, problem, id=f"{name}-{problem}")
+
+
+@pytest.fixture
+def thread_count():
+    before = threads.get_num_threads()
+    yield threads.set_num_threads
+    threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("name", "problem"), list(cases()))
+def test_the_same_bits_on_any_number_of_threads(name, problem, thread_count):
+    a, b = operands(problem, np.random.default_rng(0))
+    results = []
+    for count in (1, 2, 3, 7):
+        thread_count(count)
+        out = np.full(problem.result_shape, np.nan, a.dtype)
+        load(name).plan(problem)(a, b, None, out)
+        results.append(out)
+    assert not np.isnan(results[0].astype(np.float64)).any()
+    for other in results[1:]:
+        assert other.tobytes() == results[0].tobytes()
+
+
+def guarded(array, at_end):
+    """A copy that ends right before (or begins right after) a page that nobody may touch."""
+    page = mmap.PAGESIZE
+    pages = -(-array.nbytes // page)
+    memory = mmap.mmap(-1, (pages + 2) * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for forbidden in (start, start + (pages + 1) * page):
+        assert libc.mprotect(ctypes.c_void_p(forbidden), page, 0) == 0
+    offset = page + (pages * page - array.nbytes if at_end else 0)
+    copy = np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def run_guarded(name):
+    """Every problem with inputs and output between forbidden pages; a wrong access ends the process."""
+    rng = np.random.default_rng(0)
+    for text in [*PROBLEMS, "ic3 ih5 iw7 oc5 kh3 kw3 ph1 pw1", "g8 ic8 ih3 iw3 oc8 kh2 kw2", "ic5 ih1 iw1 oc7 kh1 kw1"]:
+        for direction in DIRECTIONS:
+            problem = ConvProblem.parse(f"{text} {direction}")
+            if load(name).refuse(problem.per_image()) is not None:
+                continue
+            a, b = operands(problem, rng)
+            bias = rng.standard_normal(problem.oc).astype(a.dtype) if direction == "fwd" else None
+            want = np.empty(problem.result_shape, a.dtype)
+            load(name).plan(problem)(a, b, bias, want)
+            for at_end in (True, False):
+                arrays = [guarded(each, at_end) if each is not None else None for each in (a, b, bias)]
+                out = guarded(np.full(problem.result_shape, np.nan, a.dtype), at_end)
+                load(name).plan(problem)(*arrays, out)
+                assert out.tobytes() == want.tobytes(), problem
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mprotect")
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("target", [None, "avx2"])
+def test_no_access_outside_the_arrays(name, target):
+    from convlet.kernels.target import TARGETS, current
+
+    environment = dict(os.environ)
+    if target is not None:
+        best = list(TARGETS)
+        if current().name not in best[: best.index(target)]:
+            pytest.skip(f"this machine has no more than {target}")
+        environment["CONVLET_TARGET"] = target
+    code = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\nimport test_engine\n"
+    command = [sys.executable, "-c", code + f"test_engine.run_guarded({name!r})"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr[-3000:]}"
