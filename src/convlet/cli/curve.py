@@ -25,7 +25,7 @@ def draw(history: Sequence[Epoch], title: str, path: Path) -> None:
     epochs = [each.number for each in history]
     marker = "o" if len(history) <= 30 else ""
     style: dict[str, Any] = {"marker": marker, "markersize": 3.5, "linewidth": 1.6}
-    loss.plot(epochs, [each.loss for each in history], color=_TRAINING, label="training images", **style)
+    loss.plot(epochs, [each.loss for each in history], color=_TRAINING, label="training images (augmented)", **style)
     loss.plot(epochs, [each.held_out_loss for each in history], color=_HELD_OUT, label="held-out images", **style)
     loss.set_yscale("log")
     loss.set_ylabel("cross-entropy loss (nats)")

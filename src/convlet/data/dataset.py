@@ -170,10 +170,11 @@ def random_split(
         for i, fraction in enumerate(lengths):
             if not 0 <= fraction <= 1:
                 raise ValueError(f"Fraction at index {i} is not between 0 and 1")
-        lengths = [math.floor(len(dataset) * fraction) for fraction in lengths]
-        for i in range(len(dataset) - sum(lengths)):
-            lengths[i % len(lengths)] += 1
-        for i, length in enumerate(lengths):
+        counts = [math.floor(len(dataset) * fraction) for fraction in lengths]
+        for i in range(len(dataset) - sum(counts)):
+            counts[i % len(counts)] += 1
+        lengths = counts
+        for i, length in enumerate(counts):
             if length == 0:
                 warnings.warn(
                     f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2
@@ -185,7 +186,7 @@ def random_split(
 
 
 def stratified_split(
-    targets: Sequence[int], fraction: float = 0.2, generator: Generator | None = None
+    targets: Iterable[int], fraction: float = 0.2, generator: Generator | None = None
 ) -> tuple[list[int], list[int]]:
     """Indices of the samples to train on and of those to hold out: ``fraction`` of each class, at least one,
     at random.

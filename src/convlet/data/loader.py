@@ -103,19 +103,21 @@ class DataLoader:
                 "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
             )
 
-        if sampler is None:
-            if self._streams:
-                sampler = _Endless()
-            elif shuffle:
-                sampler = RandomSampler(dataset, generator=generator)
-            else:
-                sampler = SequentialSampler(dataset)
+        indices: Any
+        if sampler is not None:
+            indices = sampler
+        elif self._streams:
+            indices = _Endless()
+        elif shuffle:
+            indices = RandomSampler(dataset, generator=generator)
+        else:
+            indices = SequentialSampler(dataset)
         if batch_size is not None:
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+            batch_sampler = BatchSampler(indices, batch_size, drop_last)
 
         self.dataset = dataset
         self.batch_size = batch_size
-        self.sampler = sampler
+        self.sampler = indices
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
@@ -146,7 +148,8 @@ class DataLoader:
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
-        order: Iterator[Any] = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        indices: Iterable[Any] = self.sampler if self.batch_sampler is None else self.batch_sampler
+        order = iter(indices)
         seed = draw_seed(self.generator)  # drawn here even when nobody needs it, as PyTorch does
         return _fetch_ahead(self, order, seed) if self.num_workers else _fetch_here(self, order)
 

@@ -34,12 +34,12 @@ class Resize:
     number, or h, w)."""
 
     def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.height, self.width = (size, size) if isinstance(size, int) else size
 
     def __call__(self, image: Any) -> Any:
         from PIL import Image, ImageOps
 
-        return ImageOps.fit(image, self.size[::-1], Image.Resampling.BILINEAR)
+        return ImageOps.fit(image, (self.width, self.height), Image.Resampling.BILINEAR)
 
 
 class ToTensor:

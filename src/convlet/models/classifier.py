@@ -34,6 +34,8 @@ class ImageClassifier:
     ) -> None:
         self.network = network
         self.classes = list(classes)
+        self.channels: int = network.arguments["channels"]
+        self.size: int = network.arguments["size"]
         self.mean = [float(each) for each in mean]
         self.std = [float(each) for each in std]
 
@@ -45,14 +47,6 @@ class ImageClassifier:
         std = images.std(axis=(0, 2, 3), dtype=np.float64) / 255
         network = SmallCNN(len(classes), channels, size)
         return cls(network, classes, mean.tolist(), np.maximum(std, 1 / 255).tolist())
-
-    @property
-    def channels(self) -> int:
-        return self.network.arguments["channels"]
-
-    @property
-    def size(self) -> int:
-        return self.network.arguments["size"]
 
     def normalise(self, images: Any) -> Any:
         """Images in [0, 1] (a float32 tensor) as the network takes them."""

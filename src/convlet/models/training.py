@@ -59,9 +59,7 @@ def fit(
     """
     images, targets = train
     network = classifier.network
-    batches = DataLoader(
-        range(len(images)), batch_size, shuffle=True, collate_fn=np.array, generator=generator  # type: ignore[arg-type]
-    )
+    batches = DataLoader(range(len(images)), batch_size, shuffle=True, collate_fn=np.array, generator=generator)
     optimizer = AdamW(network.parameters(), lr=lr, weight_decay=0.01)
     schedule = OneCycleLR(optimizer, lr, total_steps=epochs * len(batches))
     for number in range(1, epochs + 1):
