@@ -95,6 +95,9 @@ def test_borders_are_strips_not_images() -> None:
             assert phase.problem is not None
             assert phase.problem.flops < 0.03 * problem.flops
     assert derived.input_strips(ConvProblem.parse("ic8 ih64 iw64 oc8 kh3 kw3 ph1 pw1")) == ()
+    # The columns of an axis padded with zeros were copied from nowhere.
+    rows_only = derived.input_strips(ConvProblem.parse("ic8 ih64 iw64 oc8 kh3 kw3 ph1 pw1 mode_h=replicate"))
+    assert [(each.problem.ih, each.problem.iw) for each in rows_only] == [(1, 64), (1, 64)]
 
 
 @pytest.mark.parametrize("algorithm", available())

@@ -117,7 +117,8 @@ class _Forward:
         w = np.ascontiguousarray(w, layout.dtype).reshape(p.g, layout.ocg, -1)
         if bias is not None:
             bias = bias.astype(layout.dtype, copy=False)[:, None, None]
-        in_place = out.dtype == layout.dtype and out.flags.c_contiguous and len(layout.bands) == 1
+        # Rows of a contiguous image are one stretch of memory, so a band of them reshapes without a copy.
+        in_place = out.dtype == layout.dtype and out.flags.c_contiguous
         for images, rows, windows in layout.windows(x):
             block = out[images, :, rows]
             result = block if in_place else np.empty(block.shape, layout.dtype)
