@@ -55,27 +55,26 @@ class Span(NamedTuple):
 @lru_cache(maxsize=1024)
 def spans(size: int, before: int, after: int, mode: str = "zeros") -> tuple[Span, ...]:
     """The index map of an axis as few spans, in order."""
-    sources = index_map(size, before, after, mode).tolist()
+    source = index_map(size, before, after, mode)
+    steps = np.diff(source)
+    steps[(source[1:] < 0) != (source[:-1] < 0)] = 2  # nowhere (-1) and index 0 are neighbours in value only
+    ends = [*(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
     found = []
     first = 0
-    while first < len(sources):
-        source, last, step = sources[first], first + 1, 1
-        if last < len(sources) and (source < 0) == (sources[last] < 0):
-            step = sources[last] - source
-            while abs(step) <= 1 and last < len(sources) and sources[last] - sources[last - 1] == step:
-                # Nowhere (-1) and index 0 are neighbours in value only.
-                if (sources[last] < 0) != (source < 0):
-                    break
-                last += 1
+    while first < len(source):
+        start, step, last = int(source[first]), 1, first + 1
+        if last < len(source) and abs(steps[first]) <= 1:
+            step = int(steps[first])
+            last = next(end for end in ends if end > first) + 1
         length = last - first
-        if source < 0:
+        if start < 0:
             taken = None
         elif length == 1 or step == 1:
-            taken = slice(source, source + length)
+            taken = slice(start, start + length)
         elif step == 0:
-            taken = slice(source, source + 1)
+            taken = slice(start, start + 1)
         else:
-            taken = slice(source, None if source - length < 0 else source - length, -1)
+            taken = slice(start, None if start - length < 0 else start - length, -1)
         found.append(Span(slice(first, last), taken, step == 0 and length > 1))
         first = last
     return tuple(found)

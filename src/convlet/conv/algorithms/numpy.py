@@ -3,9 +3,7 @@
 An image's output rows are cut into bands, several whole images may share one. The input rows of a band are
 read through the padding maps (as a view where nothing is padded, otherwise as a small copy), the windows of
 the kernel are laid out as a matrix [ic/g*kh*kw, positions], and one matmul a group multiplies it with the
-weights. Where a group has one input channel (depthwise) there is nothing to multiply matrices with: each
-tap is one elementwise product. Bands depend on the image only and each image is a matmul of its own, so
-batching changes no bit.
+weights. Bands depend on the image only and each image is a matmul of its own, so batching changes no bit.
 """
 
 from __future__ import annotations
