@@ -102,7 +102,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                         src = weight + group * f.w_g + block * wide * f.w_o
                         pack_weight(f, src, width, c0, c1, ready)
                     part = band + (c0 - s0) * f.channel_at
-                    multiply(f, rows, columns, part, (c1 - c0) * taps, ready, vectors, own, c0 == 0)
+                    multiply(f, rows, columns, part, (c1 - c0) * f.taps, ready, vectors, own, c0 == 0)
                 if s1 == f.icg:
                     o = group * f.ocg + block * wide
                     to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w

@@ -31,7 +31,7 @@ FRAME = np.dtype(
             # the band
             *("pitch", "channel_at", "joined", "col_planes", "col_table", "row_planes", "row_table"),
             # weight: strides of output and input channel, row and column of taps; how it is packed
-            *("w_g", "w_o", "w_c", "w_h", "w_w", "w_size", "w_code", "kh", "kw", "run", "packed"),
+            *("w_g", "w_o", "w_c", "w_h", "w_w", "w_size", "w_code", "kh", "kw", "taps", "run", "packed"),
             # one step of the inner sum: channels, and the tables of offsets
             *("chunk", "segment", "offsets", "step1", "step2"),
             # output
@@ -133,18 +133,17 @@ def pack_weight(f, w, width, c0, c1, dst):
         rows = min(lanes, width - v * lanes)
         first = w + v * lanes * f.w_o
         to = dst + v * vector
-        if f.run == 2:  # channels and taps lie in one run
+        native = f.w_code == NATIVE
+        if f.run == 3:  # one tap: lanes side by side or not, the channels are rows
+            src = first + c0 * f.w_c
+            call(f.gather, (to, step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code))
+        elif f.run == 2 and native:  # channels and taps lie in one run
             src = first + c0 * f.w_c
             call(f.transpose, (to, step, src, f.w_o, rows, (c1 - c0) * taps, lanes, 0, 0))
-        elif f.run == 1:  # the taps of a channel do
+        elif f.run == 1 and native:  # the taps of a channel do
             for c in range(c0, c1):
                 call(f.transpose, (to, step, first + c * f.w_c, f.w_o, rows, taps, lanes, 0, 0))
                 to += taps * step
-        elif f.run == -1:  # they do, backwards
-            for c in range(c0, c1):
-                last = first + c * f.w_c + (f.kh - 1) * f.w_h + (f.kw - 1) * f.w_w
-                to += taps * step
-                call(f.transpose, (to - step, -step, last, f.w_o, rows, taps, lanes, 0, 0))
         else:
             for c in range(c0, c1):
                 for u in range(f.kh):

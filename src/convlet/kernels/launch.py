@@ -69,7 +69,7 @@ class Kernel:
 
     def __init__(self, function: Callable[..., None]):
         self.function = function
-        functools.update_wrapper(self, function)
+        self.__doc__ = function.__doc__
         self._address: int | None = None
 
     @property

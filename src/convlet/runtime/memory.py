@@ -42,7 +42,7 @@ def _look(array: np.ndarray) -> int:
 
 
 def _looking_works() -> bool:
-    probes = [np.empty(3), np.empty((2, 5), np.uint8)[1:, ::-2]]
+    probes: list[np.ndarray] = [np.empty(3), np.empty((2, 5), np.uint8)[1:, ::-2]]
     return sys.implementation.name == "cpython" and all(_look(each) == _ask(each) for each in probes)
 
 

@@ -55,10 +55,17 @@ def compute_dtype(problem: ConvProblem) -> np.dtype:
     return np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
 
 
+def workers_for(problem: ConvProblem) -> int:
+    """Threads that a problem is worth."""
+    return threads.workers() if problem.flops > SERIAL_FLOPS else 1
+
+
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     if problem.direction == "bwd_input":
-        return gradient.input_gradient(problem, _Forward)
+        if gradient.input_strips(problem):
+            return gradient.input_gradient(problem, _Forward)
+        return _InputGradient(problem)
     if problem.direction == "bwd_weight":
         return _WeightGradient(problem)
     return _Forward(problem)
@@ -190,19 +197,42 @@ def choose_band(
 # Forward
 
 
-def _run_of(shape: tuple[int, ...], strides: tuple[int, ...], element: int) -> int:
-    """How the taps of a weight [oc, ic, kh, kw] follow one another: see pack_weight."""
-    _, icg, kh, kw = shape
-    _, w_c, w_h, w_w = strides
-    taps = kh * kw
-    for sign in (1, -1):
-        row = kw == 1 or w_w == sign * element
-        if row and (kh == 1 or w_h == sign * kw * element):
-            if sign == 1 and (icg == 1 or w_c == taps * element):
-                return 2
-            if taps >= 4:
-                return sign
-    return 0
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """How a forward reads its weights: strides in bytes by group, output and input channel, row and column.
+
+    All kh x kw stored taps are packed; `taps` are the (row, column) of those that the problem uses, in its order.
+    So the phases of an input gradient share one packing, and a kernel that is read backwards is packed forwards.
+    """
+
+    strides: tuple[int, int, int, int, int]
+    kh: int
+    kw: int
+    taps: tuple[tuple[int, int], ...]
+    offset: int = 0  # bytes from the array's address to the first stored tap
+
+    @classmethod
+    def of(cls, p: ConvProblem, w: np.ndarray) -> Weight:
+        """The weights [oc, ic/g, kh, kw] of a forward problem as they lie in memory."""
+        w_o, w_c, w_h, w_w = w.strides
+        rows, columns = range(p.kh), range(p.kw)
+        offset = 0
+        if w_h < 0:
+            rows, offset, w_h = rows[::-1], offset + (p.kh - 1) * w_h, -w_h
+        if w_w < 0:
+            columns, offset, w_w = columns[::-1], offset + (p.kw - 1) * w_w, -w_w
+        taps = tuple((u, v) for u in rows for v in columns)
+        return cls((p.oc // p.g * w_o, w_o, w_c, w_h, w_w), p.kh, p.kw, taps, offset)
+
+    def run(self, icg: int, element: int) -> int:
+        """How the stored taps follow one another in memory: see pack_weight."""
+        _, _, w_c, w_h, w_w = self.strides
+        taps = self.kh * self.kw
+        if taps == 1:
+            return 2 if w_c == element else 3
+        if (self.kw > 1 and w_w != element) or (self.kh > 1 and w_h != self.kw * element):
+            return 0
+        return 2 if icg == 1 or w_c == taps * element else 1
 
 
 class _Forward:
@@ -214,23 +244,78 @@ class _Forward:
         self.frames: dict[Any, Frame] = {}
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
+        workers = workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = _forward_frame(self.problem, x, w, out, workers)
+            weight = Weight.of(self.problem, w)
+            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers)
         address = memory.address
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else address(bias)
-        weight = address(w)
-        if frame.packed_bytes:
-            ready, _keep = memory.scratch(frame.packed_bytes, "weights")
-            launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers)
-            weight = ready
+        packed, _keep = _pack(frame, w)
         launch.launch(
-            kernels.forward.address, frame.address, address(x), weight, at, address(out), frame.slot, frame.workers
+            kernels.forward.address, frame.address, address(x), packed, at, address(out), frame.slot, frame.workers
         )
+
+
+def _pack(frame: Frame, w: np.ndarray) -> tuple[int, np.ndarray]:
+    """The address of the weights as the frame wants them, packed if it does, and what keeps them alive."""
+    weight = memory.address(w) + frame.weight_offset
+    if not frame.packed_bytes:
+        return weight, w
+    ready, keep = memory.scratch(frame.packed_bytes, "weights")
+    launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers)
+    return ready, keep
+
+
+class _InputGradient:
+    """The input gradient under zero padding: a stride-1 forward for each phase, over weights packed once."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.phases = gradient.input_phases(problem)
+        self.frames: dict[Any, list[Frame | None]] = {}
+
+    def __call__(self, grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = workers_for(self.problem)
+        key = (grad.strides, w.strides, out.strides, workers)
+        frames = self.frames.get(key)
+        views = [out[:, :, phase.rows, phase.columns] for phase in self.phases]
+        if frames is None:
+            frames = self.frames[key] = [
+                self._frame(phase, grad, w, view, workers) for phase, view in zip(self.phases, views)
+            ]
+        ready = None
+        for frame, view in zip(frames, views):
+            if frame is None:
+                view[...] = 0
+                continue
+            if ready is None:  # all phases want the same
+                ready, _keep = _pack(frame, w)
+            launch.launch(
+                kernels.forward.address,
+                frame.address,
+                memory.address(grad),
+                ready,
+                0,
+                memory.address(view),
+                frame.slot,
+                frame.workers,
+            )
+
+    def _frame(
+        self, phase: gradient.Phase, grad: np.ndarray, w: np.ndarray, view: np.ndarray, workers: int
+    ) -> Frame | None:
+        if phase.problem is None:
+            return None
+        p = self.problem
+        w_o, w_c, w_h, w_w = w.strides
+        taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
+        weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
+        packed = True if len(self.phases) > 1 else None
+        return _forward_frame(phase.problem, grad, weight, view, workers, packed)
 
 
 @dataclass(slots=True)
@@ -244,6 +329,7 @@ class Frame:
     workers: int
     pack_workers: int = 1
     packed_bytes: int = 0
+    weight_offset: int = 0
 
 
 def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
@@ -320,12 +406,14 @@ def finish(fields: dict, tables: list[np.ndarray], **rest: int) -> Frame:
     return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
 
 
-def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+def _forward_frame(
+    p: ConvProblem, x: np.ndarray, weight: Weight, out: np.ndarray, workers: int, packed: bool | None = None
+) -> Frame:
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
     lanes = machine.lanes(element)
     wide = 2 * lanes
-    icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
+    icg, ocg, taps = p.ic // p.g, p.oc // p.g, weight.kh * weight.kw
     blocks = split(ocg, wide)
     tables: list[np.ndarray] = []
 
@@ -344,18 +432,21 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
         # Share out the channel blocks of each band too.
         shares = min(blocks, split(workers, bands) if bands < workers else workers)
     # Weights are packed beforehand where each worker would pack them more than twice.
-    packed = bands * shares > 2 * workers * max(1, shares)
+    if packed is None:
+        packed = bands * shares > 2 * workers * max(1, shares)
 
     offsets = np.array([c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()], np.int64)
     offsets32 = (offsets * element).astype(np.int32)
-    step1 = (np.arange(chunk * taps) * lanes * element).astype(np.int32)
-    step2 = (np.arange(chunk * taps) * wide * element).astype(np.int32)
+    places = np.array([u * weight.kw + v for u, v in weight.taps])
+    terms = (np.arange(chunk)[:, None] * taps + places).reshape(-1)
+    step1 = (terms * lanes * element).astype(np.int32)
+    step2 = (terms * wide * element).astype(np.int32)
     fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
     tables += [offsets32, step1, step2]
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
-    places, slot = layout(
+    rooms, slot = layout(
         {
             "band_at": (segment * band.channel_elements + wide) * element,
             "sum_at": sum_size * shared_blocks,
@@ -365,16 +456,15 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
             else lanes * (band.band_w * band.band_h + lanes) * element,
         }
     )
-    fields |= places | {
+    fields |= rooms | {
         "shares": shares,
-        "w_g": ocg * w.strides[0],
-        "w_o": w.strides[0],
-        "w_c": w.strides[1],
-        "w_h": w.strides[2],
-        "w_w": w.strides[3],
+        **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
+        "kh": weight.kh,
+        "kw": weight.kw,
+        "taps": len(weight.taps),
         "w_size": size,
         "w_code": CODES[p.dtype],
-        "run": _run_of(w.shape, w.strides, element) if CODES[p.dtype] == NATIVE else 0,
+        "run": weight.run(icg, element),
         "packed": int(packed),
         "chunk": chunk,
         "segment": segment,
@@ -396,6 +486,7 @@ def _forward_frame(p: ConvProblem, x: np.ndarray, w: np.ndarray, out: np.ndarray
         workers=min(workers, bands * shares),
         pack_workers=min(workers, p.g * blocks) if taps * icg * ocg > 100_000 else 1,
         packed_bytes=p.g * blocks * icg * taps * wide * element if packed else 0,
+        weight_offset=weight.offset,
     )
 
 
@@ -411,7 +502,7 @@ class _WeightGradient:
         self.frames: dict[Any, Frame] = {}
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers() if self.problem.flops > SERIAL_FLOPS else 1
+        workers = workers_for(self.problem)
         plain = out.dtype == self.compute and out.flags.c_contiguous
         result = out if plain else np.empty(out.shape, self.compute)
         key = (x.strides, grad.strides, workers)

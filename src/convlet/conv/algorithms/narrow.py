@@ -15,7 +15,7 @@ from convlet.conv.problem import ConvProblem
 from convlet.kernels import launch, target
 from convlet.kernels import narrow as kernels
 from convlet.kernels.emit import NARROW
-from convlet.runtime import memory, threads
+from convlet.runtime import memory
 
 name = "narrow"
 
@@ -62,7 +62,7 @@ class _Forward:
         self.frames: dict[tuple, Frame] = {}
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers() if self.problem.flops > direct.SERIAL_FLOPS else 1
+        workers = direct.workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -142,7 +142,7 @@ class _WeightGradient:
         self.frames: dict[tuple, Frame] = {}
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers() if self.problem.flops > direct.SERIAL_FLOPS else 1
+        workers = direct.workers_for(self.problem)
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
