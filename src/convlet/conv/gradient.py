@@ -36,9 +36,10 @@ and channels have too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,8 +50,7 @@ from convlet.conv.problem import ConvProblem
 Run = Callable[[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """One phase of an input gradient: gx[:, :, rows, columns] = problem's forward of (gy, weight(w)).
 
     `problem` is None where no tap reaches the phase: gx is zero there.
@@ -74,8 +74,7 @@ class Phase:
         return grouped.reshape(grouped.shape[0] * grouped.shape[1], *grouped.shape[2:])
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
+class Strip(NamedTuple):
     """A strip of padded positions: the input gradient of `problem`, to be folded along two maps."""
 
     problem: ConvProblem
@@ -83,8 +82,7 @@ class Strip:
     columns: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WeightGradient:
+class WeightGradient(NamedTuple):
     """A weight gradient as the forward of `problem` on views; its first kh x kw results are wanted."""
 
     problem: ConvProblem
@@ -107,11 +105,10 @@ class WeightGradient:
         return result.transpose(1, 0, 2, 3)[:, :, : self.kh, : self.kw]
 
 
-@dataclass(frozen=True, slots=True)
-class _AxisPhase:
+class _AxisPhase(NamedTuple):
     rows: slice
     taps: slice
-    count: int  # taps; 0 where none reaches
+    reached: int  # how many taps reach the phase
     before: int
     after: int
     dilation: int
@@ -152,8 +149,8 @@ def input_phases(problem: ConvProblem) -> tuple[Phase, ...]:
                 ih=p.oh,
                 iw=p.ow,
                 oc=p.ic,
-                kh=row.count,
-                kw=column.count,
+                kh=row.reached,
+                kw=column.reached,
                 pt=row.before,
                 pb=row.after,
                 pl=column.before,
@@ -162,7 +159,7 @@ def input_phases(problem: ConvProblem) -> tuple[Phase, ...]:
                 dw=column.dilation,
                 dtype=p.dtype,
             )
-            if row.count and column.count
+            if row.reached and column.reached
             else None,
         )
         for row in _axis_phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt)

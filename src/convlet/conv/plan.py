@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from convlet.conv.select import Walk, forced_algorithm, select
 from convlet.runtime import trace
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A problem, the algorithm chosen for it with the walk that chose it, and the prepared run(a, b, bias, out)."""
 
     problem: ConvProblem
