@@ -333,7 +333,7 @@ class _Overwrite(Operation):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        from ..ops.reduction import sum_to
+        from ..ops.broadcasting import sum_to
 
         return None, sum_to(grad, ctx.shape)
 
