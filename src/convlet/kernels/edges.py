@@ -74,6 +74,9 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                 last_in = max(first_in, min(-((top - f.pt - f.ih) // f.sh), count))
                 for r in range(first_in):
                     pack_outside(f, column, top + r * f.sh, step, low, high, place + r * row_bytes)
+                inner, wide = last_in - first_in, f.pitch
+                if f.sh * f.x_h == f.pitch * step and low == 0 and high == f.pitch:
+                    inner, wide = 1, inner * wide  # the rows are one
                 call(
                     f.gather,
                     (
@@ -81,11 +84,11 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                         row_bytes,
                         column + (top + first_in * f.sh - f.pt) * f.x_h,
                         f.sh * f.x_h,
-                        last_in - first_in,
+                        inner,
                         step,
-                        f.pitch,
+                        wide,
                         low,
-                        high,
+                        high if wide == f.pitch else wide,
                         f.x_code,
                     ),
                 )
@@ -187,8 +190,11 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
         for o in range(channels):
             src = grad + (v * lanes + o) * f.y_c
             to = spare + o * length
+            count, wide = rows, columns
+            if f.y_h == columns * f.y_w:
+                count, wide = 1, rows * columns  # the rows are one
             row = columns * f.element
-            call(f.gather, (to, row, src, f.y_h, rows, f.y_w, columns, 0, columns, f.y_code))
+            call(f.gather, (to, row, src, f.y_h, count, f.y_w, wide, 0, wide, f.y_code))
         step = vectors * vector
         call(
             f.transpose,
@@ -208,11 +214,10 @@ def store_products(f, sums, channels, width, out):
         for i in range(0, total, lanes):
             count = min(lanes, total - i)
             dst = out + v * lanes * f.w_o + i * f.element
-            src = sums + v * vector
-            call(
-                f.transpose,
-                (dst, f.w_o, src, vectors * vector, count, rows, count, 0, f.order + 8 * i),
-            )
+            src, order = sums + v * vector, f.order + 8 * i
+            if f.kh * f.kw == 1:  # already in order
+                src, order = src + i * vectors * vector, 0
+            call(f.transpose, (dst, f.w_o, src, vectors * vector, count, rows, count, 0, order))
 
 
 @njit

@@ -31,8 +31,8 @@ WEIGHT_CHUNK = 36 << 10
 BAND_POSITIONS = 448
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
 BAND_BYTES = 768 << 10
-# Weight gradient: input channels of a task, bytes of its sums, and tasks there should be at least.
-GRADIENT_CHANNELS = 64
+# Weight gradient: input channels of a task to choose from, bytes of its sums, tasks there should be at least.
+GRADIENT_CHANNELS = (256, 128, 64, 32)
 GRADIENT_BYTES = 384 << 10
 GRADIENT_TASKS = 8
 
@@ -532,7 +532,15 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
 
     # Few input channels: the taps of a row fill the register tile too.
     together = icg < machine.mr
-    largest = max(1, min(icg, GRADIENT_CHANNELS, GRADIENT_BYTES // (taps * wide * element)))
+    most = max(1, min(icg, GRADIENT_BYTES // (taps * wide * element)))
+
+    def copied(channels: int) -> int:
+        """Elements that all tasks of so many input channels copy: each share the input, each block the gradient."""
+        ways = split(channel_blocks, max(1, GRADIENT_BYTES // (taps * channels * wide * element)))
+        columns = p.kw if together else 1
+        return ways * icg * p.ih * p.iw * columns + split(icg, channels) * ocg * p.oh * p.ow
+
+    largest = min((min(most, each) for each in GRADIENT_CHANNELS), key=copied)
     band = choose_band(p, element, machine.mr, largest, BAND_POSITIONS, joined=together)
     largest = max(1, min(largest, BAND_BYTES // (band.channel_elements * element)))
     blocks = split(icg, largest)
