@@ -62,14 +62,18 @@ import pkgutil as _pkgutil  # noqa: E402
 from . import ops as _ops  # noqa: E402
 
 for _info in _pkgutil.iter_modules(_ops.__path__):
-    _module = _importlib.import_module(f".ops.{_info.name}", __name__)
-    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ())})
-for _name in ("creation", "random_tensors", "printing"):
+    try:
+        _module = _importlib.import_module(f".ops.{_info.name}", __name__)
+    except ImportError as _error:
+        print("TEMPORARY:", _info.name, _error)
+        continue
+    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ()) if hasattr(_module, _n)})
+for _name in ("creation", "random_tensors", "legacy", "printing"):
     try:
         _module = _importlib.import_module(f".tensor.{_name}", __name__)
-    except ModuleNotFoundError:
+    except ImportError:
         continue
-    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ())})
+    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ()) if hasattr(_module, _n)})
 
 _LAZY = (
     "backends", "conv", "cuda", "datasets", "explain", "interop", "io", "models", "nn", "optim", "runtime", "utils",

@@ -1,9 +1,159 @@
-"""Which operations of this family are methods of a tensor."""
+"""Tensors filled in place: with random numbers or with one number. None of this is recorded but fills."""
 
 from __future__ import annotations
 
-from ..autograd.variable import Variable
+import math
+from typing import Any, Self
+
+import numpy as np
+
+from ..autograd.function import Operation
+from ..autograd.inplace import apply_inplace, check_writable, record_write
+from ..autograd.mode import is_grad_enabled
+from ..autograd.variable import Array, Variable
+from ..ops.broadcasting import sum_to
+from ..ops.conversion import cast
+from ..ops.scalars import is_number, scalar_as
+from ..ops.shape import expanded_shape
+from . import random as _random
+from .generator import Generator
+
+
+class Fill(Operation):
+    """One value everywhere."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, value: Array) -> Array:
+        return np.broadcast_to(value, input.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return None, sum_to(grad, ())
 
 
 class Sampling(Variable):
-    """Random numbers written in place."""
+    """Random numbers written in place, the same as PyTorch's for the same seed, and fills."""
+
+    def _draw(self, values: Any) -> Self:
+        """Fill with what ``values()`` draws, after the checks of in-place operations."""
+        check_writable(self, is_grad_enabled() and self.requires_grad)
+        if not self.meta:
+            self.array[...] = values()
+        record_write(self)
+        if self.requires_grad and is_grad_enabled():
+            self.detach_()  # type: ignore[attr-defined]
+        return self
+
+    def uniform_(
+        self, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None, **named: Any
+    ) -> Self:
+        """Numbers uniform in [from, to)."""
+        low = float(named.get("from", from_))
+        return self._draw(lambda: _random.uniform(self.array.shape, self.array.dtype, low, float(to), generator))
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Normal numbers of this mean and standard deviation."""
+        return self._draw(
+            lambda: _random.normal(
+                self.array.shape, self.array.dtype, float(mean), float(std), generator,
+                contiguous=self.array.flags.c_contiguous,
+            )
+        )  # fmt: skip
+
+    def random_(self, *bounds: Any, generator: Generator | None = None, **named: Any) -> Self:
+        """Integers uniform in [from, to): ``random_()``, ``random_(to)`` or ``random_(from, to)``."""
+        first = named.get("from", bounds[0] if len(bounds) == 2 else 0)
+        last = named.get("to", bounds[-1] if bounds else None)
+        if last is None and not named and not bounds:
+            return self._draw(lambda: _random.random_integers(self.array.shape, self.array.dtype, generator))
+        return self._draw(lambda: _random.randint(first, last, self.array.shape, self.array.dtype, generator))
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Self:
+        """1 with probability ``p`` (a number, or a tensor that broadcasts), else 0."""
+        if isinstance(p, Variable):
+            expanded_shape(p.array, self.array.shape)
+        chances = p.array if isinstance(p, Variable) else float(p)
+        return self._draw(lambda: _random.bernoulli(chances, self.array.shape, self.array.dtype, generator))
+
+    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Numbers with density ``lambd exp(-lambd x)``."""
+        return self._draw(
+            lambda: _random.exponential(self.array.shape, self.array.dtype, float(lambd), generator)
+        )
+
+    def log_normal_(self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Self:
+        """Numbers whose logarithm is normal of this mean and standard deviation. RuntimeError unless std > 0."""
+        if not std > 0:
+            raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+        return self._draw(
+            lambda: np.exp(
+                _random.normal((self.array.size,), np.dtype(np.float64), mean, std, generator, contiguous=False)
+            ).reshape(self.array.shape)
+        )
+
+    def geometric_(self, p: float, *, generator: Generator | None = None) -> Self:
+        """The number of trials until the first success of probability ``p``. RuntimeError unless 0 < p < 1."""
+        if not 0 < p < 1:
+            raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+        return self._draw(
+            lambda: np.ceil(
+                np.log1p(-_random.uniform(self.array.shape, np.dtype(np.float64), generator=generator))
+                / math.log1p(-p)
+            )
+        )
+
+    def cauchy_(self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Numbers of the Cauchy distribution. RuntimeError unless sigma > 0."""
+        if not sigma > 0:
+            raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+        return self._draw(
+            lambda: median
+            + sigma
+            * np.tan(
+                math.pi * (_random.uniform(self.array.shape, np.dtype(np.float64), generator=generator) - 0.5)
+            )
+        )
+
+    def fill_(self, value: Any) -> Self:
+        """``value`` (a number or 0-dimensional tensor) everywhere. RuntimeError when the dtype cannot hold it."""
+        if isinstance(value, Variable):
+            if value.array.ndim:
+                raise RuntimeError(
+                    f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
+                )
+            return apply_inplace(Fill, self, cast(value, self.dtype))
+        if not is_number(value):
+            raise TypeError(
+                f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected "
+                "one of:\n * (Tensor value)\n * (Number value)\n"
+            )
+        return apply_inplace(Fill, self, scalar_as(value, self.dtype))
+
+    def zero_(self) -> Self:
+        """Zeros everywhere."""
+        return apply_inplace(Zero, self)
+
+    def fill_diagonal_(self, fill_value: Any, wrap: bool = False) -> Self:
+        """``fill_value`` on the main diagonal of a tensor whose axes (if more than two) are of one size."""
+        shape = self.array.shape
+        if len(shape) < 2:
+            raise RuntimeError("dimensions must larger than 1")
+        if len(shape) > 2 and len(set(shape)) > 1:
+            raise RuntimeError("all dimensions of input must be of equal length")
+        check_writable(self, is_grad_enabled() and self.requires_grad)
+        places = np.zeros(shape, bool)
+        np.fill_diagonal(places, True, wrap)
+        self[places] = fill_value  # type: ignore[index]
+        return self
+
+
+class Zero(Operation):
+    """Zeros everywhere."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array) -> Array:
+        return np.broadcast_to(np.zeros((), input.dtype), input.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return None

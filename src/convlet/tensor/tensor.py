@@ -22,13 +22,14 @@ from .arithmetic import Arithmetic
 from .conversion import Conversion
 from .indexing import Indexing
 from .linalg import LinearAlgebra
+from .new import New
 from .reductions import Reductions
 from .sampling import Sampling
 from .shaping import Shaping
-from .size import CPU, META, Size, device, memory_format, require_supported
+from .size import CPU, META, Size, device, require_supported
 
 
-class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling, Variable):
+class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebra, Sampling, New, Variable):
     """An n-dimensional array with a gradient: ``torch.Tensor`` over a NumPy array.
 
     ``Tensor(2, 3)`` is an uninitialised float tensor of that shape and ``Tensor([[1, 2], [3, 4]])`` a float tensor of
