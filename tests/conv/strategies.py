@@ -6,8 +6,11 @@ Data are small integers whose sums every dtype represents, so whoever only reord
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
@@ -64,6 +67,16 @@ def available() -> list[str]:
     one = ConvProblem.parse("ic1 ih1 iw1 oc1 kh1 kw1")
     with warnings.catch_warnings(action="ignore"):
         return [name for name in ALGORITHMS if load(name).refuse(one) is None]
+
+
+def takers(texts: Iterable[str], directions: Iterable[str] = DIRECTIONS) -> pytest.MarkDecorator:
+    """Parametrise a test by (algorithm, problem), for every algorithm that does not refuse the problem."""
+    cases = []
+    for name, text, direction in product(available(), texts, directions):
+        problem = ConvProblem.parse(text).with_direction(direction)
+        if load(name).refuse(problem.per_image()) is None:
+            cases.append(pytest.param(name, problem, id=f"{name}: {problem}"))
+    return pytest.mark.parametrize(("algorithm", "problem"), cases)
 
 
 @st.composite

@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convlet.conv.algorithms import load
-from convlet.conv.gradient import Run
-from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
+from convlet.conv.problem import ConvProblem, numpy_dtype
 from tests.conv.strategies import (
     DTYPES,
     GRID,
@@ -20,55 +19,40 @@ from tests.conv.strategies import (
     oracle,
     problems,
     relaid,
+    takers,
     terms,
     tolerance,
 )
 
-pytestmark = pytest.mark.parametrize("algorithm", available())
+
+@takers(GRID)
+def test_exact_on_grid(algorithm: str, problem: ConvProblem) -> None:
+    check_exact(load(algorithm).plan(problem), problem)
 
 
-def planned(algorithm: str, problem: ConvProblem) -> Run:
-    found = load(algorithm)
-    reason = found.refuse(problem.per_image())
-    if reason is not None:
-        pytest.skip(f"refused: {reason}")
-    return found.plan(problem)
-
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("text", GRID)
-def test_exact_on_grid(algorithm: str, text: str, direction: str) -> None:
-    problem = ConvProblem.parse(text).with_direction(direction)
-    check_exact(planned(algorithm, problem), problem)
-
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "shape",
-    [
+@takers(
+    f"{shape} {dtype}"
+    for dtype in DTYPES
+    for shape in (
         "n2 ic3 ih6 iw5 oc4 kh3 kw3",
         "n2 ic3 ih6 iw5 oc4 kh3 kw3 ph1 pw1",
         "g2 ic4 ih6 iw6 oc2 kh2 kw3 sh2 ph1 pw2 reflect",
-    ],
+    )
 )
-def test_exact_in_every_dtype(algorithm: str, shape: str, dtype: str, direction: str) -> None:
-    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
-    check_exact(planned(algorithm, problem), problem)
+def test_exact_in_every_dtype(algorithm: str, problem: ConvProblem) -> None:
+    check_exact(load(algorithm).plan(problem), problem)
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(
-    "shape", ["n2 ic3 ih6 iw7 oc5 kh3 kw3 ph1 pw1", "n2 g2 ic4 ih5 iw6 oc4 kh2 kw3 sh2 pl1 circular f64"]
-)
-def test_exact_with_any_strides(algorithm: str, shape: str, layout: str, direction: str) -> None:
-    problem = ConvProblem.parse(f"{shape} {direction}")
+@takers(["n2 ic3 ih6 iw7 oc5 kh3 kw3 ph1 pw1", "n2 g2 ic4 ih5 iw6 oc4 kh2 kw3 sh2 pl1 circular f64"])
+def test_exact_with_any_strides(algorithm: str, problem: ConvProblem, layout: str) -> None:
+    run = load(algorithm).plan(problem)
     out = layout if layout != "expanded" else "contiguous"
-    check_exact(planned(algorithm, problem), problem, (layout, "contiguous", out))
-    check_exact(planned(algorithm, problem), problem, ("contiguous", layout, "channels_last"))
+    check_exact(run, problem, (layout, "contiguous", out))
+    check_exact(run, problem, ("contiguous", layout, "channels_last"))
 
 
+@pytest.mark.parametrize("algorithm", available())
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_exact_on_any_problem(algorithm: str, data: st.DataObject) -> None:
@@ -82,30 +66,27 @@ def test_exact_on_any_problem(algorithm: str, data: st.DataObject) -> None:
     check_exact(found.plan(problem), problem, layouts, seed=data.draw(st.integers(0, 3), "seed"))
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("dtype", ["f32", "f64", "f16", "bf16", "c64", "c128"])
-@pytest.mark.parametrize(
-    "shape",
-    [
+@takers(
+    f"{shape} {dtype}"
+    for dtype in ("f32", "f64", "f16", "bf16", "c64", "c128")
+    for shape in (
         "n2 ic32 ih9 iw9 oc16 kh3 kw3 ph1 pw1",
         "ic64 ih7 iw7 oc16 kh3 kw3",
         "g4 ic8 ih12 iw12 oc8 kh3 kw3 sh2 sw2 ph1 pw1 replicate",
-    ],
+    )
 )
-def test_real_numbers_stay_within_the_bound(algorithm: str, shape: str, dtype: str, direction: str) -> None:
-    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
-    run = planned(algorithm, problem)
+def test_real_numbers_stay_within_the_bound(algorithm: str, problem: ConvProblem) -> None:
     rng = np.random.default_rng(5)
+    out = np.full(problem.result_shape, np.nan, numpy_dtype(problem.dtype))
 
     def numbers(size: tuple[int, ...]) -> np.ndarray:
         array = rng.standard_normal(size)
-        if dtype in ("c64", "c128"):
+        if problem.dtype in ("c64", "c128"):
             array = array + 1j * rng.standard_normal(size)
         return array.astype(out.dtype)
 
-    out = np.full(problem.result_shape, np.nan, numpy_dtype(dtype))
     a, b = (numbers(size) for size in operand_shapes(problem))
-    run(a, b, None, out)
+    load(algorithm).plan(problem)(a, b, None, out)
     expected = oracle(problem, a, b, None)
     wide = np.result_type(expected, np.float64)
     error = np.abs(out.astype(wide) - expected)
@@ -113,33 +94,29 @@ def test_real_numbers_stay_within_the_bound(algorithm: str, shape: str, dtype: s
     assert (error <= bound).all(), f"{problem}: {np.max(error / bound):.2f} of the bound with {terms(problem)} terms"
 
 
-@pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
-@pytest.mark.parametrize(
-    "shape",
+@takers(
     [
-        "ic16 ih13 iw11 oc24 kh3 kw3 ph1 pw1",
-        "ic8 ih9 iw9 oc8 kh3 kw3 sh2 sw2 ph1 pw1 circular",
-        "g6 ic6 ih20 iw20 oc6 kh5 kw5 ph2 pw2",
+        "n5 ic16 ih13 iw11 oc24 kh3 kw3 ph1 pw1",
+        "n5 ic8 ih9 iw9 oc8 kh3 kw3 sh2 sw2 ph1 pw1 circular",
+        "n5 g6 ic6 ih20 iw20 oc6 kh5 kw5 ph2 pw2",
     ],
+    directions=["fwd", "bwd_input"],
 )
-def test_an_image_gives_the_same_bits_in_any_batch(algorithm: str, shape: str, direction: str) -> None:
+def test_an_image_gives_the_same_bits_in_any_batch(algorithm: str, problem: ConvProblem) -> None:
     rng = np.random.default_rng(7)
-    single = ConvProblem.parse(f"{shape} {direction}")
-    batch = ConvProblem.parse(f"n5 {shape} {direction}")
-    a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(batch))
-    together = np.full(batch.result_shape, np.nan, np.float32)
-    planned(algorithm, batch)(a, b, None, together)
-    run = planned(algorithm, single)
-    for image in range(batch.n):
-        alone = np.full(single.result_shape, np.nan, np.float32)
+    a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
+    together = np.full(problem.result_shape, np.nan, np.float32)
+    load(algorithm).plan(problem)(a, b, None, together)
+    run = load(algorithm).plan(problem.per_image())
+    for image in range(problem.n):
+        alone = np.full(problem.per_image().result_shape, np.nan, np.float32)
         run(a[image : image + 1], b, None, alone)
         assert alone.tobytes() == together[image : image + 1].tobytes()
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_infinities_and_nans_pass_silently(algorithm: str, direction: str) -> None:
-    problem = ConvProblem.parse(f"ic2 ih5 iw5 oc2 kh3 kw3 ph1 pw1 reflect {direction}")
-    run = planned(algorithm, problem)
+@takers(["ic2 ih5 iw5 oc2 kh3 kw3 ph1 pw1 reflect"])
+def test_infinities_and_nans_pass_silently(algorithm: str, problem: ConvProblem) -> None:
+    run = load(algorithm).plan(problem)
     shapes = operand_shapes(problem)
     for value in (np.inf, -np.inf, np.nan, 3e38):
         a, b = np.full(shapes[0], value, np.float32), np.ones(shapes[1], np.float32)
@@ -149,11 +126,10 @@ def test_infinities_and_nans_pass_silently(algorithm: str, direction: str) -> No
         assert not np.isfinite(out).all()
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_read_only_operands(algorithm: str, direction: str) -> None:
-    problem = ConvProblem.parse(f"n2 ic3 ih5 iw5 oc2 kh3 kw3 sh2 sw2 pw1 replicate {direction}")
+@takers(["n2 ic3 ih5 iw5 oc2 kh3 kw3 sh2 sw2 pw1 replicate"])
+def test_read_only_operands(algorithm: str, problem: ConvProblem) -> None:
     a, b = (np.ones(size, np.float32) for size in operand_shapes(problem))
     a.flags.writeable = b.flags.writeable = False
     out = np.full(problem.result_shape, np.nan, np.float32)
-    planned(algorithm, problem)(a, relaid(b, "channels_last"), None, out)
+    load(algorithm).plan(problem)(a, relaid(b, "channels_last"), None, out)
     np.testing.assert_array_equal(out, oracle(problem, a, b, None))

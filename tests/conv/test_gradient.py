@@ -10,8 +10,8 @@ from convlet.conv import force_algorithm, forward, input_gradient, reference, we
 from convlet.conv import gradient as derived
 from convlet.conv.algorithms import load
 from convlet.conv.gradient import Run
-from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
-from tests.conv.strategies import GRID, available, integers, problems
+from convlet.conv.problem import ConvProblem, numpy_dtype
+from tests.conv.strategies import GRID, integers, problems, takers
 
 relaxed = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -100,18 +100,19 @@ def test_borders_are_strips_not_images() -> None:
     assert [(each.problem.ih, each.problem.iw) for each in rows_only] == [(1, 64), (1, 64)]
 
 
-@pytest.mark.parametrize("algorithm", available())
-@pytest.mark.parametrize("text", GRID)
-def test_bilinear_identity(algorithm: str, text: str) -> None:
-    problem = ConvProblem.parse(f"{text} f64")
-    reasons = [load(algorithm).refuse(problem.per_image().with_direction(each)) for each in DIRECTIONS]
-    if any(reasons):
-        pytest.skip(f"refused: {reasons}")
+@takers((f"{text} f64" for text in GRID), directions=["fwd"])
+def test_bilinear_identity(algorithm: str, problem: ConvProblem) -> None:
     x, w, grad = data(problem)
-    with force_algorithm(algorithm):
-        product = (forward(problem, x, w) * grad).sum()
-        assert product == (input_gradient(problem, grad, w) * x).sum()
-        assert product == (weight_gradient(problem, x, grad) * w).sum()
+    products = []
+    for direction, function, a, b, other in (
+        ("fwd", forward, x, w, grad),
+        ("bwd_input", input_gradient, grad, w, x),
+        ("bwd_weight", weight_gradient, x, grad, w),
+    ):
+        refused = load(algorithm).refuse(problem.with_direction(direction).per_image())
+        with force_algorithm(None if refused else algorithm):
+            products.append((function(problem, a, b) * other).sum())
+    assert products[0] == products[1] == products[2]
 
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16"])
