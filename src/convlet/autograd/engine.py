@@ -268,6 +268,8 @@ def _leading_to(targets: set[Node], starts: list[Node]) -> set[Node]:
 def _deliver(arrived: dict[Node, _Grads], node: Node, index: int, value: Any, owned: bool) -> None:
     """Hand a gradient to output ``index`` of ``node``, in that output's dtype."""
     shape, dtype = node.outputs[index]
+    if isinstance(value, np.generic):  # what NumPy makes of a 0-dimensional result
+        value = np.asarray(value)
     array = value.array if isinstance(value, Variable) else value
     if array.dtype != dtype:
         value, owned = _cast(value, dtype), True

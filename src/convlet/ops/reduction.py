@@ -227,7 +227,8 @@ def raw(operand: Any) -> Array:
 def _product_of_the_others(grad: Any, input: Any, axes: Axes, shape: tuple[int, ...]) -> Any:
     """grad times, for each element, the product of the others along the axes: right also where elements are 0."""
     from .joining import stack
-    from .shape import reshape, select
+    from .indexing import select
+    from .shape import reshape
 
     if len(axes) != 1:
         input, whole, axis = reshape(input, (-1,)), shape, 0
