@@ -1,0 +1,211 @@
+"""Two-dimensional convolution, differentiable any number of times.
+
+The gradients. With C the tensor of zeros and ones that says which input element meets which weight element in which
+output element, a convolution of input x and weight w, tested with g (a gradient of the output), is one number:
+
+    T(x, w, g) = sum over i, j, k of C[i, j, k] * x[i] * w[j] * g[k]
+
+T is linear in each of the three, and its derivative by one of them is an operation on the other two:
+
+    by g: out[k]         = sum of C x w      the convolution
+    by x: grad_input[i]  = sum of C w g      its input gradient
+    by w: grad_weight[j] = sum of C x g      its weight gradient
+
+Each is linear in both its operands, so the gradient of any of them, with respect to one operand and for an incoming
+gradient d, is the derivative of T by that operand, with d in the place of the operation's own result. So the three are
+closed under differentiation. In the complex case the factors beside d are conjugated (PyTorch's convention).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import conv
+from ..autograd.function import Operation
+from ..autograd.variable import Array, Variable
+from ..conv import ConvProblem
+from .elementwise import conj
+from .layout import is_channels_last, without_data
+from .reduction import sum
+from .shape import squeeze, unsqueeze
+
+__all__ = ["conv2d"]
+
+
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    *,
+    padding_mode: Any = "zeros",
+) -> Any:
+    """Cross-correlate images with a set of kernels, and add a bias.
+
+    ``out[n, o, y, x] = bias[o] + sum over i, u, v of input[n, i, y*sh + u*dh - ph, x*sw + v*dw - pw] * weight[o, i, u, v]``
+
+    Arguments:
+        input: ``(N, C, H, W)``, or ``(C, H, W)`` for one image.
+        weight: ``(O, C / groups, kh, kw)``, of the dtype of ``input``.
+        bias: ``(O,)`` or None.
+        stride, dilation: an int, or a pair (height, width).
+        padding: elements added on each side: an int or a pair (height, width), ``'valid'`` (none), or ``'same'`` (the
+            output is as large as the input; stride 1 only). Beyond PyTorch: ``((top, bottom), (left, right))``, four
+            numbers (top, bottom, left, right), and ``'same_upper'`` or ``'same_lower'``: the output is
+            ``ceil(input / stride)`` and an odd element goes to the end or to the beginning.
+        groups: input and output channels are cut into this many groups that do not see each other.
+        padding_mode: beyond PyTorch's functional form: 'zeros', 'reflect', 'replicate' or 'circular', or a pair of
+            these for height and width.
+
+    Returns:
+        ``(N, O, H_out, W_out)`` (without N for one image) of the dtype of ``input``, with
+        ``H_out = floor((H + 2*ph - dh*(kh - 1) - 1) / sh) + 1``. It lies in memory as channels_last when the input or
+        the weight does.
+
+    Raises:
+        RuntimeError: shapes, dtypes or numbers that do not fit. TypeError: arguments of other types.
+
+    Source: PyTorch's ``torch.nn.functional.conv2d``.
+
+    >>> x = torch.arange(9.0).reshape(1, 1, 3, 3)
+    >>> torch.conv2d(x, torch.ones(1, 1, 2, 2))
+    tensor([[[[ 8., 12.],
+              [20., 24.]]]])
+    """
+    if not (
+        isinstance(input, Variable)
+        and isinstance(weight, Variable)
+        and (bias is None or isinstance(bias, Variable))
+    ):
+        raise TypeError(_not_tensors(input, weight, bias))
+    x, w, b = input.array, weight.array, None if bias is None else bias.array
+    problem = conv.conv2d_problem(
+        x.shape,
+        w.shape,
+        None if b is None else b.shape,
+        x.dtype,
+        w.dtype,
+        None if b is None else b.dtype,
+        stride,
+        padding,
+        dilation,
+        groups,
+        padding_mode,
+    )
+    if x.ndim == 3:
+        return squeeze(Convolution.apply(unsqueeze(input, 0), weight, bias, problem), 0)
+    return Convolution.apply(input, weight, bias, problem)
+
+
+def _not_tensors(input: Any, weight: Any, bias: Any) -> str:
+    given = [("input", input), ("weight", weight), *([] if bias is None else [("bias", bias)])]
+    kinds = ", ".join("Tensor" if isinstance(value, Variable) else type(value).__name__ for _, value in given)
+    name, value = next(each for each in given if not isinstance(each[1], Variable))
+    hint = " Make a tensor of it with torch.from_numpy(array)." if isinstance(value, np.ndarray) else ""
+    return (
+        f"conv2d() received an invalid combination of arguments - got ({kinds}), but {name} must be a Tensor, "
+        f"not {type(value).__name__}.{hint}"
+    )
+
+
+class _Product(Operation):
+    """One of the three derivatives of T: an operation on two of (x, w, g), named by ``operands`` in the order taken."""
+
+    operands: tuple[str, str]
+    result: str
+    compute: Callable[..., Array]
+
+    @classmethod
+    def meta(cls, a: Array, b: Array, *rest: Any) -> Array:
+        return without_data(_shapes(rest[-1])[cls.result], a.dtype)
+
+
+def _shapes(problem: ConvProblem) -> dict[str, tuple[int, ...]]:
+    return {"x": problem.input_shape, "w": problem.weight_shape, "g": problem.output_shape}
+
+
+def _product_backward(ctx: Any, grad: Any) -> Any:
+    """The gradient of one product, by each of its operands: two other products (see the top of the file)."""
+    operation, problem = ctx.operation, ctx.problem
+    a, b = ctx.saved
+    known = {operation.result: grad}
+    for name, value in zip(operation.operands, (a, b)):
+        known[name] = None if value is None else conj(value)
+    return tuple(
+        _derivative(name, known, problem) if needed else None
+        for name, needed in zip(operation.operands, ctx.needs_input_grad)
+    )
+
+
+def _derivative(name: str, known: dict[str, Any], problem: ConvProblem) -> Any:
+    operation = _BY_RESULT[name]
+    first, second = (known[each] for each in operation.operands)
+    if operation is Convolution:
+        return Convolution.apply(first, second, None, problem)
+    return operation.apply(first, second, problem)
+
+
+def _save_operands(ctx: Any, a: Array, b: Array, problem: ConvProblem) -> None:
+    ctx.problem = problem
+    needs = ctx.needs_input_grad
+    ctx.save(a if needs[1] else None, b if needs[0] else None)
+
+
+class Convolution(_Product):
+    """The derivative of T by g, with the bias added."""
+
+    operands, result = ("x", "w"), "g"
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem) -> Array:
+        _save_operands(ctx, input, weight, problem)
+        ctx.weight_shape = weight.shape
+        last = is_channels_last(input) or is_channels_last(weight)
+        return conv.forward(problem, input, weight, bias, channels_last=last)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        if not ctx.problem.ic:  # the output has no channels: nothing flows back, in the shapes of the arguments
+            empty, none = np.zeros(ctx.problem.input_shape), np.zeros(ctx.weight_shape)
+            return empty, none, np.zeros(ctx.weight_shape[:1])
+        grad_input, grad_weight = _product_backward(ctx, grad)
+        grad_bias = sum(grad, (0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return grad_input, grad_weight, grad_bias
+
+
+class InputGradient(_Product):
+    """The derivative of T by x."""
+
+    operands, result = ("g", "w"), "x"
+    backward_name = "ConvolutionBackwardBackward0"
+
+    @staticmethod
+    def forward(ctx: Any, grad: Array, weight: Array, problem: ConvProblem) -> Array:
+        _save_operands(ctx, grad, weight, problem)
+        last = is_channels_last(grad) or is_channels_last(weight)
+        return conv.input_gradient(problem, grad, weight, channels_last=last)
+
+    backward = staticmethod(_product_backward)
+
+
+class WeightGradient(_Product):
+    """The derivative of T by w."""
+
+    operands, result = ("x", "g"), "w"
+    backward_name = "ConvolutionBackwardBackward0"
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, grad: Array, problem: ConvProblem) -> Array:
+        _save_operands(ctx, input, grad, problem)
+        return conv.weight_gradient(problem, input, grad)
+
+    backward = staticmethod(_product_backward)
+
+
+_BY_RESULT: dict[str, type[_Product]] = {each.result: each for each in (Convolution, InputGradient, WeightGradient)}

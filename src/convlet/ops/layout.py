@@ -1,0 +1,28 @@
+"""How the four axes of an image batch lie in memory, and new arrays that lie the same way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.variable import Array
+
+
+def is_channels_last(array: Array) -> bool:
+    """Whether the channels lie next to each other; not where that is the contiguous layout as well."""
+    return array.ndim == 4 and not array.flags.c_contiguous and array.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+def empty_like_layout(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Array:
+    """An uninitialised array of another shape in the layout of ``array``: channels-last or contiguous."""
+    dtype = array.dtype if dtype is None else dtype
+    if is_channels_last(array):
+        n, c, h, w = shape
+        return np.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
+    return np.empty(shape, dtype)
+
+
+def without_data(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array of this shape that takes no memory: what an operation on meta tensors returns."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
