@@ -82,6 +82,12 @@ def test_streams_by_one_and_by_several_workers():
     assert batches(DataLoader(Stream(), batch_size=2, drop_last=True)) == [[0, 1], [2, 3]]
     assert batches(DataLoader(Stream(), batch_size=2, num_workers=2)) == [[0, 2], [1, 3], [4]]
     assert list(DataLoader(Stream(3), batch_size=None)) == [0, 1, 2]
+
+    class Careless(IterableDataset):  # does not ask which worker it runs in: as in PyTorch, each worker gives all of it
+        def __iter__(self):
+            return iter(range(3))
+
+    assert batches(DataLoader(Careless(), batch_size=2, num_workers=2)) == [[0, 1], [0, 1], [2], [2]]
     with pytest.raises(TypeError, match=r"object of type 'Stream' has no len\(\)"):
         len(DataLoader(Stream()))
 

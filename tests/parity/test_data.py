@@ -98,18 +98,3 @@ def test_collation(name, batch):
 
     reference, mine = both(run)
     assert mine == reference
-
-
-def test_a_stream_by_two_workers_repeats_as_in_pytorch():
-    def run(library, data):
-        class Stream(data.IterableDataset):
-            def __iter__(self):
-                return iter(range(5))
-
-        stream = Stream()
-        if data is theirs:  # without the processes: each worker fetches in turn, two batches ahead
-            return [[0, 1], [0, 1], [2, 3], [2, 3], [4], [4]]
-        return [each.tolist() for each in data.DataLoader(stream, 2, num_workers=2)]
-
-    reference, mine = both(run)
-    assert mine == reference
