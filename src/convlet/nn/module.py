@@ -41,7 +41,7 @@ _global_backward_hooks: dict[int, Any] = {}
 
 def typename(value: Any) -> str:
     """The name of a value's type as it stands in error messages."""
-    if isinstance(value, Variable) and not isinstance(value, Parameter):
+    if isinstance(value, Variable):
         return value.dtype.tensor_type
     cls = type(value)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

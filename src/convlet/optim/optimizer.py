@@ -371,7 +371,10 @@ class Elementwise(Optimizer):
                 grad = parameter.grad
                 if grad is None or parameter.meta:
                     continue
-                kept, numbers = self.prepare(group, self.state[parameter], parameter)
+                state = self.state.get(parameter) or {}
+                kept, numbers = self.prepare(group, state, parameter)
+                if state:
+                    self.state[parameter] = state
                 for p, g, *rest in _blocks(parameter.array, grad.array, *kept):
                     if sign < 0:
                         g = -g
@@ -442,6 +445,8 @@ def _blocks(*arrays: Array) -> Iterator[list[Array]]:
 
 
 def _pieces(arrays: tuple[Array, ...]) -> Iterator[list[Array]]:
+    if arrays[0].ndim == 0:
+        arrays = tuple([each.reshape(1) for each in arrays])
     first = arrays[0]
     alike = all(each.strides == first.strides for each in arrays)
     if alike and (first.size > BLOCK or first.dtype.kind == "c"):
