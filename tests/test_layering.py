@@ -21,7 +21,7 @@ FLOORS = {
     "autograd": 4,
     "ops": 5, "tensor": 6,
     "nn": 7,
-    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7,
+    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7, "determinism": 0,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 VALUES = {"conv.problem", "conv.padding", "conv.gradient"}  # plain values, readable from the algorithms below them

@@ -1,6 +1,11 @@
-"""Convlet: PyTorch's convolution stack for NumPy, in pure Python. ``import convlet as torch``."""
+"""Convlet: PyTorch's convolution stack for NumPy, in pure Python. ``import convlet as torch``.
 
-import importlib as _importlib
+This file is the face: it gives the names of PyTorch's ``torch`` module and computes nothing. ``nn``, ``optim`` and the
+other submodules below are imported when first used.
+"""
+
+from importlib import import_module as _import_module
+from math import e, inf, nan, pi
 from typing import Any as _Any
 
 from . import autograd
@@ -11,6 +16,11 @@ from .autograd import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
+)
+from .determinism import (
+    are_deterministic_algorithms_enabled,
+    is_deterministic_algorithms_warn_only_enabled,
+    use_deterministic_algorithms,
 )
 from .dtypes import (
     bfloat16,
@@ -29,12 +39,40 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
-from .dtypes import bool_ as bool
+from .ops.activation import *
+from .ops.comparison import *
+from .ops.complex_numbers import *
+from .ops.conversion import *
+from .ops.convolution import *
+from .ops.elementwise import *
+from .ops.extremes import *
+from .ops.gathering import *
+from .ops.indexing import *
+from .ops.joining import *
+from .ops.linalg import *
+from .ops.losses import *
+from .ops.norm import *
+from .ops.padding import *
+from .ops.pooling import *
+from .ops.reduction import *
+from .ops.scan import *
+from .ops.selection import *
+from .ops.shape import *
+from .ops.softmax import *
+from .ops.sorting import *
+from .ops.unary import *
 from .tensor import Tensor
+from .tensor.creation import *
+from .tensor.describing import is_complex, is_floating_point, is_nonzero, is_signed, is_tensor, numel
+from .tensor.legacy import *
 from .tensor.limits import finfo, iinfo
+from .tensor.printing import get_printoptions, printoptions, set_printoptions
+from .tensor.random_tensors import *
+from .tensor.shaping import *
 from .tensor.size import (
     Size,
     channels_last,
+    channels_last_3d,
     contiguous_format,
     device,
     layout,
@@ -43,6 +81,7 @@ from .tensor.size import (
     strided,
 )
 
+# Last, since they are also the names of Python's own types.
 float = float32
 double = float64
 half = float16
@@ -51,40 +90,31 @@ cdouble = complex128
 short = int16
 int = int32
 long = int64
-pi, e, inf, nan, newaxis = 3.141592653589793, 2.718281828459045, _importlib.import_module("math").inf, None, None
-nan = inf - inf
+from .dtypes import bool_ as bool  # noqa: E402
 
+newaxis = None
 __version__ = "0.1.0"
 
-# TEMPORARY while the files appear: replaced by plain imports.
-import pkgutil as _pkgutil  # noqa: E402
-
-from . import ops as _ops  # noqa: E402
-
-for _info in _pkgutil.iter_modules(_ops.__path__):
-    try:
-        _module = _importlib.import_module(f".ops.{_info.name}", __name__)
-    except ImportError as _error:
-        print("TEMPORARY:", _info.name, _error)
-        continue
-    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ()) if hasattr(_module, _n)})
-for _name in ("creation", "random_tensors", "legacy", "printing"):
-    try:
-        _module = _importlib.import_module(f".tensor.{_name}", __name__)
-    except ImportError:
-        continue
-    globals().update({_n: getattr(_module, _n) for _n in getattr(_module, "__all__", ()) if hasattr(_module, _n)})
-
-_LAZY = (
-    "backends", "conv", "cuda", "datasets", "explain", "interop", "io", "models", "nn", "optim", "runtime", "utils",
-)  # fmt: skip
+_SUBMODULES = frozenset(
+    {"backends", "conv", "cuda", "datasets", "interop", "io", "models", "nn", "optim", "runtime", "utils"}
+)
+_ELSEWHERE = {
+    "save": "io",
+    "load": "io",
+    "get_num_threads": "runtime.threads",
+    "set_num_threads": "runtime.threads",
+}
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        return _importlib.import_module(f".{name}", __name__)
-    if name in ("save", "load"):
-        return getattr(_importlib.import_module(".io", __name__), name)
-    if name in ("get_num_threads", "set_num_threads"):
-        return getattr(_importlib.import_module(".runtime.threads", __name__), name)
+    if name in _SUBMODULES:
+        return _import_module(f".{name}", __name__)
+    if name in _ELSEWHERE:
+        found = getattr(_import_module(f".{_ELSEWHERE[name]}", __name__), name)
+        globals()[name] = found
+        return found
     raise AttributeError(f"module 'convlet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_SUBMODULES, *_ELSEWHERE})

@@ -1,0 +1,37 @@
+"""Questions about a tensor, as functions of the face."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.variable import Variable
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, Variable)
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the dtype of ``input`` is a floating one."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input: Any) -> bool:
+    """Whether the dtype of ``input`` is a complex one."""
+    return input.dtype.is_complex
+
+
+def is_signed(input: Any) -> bool:
+    """Whether the dtype of ``input`` has negative values."""
+    return input.dtype.is_signed
+
+
+def is_nonzero(input: Any) -> bool:
+    """Whether the single element of ``input`` is not zero. RuntimeError for any other number of elements."""
+    return bool(input)
+
+
+def numel(input: Any) -> int:
+    """The number of elements of ``input``."""
+    return input.array.size
