@@ -17,6 +17,8 @@ def array_of(operand: Any) -> Array:
         return operand.array
     if isinstance(operand, np.ndarray):
         return operand
+    if isinstance(operand, np.generic):  # a 0-dimensional gradient
+        return np.asarray(operand)
     name = sys._getframe(1).f_code.co_name
     raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(operand).__name__}")
 

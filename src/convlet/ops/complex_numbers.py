@@ -11,7 +11,7 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy
 from .axes import array_of
 from .conversion import RealPart, check_broadcast, dtype_of
-from .pointwise import Pointwise
+from .pointwise import Pointwise, by_operand
 
 __all__ = [
     "angle", "complex", "conj", "conj_physical", "imag", "polar", "real", "resolve_conj", "view_as_complex", "view_as_real",
@@ -21,7 +21,7 @@ __all__ = [
 class Conj(Pointwise):
     compute = np.conjugate
     operands = ("input",)
-    gradients = {"input": lambda grad: conj(grad)}
+    gradients = by_operand(input=lambda grad: conj(grad))
 
 
 class ConjPhysical(Conj):
@@ -188,7 +188,7 @@ def view_as_complex(input: Any) -> Any:
 class Complex(Pointwise):
     """input + i other"""
 
-    gradients = {"input": lambda grad: real(grad), "other": lambda grad: imag(grad)}
+    gradients = by_operand(input=lambda grad: real(grad), other=lambda grad: imag(grad))
 
     @staticmethod
     def compute(input: Array, other: Array) -> Array:
@@ -200,10 +200,10 @@ class Complex(Pointwise):
 class Polar(Pointwise):
     """input e**(i other)"""
 
-    gradients = {
-        "input": lambda grad, result: real(grad * conj(_sign(result))),
-        "other": lambda grad, result: real(grad * conj(result * 1j)),
-    }
+    gradients = by_operand(
+        input=lambda grad, result: real(grad * conj(_sign(result))),
+        other=lambda grad, result: real(grad * conj(result * 1j)),
+    )
 
     @staticmethod
     def compute(input: Array, other: Array) -> Array:
@@ -253,7 +253,7 @@ def polar(abs: Any, angle: Any) -> Any:
 
 class Angle(Pointwise):
     operands = ("input",)
-    gradients = {"input": lambda grad, input: _angle_gradient(grad, input)}
+    gradients = by_operand(input=lambda grad, input: _angle_gradient(grad, input))
 
     @staticmethod
     def compute(input: Array) -> Array:

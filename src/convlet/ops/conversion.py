@@ -97,6 +97,9 @@ def result_type(*operands: Any) -> Dtype:
                 result = dtypes.get_default_dtype()
     if result is None:
         raise ValueError("result_type needs at least one operand")
+    if result is numbers and any(isinstance(each, np.generic) for each in operands):
+        # No tensor: these are 0-dimensional gradients, which NumPy turned into numbers of their dtype.
+        return result_type(*[np.asarray(each) if isinstance(each, np.generic) else each for each in operands])
     return result
 
 

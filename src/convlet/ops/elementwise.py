@@ -21,7 +21,7 @@ from .conversion import (
     result_type,
     storable,
 )
-from .pointwise import Pointwise, binary, binary_, common, in_float32, widened, write_into, zeros_as
+from .pointwise import Pointwise, binary, binary_, by_operand, common, in_float32, widened, write_into, zeros_as
 from .selection import where
 from .unary import exp, exp2, log
 
@@ -64,7 +64,7 @@ _TWO_BOOLS = _NO_BOOL.format("two bool tensors", "Use the `^` or `logical_xor()`
 
 class Add(Pointwise):
     compute = np.add
-    gradients = {"input": lambda grad: grad, "other": lambda grad: grad}
+    gradients = by_operand(input=lambda grad: grad, other=lambda grad: grad)
 
 
 class AddScaled(Pointwise):
@@ -73,7 +73,7 @@ class AddScaled(Pointwise):
     name = "add"
     backward_name = "AddBackward0"
     settings = ("alpha",)
-    gradients = {"input": lambda grad: grad, "other": lambda grad, alpha: grad * alpha.conjugate()}
+    gradients = by_operand(input=lambda grad: grad, other=lambda grad, alpha: grad * alpha.conjugate())
 
     @staticmethod
     def compute(input: Array, other: Array, alpha: Any) -> Array:
@@ -86,7 +86,7 @@ class AddScaled(Pointwise):
 class Sub(Pointwise):
     compute = np.subtract
     kinds = "uifVc"
-    gradients = {"input": lambda grad: grad, "other": lambda grad: -grad}
+    gradients = by_operand(input=lambda grad: grad, other=lambda grad: -grad)
     refusal = _TWO_BOOLS
     refusal_error = RuntimeError
 
@@ -95,7 +95,7 @@ class SubScaled(AddScaled):
     name = "sub"
     backward_name = "SubBackward0"
     kinds = "uifVc"
-    gradients = {"input": lambda grad: grad, "other": lambda grad, alpha: grad * -alpha.conjugate()}
+    gradients = by_operand(input=lambda grad: grad, other=lambda grad, alpha: grad * -alpha.conjugate())
 
     @staticmethod
     def compute(input: Array, other: Array, alpha: Any) -> Array:
@@ -201,10 +201,10 @@ def _scaled_into(operation: type[Pointwise], input: Any, other: Any, alpha: Any)
 @widened
 class Mul(Pointwise):
     compute = np.multiply
-    gradients = {
-        "input": lambda grad, other: mul(grad, conj(other)),
-        "other": lambda grad, input: mul(grad, conj(input)),
-    }
+    gradients = by_operand(
+        input=lambda grad, other: mul(grad, conj(other)),
+        other=lambda grad, input: mul(grad, conj(input)),
+    )
 
 
 @widened
@@ -212,17 +212,17 @@ class Div(Pointwise):
     compute = np.true_divide
     kinds = "fVc"
     to_float = True
-    gradients = {
-        "input": lambda grad, other: div(grad, conj(other)),
-        "other": lambda grad, input, other: -grad * conj(input / other / other),
-    }
+    gradients = by_operand(
+        input=lambda grad, other: div(grad, conj(other)),
+        other=lambda grad, input, other: -grad * conj(input / other / other),
+    )
 
 
 class _RoundedDiv(Pointwise):
     name = "div"
     kinds = "uifV"
     backward_name = "DivBackward2"
-    gradients = {"input": lambda grad: zeros_as(grad), "other": lambda grad: zeros_as(grad)}
+    gradients = by_operand(input=lambda grad: zeros_as(grad), other=lambda grad: zeros_as(grad))
 
 
 @widened
@@ -271,10 +271,10 @@ class Remainder(Pointwise):
     kinds = "uifV"
     refusal = "\"remainder_cpu\" not implemented for '{type}'"
     backward_name = "RemainderBackward1"
-    gradients = {
-        "input": lambda grad: grad,
-        "other": lambda grad, input, other: -grad * div(input, other, rounding_mode="floor"),
-    }
+    gradients = by_operand(
+        input=lambda grad: grad,
+        other=lambda grad, input, other: -grad * div(input, other, rounding_mode="floor"),
+    )
 
     @staticmethod
     def compute(input: Array, other: Array) -> Array:
@@ -292,10 +292,10 @@ class Fmod(Pointwise):
     kinds = "uifV"
     refusal = "\"fmod_cpu\" not implemented for '{type}'"
     backward_name = "FmodBackward1"
-    gradients = {
-        "input": lambda grad: grad,
-        "other": lambda grad, input, other: -grad * div(input, other, rounding_mode="trunc"),
-    }
+    gradients = by_operand(
+        input=lambda grad: grad,
+        other=lambda grad, input, other: -grad * div(input, other, rounding_mode="trunc"),
+    )
 
     @staticmethod
     def compute(input: Array, other: Array) -> Array:
@@ -443,11 +443,11 @@ class PowNumber(Pointwise):
     operands = ("input",)
     settings = ("exponent",)
     compute = staticmethod(_power_by_number)
-    gradients = {
-        "input": lambda grad, input, exponent: (
+    gradients = by_operand(
+        input=lambda grad, input, exponent: (
             zeros_as(grad) if exponent == 0 else grad * conj(mul(pow(input, exponent - 1), exponent))
         )
-    }
+    )
 
 
 class PowTensor(Pointwise):
@@ -459,14 +459,14 @@ class PowTensor(Pointwise):
     refusal = "\"pow\" not implemented for '{type}'"
     operands = ("input", "exponent")
     compute = staticmethod(_half_aware_power)
-    gradients = {
-        "input": lambda grad, input, exponent: where(
+    gradients = by_operand(
+        input=lambda grad, input, exponent: where(
             _is_zero(exponent), 0, grad * conj(exponent * pow(input, exponent - 1))
         ),
-        "exponent": lambda grad, input, exponent, result: where(
+        exponent=lambda grad, input, exponent, result: where(
             _is_zero(input, exponent), 0, grad * conj(result * log(input))
         ),
-    }
+    )
 
 
 class PowOfNumber(Pointwise):
@@ -478,7 +478,7 @@ class PowOfNumber(Pointwise):
     refusal = "\"pow\" not implemented for '{type}'"
     operands = ("exponent",)
     settings = ("base",)
-    gradients = {"exponent": lambda grad, exponent, result, base: _log_of_number(grad, exponent, result, base)}
+    gradients = by_operand(exponent=lambda grad, exponent, result, base: _log_of_number(grad, exponent, result, base))
 
     @staticmethod
     def compute(exponent: Array, base: Any) -> Array:
@@ -564,10 +564,10 @@ class Atan2(Pointwise):
     kinds = "fV"
     to_float = True
     refusal = "\"atan2_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, other: grad * other / (input * input + other * other),
-        "other": lambda grad, input, other: -grad * input / (input * input + other * other),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: grad * other / (input * input + other * other),
+        other=lambda grad, input, other: -grad * input / (input * input + other * other),
+    )
 
 
 class Hypot(Pointwise):
@@ -575,10 +575,10 @@ class Hypot(Pointwise):
     compute = np.hypot
     kinds = "fV"
     refusal = "\"hypot_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, result: grad * (input / result),
-        "other": lambda grad, other, result: grad * (other / result),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, result: grad * (input / result),
+        other=lambda grad, other, result: grad * (other / result),
+    )
 
 
 class Logaddexp(Pointwise):
@@ -586,10 +586,10 @@ class Logaddexp(Pointwise):
     compute = np.logaddexp
     kinds = "fV"
     refusal = "\"logaddexp_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, result: grad * exp(input - result),
-        "other": lambda grad, other, result: grad * exp(other - result),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, result: grad * exp(input - result),
+        other=lambda grad, other, result: grad * exp(other - result),
+    )
 
 
 class Logaddexp2(Pointwise):
@@ -597,10 +597,10 @@ class Logaddexp2(Pointwise):
     compute = np.logaddexp2
     kinds = "fV"
     refusal = "\"logaddexp2_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, result: grad * exp2(input - result),
-        "other": lambda grad, other, result: grad * exp2(other - result),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, result: grad * exp2(input - result),
+        other=lambda grad, other, result: grad * exp2(other - result),
+    )
 
 
 class Xlogy(Pointwise):
@@ -609,10 +609,10 @@ class Xlogy(Pointwise):
     kinds = "fV"
     to_float = True
     refusal = "\"xlogy_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, other: grad * xlogy(_not_zero(input), other),
-        "other": lambda grad, input, other: grad * input / other,
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: grad * xlogy(_not_zero(input), other),
+        other=lambda grad, input, other: grad * input / other,
+    )
 
     @staticmethod
     def compute(input: Array, other: Array) -> Array:
@@ -630,10 +630,10 @@ class Copysign(Pointwise):
     kinds = "fV"
     to_float = True
     refusal = "\"copysign_cpu\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, input, result: grad * _ratio_of_signs(input, result),
-        "other": lambda grad: zeros_as(grad),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, result: grad * _ratio_of_signs(input, result),
+        other=lambda grad: zeros_as(grad),
+    )
 
 
 class CopysignNumber(Copysign):
@@ -750,10 +750,10 @@ class LerpNumber(Pointwise):
     settings = ("weight",)
     kinds = "fVc"
     refusal = "\"lerp_kernel_scalar\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, weight: grad * (1 - weight).conjugate(),
-        "end": lambda grad, weight: grad * weight.conjugate(),
-    }
+    gradients = by_operand(
+        input=lambda grad, weight: grad * (1 - weight).conjugate(),
+        end=lambda grad, weight: grad * weight.conjugate(),
+    )
 
     @staticmethod
     def compute(input: Array, end: Array, weight: Any) -> Array:
@@ -766,11 +766,11 @@ class LerpTensor(Pointwise):
     operands = ("input", "end", "weight")
     kinds = "fVc"
     refusal = "\"lerp_kernel_tensor\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad, weight: grad * conj(1 - weight),
-        "end": lambda grad, weight: grad * conj(weight),
-        "weight": lambda grad, input, end: grad * conj(end - input),
-    }
+    gradients = by_operand(
+        input=lambda grad, weight: grad * conj(1 - weight),
+        end=lambda grad, weight: grad * conj(weight),
+        weight=lambda grad, input, end: grad * conj(end - input),
+    )
     compute = LerpNumber.compute
 
 
@@ -817,11 +817,11 @@ class Addcmul(Pointwise):
     settings = ("value",)
     kinds = "uifVc"
     refusal = "\"addcmul_cpu_out\" not implemented for '{type}'"
-    gradients = {
-        "input": lambda grad: grad,
-        "tensor1": lambda grad, tensor2, value: grad * conj(tensor2 * value),
-        "tensor2": lambda grad, tensor1, value: grad * conj(tensor1 * value),
-    }
+    gradients = by_operand(
+        input=lambda grad: grad,
+        tensor1=lambda grad, tensor2, value: grad * conj(tensor2 * value),
+        tensor2=lambda grad, tensor1, value: grad * conj(tensor1 * value),
+    )
 
     @staticmethod
     def compute(input: Array, tensor1: Array, tensor2: Array, value: Any) -> Array:
@@ -842,11 +842,11 @@ class Addcdiv(Pointwise):
         "implementation: (input + value * tensor1 / tensor2), for all dtypes."
     )
     refusal_error = RuntimeError
-    gradients = {
-        "input": lambda grad: grad,
-        "tensor1": lambda grad, tensor2, value: grad * conj(value / tensor2),
-        "tensor2": lambda grad, tensor1, tensor2, value: -grad * conj(value * tensor1 / (tensor2 * tensor2)),
-    }
+    gradients = by_operand(
+        input=lambda grad: grad,
+        tensor1=lambda grad, tensor2, value: grad * conj(value / tensor2),
+        tensor2=lambda grad, tensor1, tensor2, value: -grad * conj(value * tensor1 / (tensor2 * tensor2)),
+    )
 
     @staticmethod
     def compute(input: Array, tensor1: Array, tensor2: Array, value: Any) -> Array:

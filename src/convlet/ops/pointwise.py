@@ -34,6 +34,11 @@ from .conversion import (
 Gradient = Callable[..., Any]
 
 
+def by_operand(**gradients: Gradient) -> Mapping[str, Gradient]:
+    """The gradients of an operation by the names of its operands."""
+    return gradients
+
+
 class Pointwise(Operation):
     """An operation whose result has the broadcast shape of its operands."""
 

@@ -11,7 +11,7 @@ from .. import dtypes
 from ..autograd.variable import Array, Variable
 from .axes import array_of
 from .conversion import as_operand, cast, check_broadcast, check_operands, dtype_of, is_half, result_type, storable
-from .pointwise import Pointwise, binary, write_into
+from .pointwise import Pointwise, binary, by_operand, write_into
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "masked_fill", "maximum", "minimum", "nan_to_num", "where",
@@ -23,10 +23,10 @@ __all__ = [
 class Where(Pointwise):
     operands = ("condition", "input", "other")
     compute = staticmethod(np.where)
-    gradients = {
-        "input": lambda grad, condition: where(condition, grad, 0),
-        "other": lambda grad, condition: where(condition, 0, grad),
-    }
+    gradients = by_operand(
+        input=lambda grad, condition: where(condition, grad, 0),
+        other=lambda grad, condition: where(condition, 0, grad),
+    )
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
@@ -84,19 +84,19 @@ class Maximum(_Extreme):
 
     compute = np.maximum
     refusal = "maximum not implemented for complex tensors."
-    gradients = {
-        "input": lambda grad, input, other: where(input < other, 0, _shared(grad, input, other)),
-        "other": lambda grad, input, other: where(input > other, 0, _shared(grad, input, other)),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: where(input < other, 0, _shared(grad, input, other)),
+        other=lambda grad, input, other: where(input > other, 0, _shared(grad, input, other)),
+    )
 
 
 class Minimum(_Extreme):
     compute = np.minimum
     refusal = "minimum not implemented for complex tensors."
-    gradients = {
-        "input": lambda grad, input, other: where(input > other, 0, _shared(grad, input, other)),
-        "other": lambda grad, input, other: where(input < other, 0, _shared(grad, input, other)),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: where(input > other, 0, _shared(grad, input, other)),
+        other=lambda grad, input, other: where(input < other, 0, _shared(grad, input, other)),
+    )
 
 
 def _shared(grad: Any, input: Any, other: Any) -> Any:
@@ -108,19 +108,19 @@ class Fmax(_Extreme):
 
     compute = np.fmax
     refusal = "fmax not implemented for complex tensors."
-    gradients = {
-        "input": lambda grad, input, other: where((input >= other) | (other != other), grad, 0),
-        "other": lambda grad, input, other: where((input >= other) | (other != other), 0, grad),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: where((input >= other) | (other != other), grad, 0),
+        other=lambda grad, input, other: where((input >= other) | (other != other), 0, grad),
+    )
 
 
 class Fmin(_Extreme):
     compute = np.fmin
     refusal = "fmin not implemented for complex tensors."
-    gradients = {
-        "input": lambda grad, input, other: where((input <= other) | (other != other), grad, 0),
-        "other": lambda grad, input, other: where((input <= other) | (other != other), 0, grad),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, other: where((input <= other) | (other != other), grad, 0),
+        other=lambda grad, input, other: where((input <= other) | (other != other), 0, grad),
+    )
 
 
 def maximum(input: Any, other: Any) -> Any:
@@ -170,7 +170,7 @@ class Clamp(Pointwise):
     settings = ("low", "high")
     kinds = "uifV"
     refusal = "clamp is not supported for complex types"
-    gradients = {"input": lambda grad, input, low, high: where(_within(input, low, high), grad, 0)}
+    gradients = by_operand(input=lambda grad, input, low, high: where(_within(input, low, high), grad, 0))
 
     @staticmethod
     def compute(input: Array, low: Any, high: Any) -> Array:
@@ -200,11 +200,11 @@ class ClampTensor(Pointwise):
     operands = ("input", "low", "high")
     kinds = "uifV"
     refusal = "clamp is not supported for complex types"
-    gradients = {
-        "input": lambda grad, input, low, high: where(_within(input, low, high), grad, 0),
-        "low": lambda grad, input, low, high: where((input < low) & (low < high), grad, 0),
-        "high": lambda grad, input, low, high: where((input > high) | (low > high), grad, 0),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, low, high: where(_within(input, low, high), grad, 0),
+        low=lambda grad, input, low, high: where((input < low) & (low < high), grad, 0),
+        high=lambda grad, input, low, high: where((input > high) | (low > high), grad, 0),
+    )
 
     @staticmethod
     def compute(input: Array, low: Array, high: Array) -> Array:
@@ -218,10 +218,10 @@ class ClampMinTensor(Pointwise):
     kinds = "uifV"
     refusal = "clamp is not supported for complex types"
     compute = np.maximum
-    gradients = {
-        "input": lambda grad, input, low: where(input >= low, grad, 0),
-        "low": lambda grad, input, low: where(input < low, grad, 0),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, low: where(input >= low, grad, 0),
+        low=lambda grad, input, low: where(input < low, grad, 0),
+    )
 
 
 class ClampMaxTensor(Pointwise):
@@ -231,10 +231,10 @@ class ClampMaxTensor(Pointwise):
     kinds = "uifV"
     refusal = "clamp is not supported for complex types"
     compute = np.minimum
-    gradients = {
-        "input": lambda grad, input, high: where(input <= high, grad, 0),
-        "high": lambda grad, input, high: where(input > high, grad, 0),
-    }
+    gradients = by_operand(
+        input=lambda grad, input, high: where(input <= high, grad, 0),
+        high=lambda grad, input, high: where(input > high, grad, 0),
+    )
 
 
 def _within(input: Any, low: Any, high: Any) -> Any:
@@ -333,10 +333,10 @@ clip, clip_ = clamp, clamp_
 
 class MaskedFill(Pointwise):
     operands = ("input", "mask", "value")
-    gradients = {
-        "input": lambda grad, mask: where(mask, 0, grad),
-        "value": lambda grad, mask: where(mask, grad, 0),
-    }
+    gradients = by_operand(
+        input=lambda grad, mask: where(mask, 0, grad),
+        value=lambda grad, mask: where(mask, grad, 0),
+    )
 
     @staticmethod
     def compute(input: Array, mask: Array, value: Array) -> Array:
@@ -407,7 +407,7 @@ class NanToNum(Pointwise):
     operands = ("input",)
     settings = ("nan", "posinf", "neginf")
     backward_name = "NanToNumBackward0"
-    gradients = {"input": lambda grad, input: where((input == input) & (abs(input) != np.inf), grad, 0)}
+    gradients = by_operand(input=lambda grad, input: where((input == input) & (abs(input) != np.inf), grad, 0))
 
     @staticmethod
     def compute(input: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:

@@ -17,14 +17,60 @@ from ..autograd.variable import Array, Variable
 from .complex_numbers import conj
 from .conversion import cast, is_half, real_part, storable
 from .error_function import erf_of, erfc_of, erfinv_of
-from .pointwise import Gradient, Pointwise, in_float32, write_into, zeros_as
+from .pointwise import Gradient, Pointwise, by_operand, in_float32, write_into, zeros_as
 from .selection import where
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
-    "atan", "atanh", "ceil", "cos", "cosh", "deg2rad", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "fix", "floor",
-    "frac", "log", "log10", "log1p", "log2", "logit", "neg", "negative", "positive", "rad2deg", "reciprocal", "round",
-    "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
+    "frac",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logit",
+    "neg",
+    "negative",
+    "positive",
+    "rad2deg",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "tanh",
+    "trunc",
 ]  # fmt: skip
 
 Function = Callable[[Any], Any]
@@ -106,7 +152,7 @@ class _Same(Pointwise):
     """A copy: what rounding does to integers."""
 
     operands = ("input",)
-    gradients = {"input": lambda grad: grad}
+    gradients = by_operand(input=lambda grad: grad)
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -312,7 +358,7 @@ class RoundDecimals(Pointwise):
     settings = ("decimals",)
     kinds = "fV"
     refusal = "\"round_cpu\" not implemented for '{type}'"
-    gradients = {"input": lambda grad: zeros_as(grad)}
+    gradients = by_operand(input=lambda grad: zeros_as(grad))
 
     @staticmethod
     def compute(input: Array, decimals: int) -> Array:
@@ -353,7 +399,7 @@ class Logit(Pointwise):
     kinds = "fV"
     to_float = True
     refusal = "\"logit_cpu\" not implemented for '{type}'"
-    gradients = {"input": lambda grad, input, eps: _logit_gradient(grad, input, eps)}
+    gradients = by_operand(input=lambda grad, input, eps: _logit_gradient(grad, input, eps))
 
     @staticmethod
     def compute(input: Array, eps: float | None) -> Array:
