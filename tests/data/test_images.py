@@ -151,7 +151,9 @@ def test_resize_and_compose():
 
 def test_affine_without_change_is_the_identity():
     x = torch.rand(3, 2, 5, 7)
-    np.testing.assert_allclose(transforms.RandomAffine(0, 0, 0)(x).numpy(), x.numpy(), atol=1e-6)
+    same = transforms.RandomAffine(0, 0, 0)(x)
+    assert same.dtype is torch.float32
+    np.testing.assert_allclose(same.numpy(), x.numpy(), atol=1e-6)
 
 
 def test_affine_shifts_and_turns_each_image_by_itself(monkeypatch):

@@ -113,8 +113,9 @@ def _sample(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     n, _, h, w = images.shape
     padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))  # a frame of zeros stands for the outside
     y, x = np.clip(y, -1, h) + 1, np.clip(x, -1, w) + 1
-    top, left = np.minimum(y.astype(np.intp), h), np.minimum(x.astype(np.intp), w)
-    down, right = (y - top)[:, None], (x - left)[:, None]
+    first_y, first_x = np.minimum(np.floor(y), h), np.minimum(np.floor(x), w)
+    down, right = (y - first_y)[:, None], (x - first_x)[:, None]
+    top, left = first_y.astype(np.intp), first_x.astype(np.intp)
     each = np.arange(n)[:, None, None]
 
     def corner(dy: int, dx: int) -> np.ndarray:
