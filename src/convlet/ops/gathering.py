@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .conversion import cast
 from .elementwise import mul
 from .indexing import Index, IndexPut, IndexPutInPlace, Part, add_at, check_range, narrow
 from .scalars import is_number, scalar_as
-from .shape import common_shape, expand, reshape
+from .shape import Reshaped, common_shape, expand, reshape, unsqueeze
 
 __all__ = [
     "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_select", "masked_scatter", "masked_select",
@@ -53,7 +54,11 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     if positions.size and not (positions.min() >= 0 and positions.max() < size):
         raise IndexError("index out of range in self")
     if not array.ndim:
-        return reshape(Index.apply(reshape(input, (1,)), (0,), False, "IndexSelectBackward0", index), ())
+        if positions.size != 1:
+            raise RuntimeError(
+                f"index_select(): Index to scalar can have only 1 value, got {positions.size} value(s)"
+            )
+        return Gather.apply(input, 0, "IndexSelectBackward0", reshape(index, ()))
     return Index.apply(input, (axis,), False, "IndexSelectBackward0", index)
 
 
@@ -83,6 +88,11 @@ def _sources(name: str, input: Any, dim: int, index: Any, source: Any) -> tuple[
             + (f": ({length}), for dim: {axis}" if name == "index_add_" else f" ({length})")
         )
     mine_rest, other_rest = (shape[:axis] + shape[axis + 1 :] for shape in (array.shape, values.shape))
+    if name == "index_add_" and (mine_rest != other_rest or array.ndim != values.ndim):
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(array.shape)} source.shape = {list(values.shape)}"
+        )
     if mine_rest != other_rest:
         texts = [" ".join(str(n) for n in rest) for rest in (mine_rest, other_rest)]
         raise RuntimeError(
@@ -131,8 +141,10 @@ def _index_fill_arguments(input: Any, dim: int, index: Any, value: Any) -> tuple
     if array_of(index).ndim > 1:
         raise RuntimeError("Index has to be a vector/scalar")
     index = index if array_of(index).ndim else reshape(index, (1,))
-    check_range(array_of(index), axis, array.shape[axis] if array.ndim else 1)
-    return value, (axis,), False, "IndexFillBackward0", index
+    size = array.shape[axis] if array.ndim else 1
+    check_range(array_of(index), axis, size)
+    once = np.unique(array_of(index) % max(size, 1))  # the gradient of the value counts no place twice
+    return value, (axis,), False, f"IndexFillBackward{int(isinstance(value, Variable))}", once
 
 
 def _out_of_place(input: Any, arguments: tuple[Any, ...]) -> Any:
@@ -201,6 +213,8 @@ def index_fill_(input: Any, dim: int, index: Any, value: Any) -> Any:
 
 def _places(shape: tuple[int, ...], axis: int, index: Array) -> Array:
     """The positions, in the flat array, of the elements that ``index`` picks along an axis."""
+    if len(shape) <= 1 or not index.size:
+        return index
     strides, step = [0] * len(shape), 1
     for other in range(len(shape) - 1, -1, -1):
         strides[other] = step
@@ -210,7 +224,7 @@ def _places(shape: tuple[int, ...], axis: int, index: Array) -> Array:
         if other != axis:
             sizes = [1] * index.ndim
             sizes[other] = size
-            places = places + np.arange(0, size * strides[other], strides[other]).reshape(sizes)[..., :]
+            places = places + (np.arange(size) * strides[other]).reshape(sizes)
     return places
 
 
@@ -218,8 +232,9 @@ class Gather(Operation):
     """``input[i, index[i, j], ...]`` along an axis, for an index of the input's rank."""
 
     @staticmethod
-    def forward(ctx: Any, input: Array, axis: int, index: Array) -> Array:
+    def forward(ctx: Any, input: Array, axis: int, name: str, index: Array) -> Array:
         ctx.shape, ctx.axis = input.shape, axis
+        ctx.rename(name)
         ctx.save(index)
         return np.ascontiguousarray(input).reshape(-1)[_places(input.shape, axis, index)]
 
@@ -252,7 +267,7 @@ class Scatter(Operation):
         rest = grad
         if not reduce:
             rest = Scatter.apply(grad, np.zeros((), array_of(grad).dtype), axis, "", name, index)
-        picked = Gather.apply(grad, axis, index) if ctx.needs_input_grad[1] else None
+        picked = Gather.apply(grad, axis, "GatherBackward0", index) if ctx.needs_input_grad[1] else None
         return rest, None if picked is None else sum_to(picked, ctx.shape)
 
 
@@ -324,19 +339,14 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     """
     axis, index = _index_along("gather", input, dim, index)
     array, positions = array_of(input), array_of(index)
-    if not positions.size:
-        return reshape(Index.apply(reshape(input, (-1,)), (0,), False, "GatherBackward0", index), positions.shape)
     for other, (mine, size) in enumerate(zip(positions.shape, array.shape)):
-        if other != axis and mine > size:
+        if other != axis and mine > size and positions.size:
             raise RuntimeError(
                 f"Size does not match at dimension {other} expected index {list(positions.shape)} to be no larger than "
                 f"self {list(array.shape)} apart from dimension {axis}"
             )
     _check_along(array, axis, positions)
-    if array.ndim and positions.ndim:
-        return Gather.apply(input, axis, index)
-    one = Gather.apply(reshape(input, (-1,)), 0, reshape(index, (-1,)))
-    return reshape(one, positions.shape)
+    return Gather.apply(input, axis, "GatherBackward0", index)
 
 
 def _scatter_arguments(
@@ -371,22 +381,6 @@ def _scatter_arguments(
     return src, axis, reduce, node, index
 
 
-def _scatter_call(apply: Any, input: Any, arguments: tuple[Any, ...]) -> Any:
-    src, _, reduce, node, index = arguments
-    if not array_of(index).size:
-        return input if apply is not Scatter.apply else Part.apply(input, (), "AliasBackward0")
-    if array_of(input).ndim:
-        return apply(input, *arguments)
-    flat = reshape(input, (1,))
-    src = reshape(src, (1,)) if array_of(src).ndim == 0 else src
-    result = apply(flat, src, 0, reduce, node, reshape(index, (1,)))
-    return reshape(result, ()) if apply is Scatter.apply else input
-
-
-def _apply_scatter_inplace(input: Any, *arguments: Any) -> Any:
-    return apply_inplace(ScatterInPlace, input, *arguments)
-
-
 def _reduction(reduce: str | None) -> str:
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
@@ -410,14 +404,14 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     """
     src, node = _source(src, value)
     arguments = _scatter_arguments("scatter", input, dim, index, src, _reduction(reduce), node)
-    return _scatter_call(Scatter.apply, input, arguments)
+    return Scatter.apply(input, *arguments)
 
 
 def scatter_(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """:func:`scatter` into ``input``."""
     src, node = _source(src, value)
     arguments = _scatter_arguments("scatter", input, dim, index, src, _reduction(reduce), node)
-    return _scatter_call(_apply_scatter_inplace, input, arguments)
+    return apply_inplace(ScatterInPlace, input, *arguments)
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
@@ -427,13 +421,13 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     tensor([2., 0., 1.])
     """
     arguments = _scatter_arguments("scatter", input, dim, index, src, "add", "ScatterAddBackward0")
-    return _scatter_call(Scatter.apply, input, arguments)
+    return Scatter.apply(input, *arguments)
 
 
 def scatter_add_(input: Any, dim: int, index: Any, src: Any) -> Any:
     """:func:`scatter_add` into ``input``."""
     arguments = _scatter_arguments("scatter", input, dim, index, src, "add", "ScatterAddBackward0")
-    return _scatter_call(_apply_scatter_inplace, input, arguments)
+    return apply_inplace(ScatterInPlace, input, *arguments)
 
 
 def take(input: Any, index: Any) -> Any:
@@ -459,15 +453,32 @@ def take(input: Any, index: Any) -> Any:
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     """A copy with the elements of the flattened input at these positions replaced by (or added to) those of source."""
     shape = array_of(input).shape
+    if array_of(index).dtype != np.int64:
+        raise RuntimeError(
+            "put_(): Expected a long tensor for index, but got "
+            f"{dtypes.from_numpy(array_of(index).dtype).scalar_name}"
+        )
+    if array_of(input).dtype != array_of(source).dtype:
+        mine, other = (dtypes.from_numpy(array_of(each).dtype).scalar_name for each in (input, source))
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {mine} and source.dtype = "
+            f"{other}"
+        )
     if array_of(index).size != array_of(source).size:
         raise RuntimeError(
             "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{array_of(source).size}, index.numel() = {array_of(index).size}"
         )
-    flat = IndexPut.apply(
-        reshape(input, (-1,)), reshape(source, (-1,)), (0,), accumulate, "PutBackward0", reshape(index, (-1,))
+    positions, count = array_of(index), math.prod(shape)
+    outside = (positions < -count) | (positions >= count)
+    if outside.any():
+        raise IndexError(
+            f"out of range: tried to access index {positions[outside].reshape(-1)[0]} on a tensor of {count} elements."
+        )
+    places = np.unravel_index(positions % max(count, 1), shape)
+    return IndexPut.apply(
+        input, reshape(source, positions.shape), tuple(range(len(shape))), accumulate, "PutBackward0", *places
     )
-    return reshape(flat, shape)
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
@@ -558,7 +569,7 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
     """
     array = array_of(input)
     if as_tuple:
-        return tuple([make_result(each) for each in np.atleast_1d(array).nonzero()])
+        return tuple([make_result(np.ascontiguousarray(each)) for each in np.atleast_1d(array).nonzero()])
     if not array.ndim:
         return make_result(np.zeros((int(bool(array)), 0), np.int64))
     return make_result(np.argwhere(array))
@@ -589,20 +600,26 @@ def repeat_interleave(
     if isinstance(repeats, int):
         if repeats < 0:
             raise RuntimeError("Repeats must be non-negative")
-        counts = np.full(array.shape[axis], repeats)
-    else:
-        counts = _repeats(repeats)
-        if counts.size == 1:
-            counts = np.full(array.shape[axis], int(counts.reshape(-1)[0]))
-        elif counts.size != array.shape[axis]:
-            raise RuntimeError(
-                "repeats must have the same size as input along dim, but got repeats.size(0) = "
-                f"{counts.size} and input.size({axis}) = {array.shape[axis]}"
-            )
+        return _repeat_each(input, axis, repeats)
+    counts = _repeats(repeats)
+    if counts.size == 1:
+        return _repeat_each(input, axis, int(counts.reshape(-1)[0]))
+    if counts.size != array.shape[axis]:
+        raise RuntimeError(
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{counts.size} and input.size({axis}) = {array.shape[axis]}"
+        )
     places = np.repeat(np.arange(array.shape[axis]), counts)
     if output_size is not None and output_size != places.size:
         raise RuntimeError("allocated size does not match required size")
     return Index.apply(input, (axis,), False, "IndexSelectBackward0", places)
+
+
+def _repeat_each(input: Any, axis: int, count: int) -> Any:
+    shape = array_of(input).shape
+    before, size, after = shape[:axis], shape[axis], shape[axis + 1 :]
+    copies = expand(unsqueeze(input, axis + 1), (*before, size, count, *after))
+    return Reshaped.apply(copies, array_of(copies).reshape(*before, size * count, *after), "ViewBackward0")
 
 
 def _repeats(repeats: Any) -> Array:

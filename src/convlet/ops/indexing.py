@@ -447,7 +447,7 @@ def _parse(shape: tuple[int, ...], key: Any) -> tuple[tuple[Any, ...], str, list
             name = "SelectBackward0"
             dim += 1
     if not name and not arrays:
-        name = "SliceBackward0" if any(isinstance(each, slice) for each in items) else "AliasBackward0"
+        name = "SliceBackward0" if isinstance(key, slice) else "AliasBackward0"
     return tuple(view_key), name, arrays
 
 
@@ -520,7 +520,7 @@ def set_item(input: Any, key: Any, value: Any) -> None:
     view_key, name, arrays = _parse(input.array.shape, key)
     recorded = is_grad_enabled() and (input.requires_grad or (isinstance(value, Variable) and value.requires_grad))
     part = input
-    if name:
+    if name and name != "AliasBackward0":
         part = Part.apply(input, view_key, name) if recorded else make_result(input.array[(*view_key, ...)])
     if not arrays:
         _assign(input, part, value, recorded)

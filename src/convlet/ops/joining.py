@@ -12,6 +12,7 @@ from ..autograd.variable import Array, Variable
 from .axes import array_of, axis_of, sizes_of
 from .conversion import cast, result_type
 from .indexing import Part, narrow, select
+from .keywords import numpy_names
 from .shape import atleast_1d, atleast_2d, atleast_3d, meshgrid, reshape
 
 __all__ = [
@@ -24,15 +25,16 @@ class Cat(Operation):
     """Arrays one after the other along an axis."""
 
     @staticmethod
-    def forward(ctx: Any, axis: int, *arrays: Array) -> Array:
+    def forward(ctx: Any, axis: int, name: str, *arrays: Array) -> Array:
         ctx.axis, ctx.sizes = axis, [each.shape[axis] for each in arrays]
+        ctx.rename(name)
         return np.concatenate(arrays, axis)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        parts: list[Any] = [None]
+        parts: list[Any] = [None, None]
         start = 0
-        for size, needed in zip(ctx.sizes, ctx.needs_input_grad[1:]):
+        for size, needed in zip(ctx.sizes, ctx.needs_input_grad[2:]):
             parts.append(narrow(grad, ctx.axis, start, size) if needed else None)
             start += size
         return tuple(parts)
@@ -57,6 +59,7 @@ def _promoted(tensors: tuple[Any, ...]) -> list[Any]:
     return [cast(each, dtype) for each in tensors]
 
 
+@numpy_names
 def cat(tensors: Any, dim: int = 0) -> Any:
     """The tensors one after the other along axis ``dim``, in their common dtype; the other sizes must agree.
 
@@ -92,7 +95,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     promoted = _promoted(tensors)
     if len(first) > 1:
         promoted = [promoted[position] for position in counted]
-    return Cat.apply(axis, *promoted)
+    return Cat.apply(axis, "CatBackward0", *promoted)
 
 
 concat = concatenate = cat
@@ -114,6 +117,7 @@ class Stack(Operation):
         )
 
 
+@numpy_names
 def stack(tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape side by side along a new axis ``dim``. RuntimeError when the shapes differ.
 
@@ -172,9 +176,9 @@ def block_diag(*tensors: Any) -> Any:
         height, columns = array.shape
         before = np.zeros((height, start), array.dtype)
         after = np.zeros((height, width - start - columns), array.dtype)
-        rows.append(Cat.apply(1, before, each, after))
+        rows.append(Cat.apply(1, "BlockDiagBackward0", before, each, after))
         start += columns
-    return cat(rows, 0)
+    return Cat.apply(0, "BlockDiagBackward0", *rows)
 
 
 def cartesian_prod(*tensors: Any) -> Any:
@@ -205,7 +209,7 @@ class Split(Operation):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return Cat.apply(ctx.axis, *grads)
+        return Cat.apply(ctx.axis, "CatBackward0", *grads)
 
 
 class Unbind(Operation):

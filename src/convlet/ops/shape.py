@@ -57,8 +57,10 @@ class Reshaped(Operation):
     backward_name = "UnsafeViewBackward0"
 
     @staticmethod
-    def forward(ctx: Any, input: Array, copy: Array) -> Array:
+    def forward(ctx: Any, input: Array, copy: Array, name: str | None = None) -> Array:
         ctx.shape = input.shape
+        if name is not None:
+            ctx.rename(name)
         return copy
 
     @staticmethod
@@ -201,7 +203,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 def ravel(input: Any) -> Any:
     """All elements in one axis: a view where possible."""
-    return reshape(input, (-1,) if array_of(input).size else (0,))
+    array = array_of(input)
+    if array.flags.c_contiguous:
+        return reshape(input, (array.size,))
+    return Reshaped.apply(input, array.reshape(-1), "ViewBackward0")
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
@@ -269,7 +274,12 @@ def _as_matrix(input: Any) -> Any:
 
 def atleast_3d(*tensors: Any) -> Any:
     """Each tensor with at least three axes: (n,) becomes (1, n, 1) and (m, n) becomes (m, n, 1)."""
-    return _each(tensors, lambda x: unsqueeze(_as_matrix(x), -1) if array_of(x).ndim < 3 else x)
+    return _each(tensors, _as_volume)
+
+
+def _as_volume(input: Any) -> Any:
+    ndim = array_of(input).ndim
+    return reshape(input, (1, 1, 1)) if ndim == 0 else unsqueeze(_as_matrix(input), -1) if ndim < 3 else input
 
 
 def _each(tensors: tuple[Any, ...], function: Any) -> Any:
@@ -551,9 +561,9 @@ def repeat(input: Any, *repeats: Any) -> Any:
     return Repeat.apply(input, counts)
 
 
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, dims: Any) -> Any:
     """:func:`repeat` where missing counts, at the front, are 1."""
-    counts = sizes_of(dims)
+    counts = sizes_of((dims,))
     return repeat(input, (1,) * (array_of(input).ndim - len(counts)) + counts)
 
 
@@ -875,14 +885,14 @@ class Flip(Operation):
         return Flip.apply(grad, ctx.axes)
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, dims: Any) -> Any:
     """A copy with the order of the elements along ``dims`` reversed.
 
     >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), (0,))
     tensor([[3, 4],
             [1, 2]])
     """
-    return Flip.apply(input, axes_of(sizes_of(dims), array_of(input).ndim))
+    return Flip.apply(input, axes_of(dims, array_of(input).ndim))
 
 
 def fliplr(input: Any) -> Any:
@@ -1024,20 +1034,27 @@ def become_view(target: Any, view: Any) -> Any:
     return target
 
 
-def in_place(function: Any) -> Any:
-    """The in-place form of a function that returns a view: ``squeeze_`` of ``squeeze``."""
+def in_place(function: Any, overloads: int = 1) -> Any:
+    """The in-place form of a function that returns a view: ``squeeze_`` of ``squeeze``.
+
+    PyTorch numbers the nodes of the in-place forms after those of the ``overloads`` of the function.
+    """
 
     def method(input: Any, *args: Any, **options: Any) -> Any:
         if is_grad_enabled() and input.requires_grad:
             check_writable(input, True)
-        return become_view(input, function(input, *args, **options))
+        view = function(input, *args, **options)
+        node = view._grad_fn
+        if node is not None:
+            name = node.name()
+            node.rename(f"{name[:-1]}{int(name[-1]) + overloads}")
+        return become_view(input, view)
 
     method.__name__ = f"{function.__name__}_"
     method.__doc__ = f"``{function.__name__}`` of the tensor itself: it keeps its memory and takes the new shape."
     return method
 
 
-squeeze_, unsqueeze_, transpose_, t_, as_strided_ = (
-    in_place(each) for each in (squeeze, unsqueeze, transpose, t, as_strided)
-)
+squeeze_ = in_place(squeeze, 3)
+unsqueeze_, transpose_, t_, as_strided_ = (in_place(each) for each in (unsqueeze, transpose, t, as_strided))
 swapaxes_ = swapdims_ = transpose_

@@ -11,10 +11,11 @@ from ..autograd.function import Operation
 from ..autograd.inplace import apply_inplace, check_writable, record_write
 from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable
+from ..ops.axes import array_of
 from ..ops.broadcasting import sum_to
 from ..ops.conversion import cast
 from ..ops.scalars import is_number, scalar_as
-from ..ops.shape import expanded_shape
+from ..ops.shape import as_strided, expanded_shape
 from . import random as _random
 from .generator import Generator
 
@@ -23,12 +24,14 @@ class Fill(Operation):
     """One value everywhere."""
 
     @staticmethod
-    def forward(ctx: Any, input: Array, value: Array) -> Array:
+    def forward(ctx: Any, input: Array, value: Array, name: str) -> Array:
+        ctx.shape = input.shape
+        ctx.rename(name)
         return np.broadcast_to(value, input.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        return None, sum_to(grad, ())
+        return np.zeros(ctx.shape, array_of(grad).dtype), sum_to(grad, ())
 
 
 class Sampling(Variable):
@@ -121,17 +124,17 @@ class Sampling(Variable):
                 raise RuntimeError(
                     f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
                 )
-            return apply_inplace(Fill, self, cast(value, self.dtype))
+            return apply_inplace(Fill, self, cast(value, self.dtype), "FillBackward3")
         if not is_number(value):
             raise TypeError(
                 f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected "
                 "one of:\n * (Tensor value)\n * (Number value)\n"
             )
-        return apply_inplace(Fill, self, scalar_as(value, self.dtype))
+        return apply_inplace(Fill, self, scalar_as(value, self.dtype), "FillBackward2")
 
     def zero_(self) -> Self:
         """Zeros everywhere."""
-        return apply_inplace(Zero, self)
+        return apply_inplace(Fill, self, scalar_as(0, self.dtype), "ZeroBackward0")
 
     def fill_diagonal_(self, fill_value: Any, wrap: bool = False) -> Self:
         """``fill_value`` on the main diagonal of a tensor whose axes (if more than two) are of one size."""
@@ -140,20 +143,10 @@ class Sampling(Variable):
             raise RuntimeError("dimensions must larger than 1")
         if len(shape) > 2 and len(set(shape)) > 1:
             raise RuntimeError("all dimensions of input must be of equal length")
-        check_writable(self, is_grad_enabled() and self.requires_grad)
-        places = np.zeros(shape, bool)
-        np.fill_diagonal(places, True, wrap)
-        self[places] = fill_value  # type: ignore[index]
+        rows, columns = shape[0], shape[1]
+        strides = [stride // self.array.itemsize for stride in self.array.strides]
+        count = min(shape)
+        if wrap and len(shape) == 2 and rows > columns + 1:
+            count = -(-rows * columns // (columns + 1))
+        as_strided(self, (count,), (sum(strides),)).fill_(fill_value)
         return self
-
-
-class Zero(Operation):
-    """Zeros everywhere."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Array) -> Array:
-        return np.broadcast_to(np.zeros((), input.dtype), input.shape)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return None

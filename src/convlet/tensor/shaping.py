@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..autograd.variable import Variable
@@ -10,6 +11,21 @@ from ..ops import indexing as i
 from ..ops import joining as j
 from ..ops import shape as s
 from .size import Size
+
+__all__ = ["broadcast_shapes"]
+
+
+def _separately(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method whose sizes or axes are given one by one, as one sequence, or by name."""
+
+    def method(self: Any, *sizes: Any, **named: Any) -> Any:
+        if named:
+            return function(self, *sizes, **named)
+        return function(self, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+
+    method.__name__ = function.__name__
+    method.__doc__ = function.__doc__
+    return method
 
 
 class Shaping(Variable):
@@ -39,7 +55,6 @@ class Shaping(Variable):
     expand = s.expand
     expand_as = s.expand_as
     repeat = s.repeat
-    tile = s.tile
     repeat_interleave = g.repeat_interleave
 
     unfold = s.unfold
@@ -51,7 +66,6 @@ class Shaping(Variable):
     tril = s.tril
     triu = s.triu
 
-    flip = s.flip
     fliplr = s.fliplr
     flipud = s.flipud
     roll = s.roll
@@ -67,23 +81,15 @@ class Shaping(Variable):
     dsplit = j.dsplit
     unbind = j.unbind
 
-    # These take their sizes one by one or as a tuple.
-
-    def reshape(self, *shape: Any) -> Any:
-        return s.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
-
-    def permute(self, *dims: Any) -> Any:
-        return s.permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
-
-    def broadcast_to(self, *size: Any) -> Any:
-        return s.broadcast_to(self, size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+    reshape = _separately(s.reshape)
+    permute = _separately(s.permute)
+    broadcast_to = _separately(s.broadcast_to)
+    tile = _separately(s.tile)
+    flip = _separately(s.flip)
 
     def unflatten(self, dim: int, *sizes: Any) -> Any:
         return s.unflatten(self, dim, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
 
-    reshape.__doc__ = s.reshape.__doc__
-    permute.__doc__ = s.permute.__doc__
-    broadcast_to.__doc__ = s.broadcast_to.__doc__
     unflatten.__doc__ = s.unflatten.__doc__
 
 
