@@ -425,3 +425,22 @@ def test_gradients_of_zero_dimensional_tensors_keep_their_precision(name):
         (calls[name](x) / 3).sum().backward()
         grads.append(x.grad.item())
     assert grads[0] == grads[1]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda z: z.real.mul_(3),
+        lambda z: z.imag.mul_(z.real * 1),
+        lambda z: torch.view_as_real(z)[1].sin_(),
+    ],
+)
+def test_writing_into_a_part_of_complex_memory_reaches_the_base(write):
+    def function(x):
+        z = x * 1
+        write(z)
+        return z * z
+
+    x = cplx(3)
+    assert gradcheck(function, x)
+    assert gradgradcheck(function, x)

@@ -28,17 +28,23 @@ class Region:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
+    retyped: tuple[np.dtype[Any], np.dtype[Any]] | None = None  # (base's, view's) where they differ: real of complex
 
     @classmethod
     def of(cls, view: Array, base: Array) -> Region:
         offset = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-        return cls(base.shape, base.strides, view.shape, view.strides, offset)
+        retyped = None if view.dtype == base.dtype else (base.dtype, view.dtype)
+        return cls(base.shape, base.strides, view.shape, view.strides, offset, retyped)
 
     def empty_base(self, dtype: np.dtype[Any], zero: bool = False) -> Array:
         """A new array of the base's shape and strides."""
         span = sum((size - 1) * stride for size, stride in zip(self.base_shape, self.base_strides) if size)
         buffer = np.zeros(span // dtype.itemsize + 1, dtype) if zero else np.empty(span // dtype.itemsize + 1, dtype)
         return as_strided(buffer, self.base_shape, self.base_strides)
+
+    def zeros(self, dtype: np.dtype[Any]) -> Array:
+        """Zeros for the view's part of a base of this dtype."""
+        return np.zeros(self.shape, dtype if self.retyped is None else self.retyped[1])
 
     def take(self, base: Array) -> Array:
         """The view's part of an array of the base's shape: a view where the strides agree, else of a copy."""
@@ -53,7 +59,9 @@ class Region:
         # Numbers of the bytes from the base's first element on, whatever its own extent.
         end = max(self.offset, 0) + sum((n - 1) * s for n, s in zip(self.shape, self.strides) if n) + base.itemsize
         flat = as_strided(base, (end // base.itemsize,), (base.itemsize,))
-        return as_strided(flat[self.offset // base.itemsize :], self.shape, self.strides)
+        if self.retyped is not None:
+            flat = flat.view(self.retyped[1])
+        return as_strided(flat[self.offset // flat.itemsize :], self.shape, self.strides)
 
     @property
     def repeats(self) -> bool:
@@ -87,7 +95,7 @@ class Embed(Operation):
     @staticmethod
     def forward(ctx: Any, values: Array, region: Region) -> Array:
         ctx.region = region
-        base = region.empty_base(values.dtype, zero=True)
+        base = region.empty_base(values.dtype if region.retyped is None else region.retyped[0], zero=True)
         if region.repeats:
             places = region.view(np.arange(base.size if base.flags.c_contiguous else 0).reshape(base.shape))
             if places.size != values.size:
@@ -115,7 +123,7 @@ class Replace(Operation):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        nothing = np.zeros(ctx.region.shape, grad.dtype if isinstance(grad, np.ndarray) else grad.array.dtype)
+        nothing = ctx.region.zeros(grad.dtype if isinstance(grad, np.ndarray) else grad.array.dtype)
         return Replace.apply(grad, nothing, ctx.region), AsStrided.apply(grad, ctx.region)
 
 
@@ -133,7 +141,7 @@ class CopySlices(Node):
         into = self.operation_node.run([AsStrided.apply(grad, self.region)], create_graph)
         first = into[0]
         if first is None:
-            first = np.zeros(self.region.shape, self.outputs[0][1])
+            first = self.region.zeros(self.outputs[0][1])
         return (Replace.apply(grad, first, self.region), *into[1:])
 
     def release(self) -> None:
