@@ -22,16 +22,13 @@ from fractions import Fraction
 
 import numpy as np
 
-# Points by m, for kernels of three taps; infinity comes on top.
-POINTS = {
-    2: (Fraction(0), Fraction(1), Fraction(-1)),
-    4: (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2)),
-}
+# The points before infinity; F(m, r) takes the first m + r - 2.
+POINTS = (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2))
 
 
 @dataclass(frozen=True, eq=False)
 class Matrices:
-    """F(m, 3) for one dimension: a_t [m, a], g [a, 3], b_t [a, a]; float64, rounded from exact fractions."""
+    """F(m, r) for one dimension: a_t [m, a], g [a, r], b_t [a, a]; float64, rounded from exact fractions."""
 
     a_t: np.ndarray
     g: np.ndarray
@@ -48,10 +45,10 @@ def _polynomial(roots: list[Fraction], length: int) -> list[Fraction]:
 
 
 @functools.cache
-def matrices(m: int, taps: int = 3) -> Matrices:
-    """The matrices of F(m, taps) on POINTS[m]."""
-    points = POINTS[m]
-    size = m + taps - 1
+def matrices(m: int, taps: int) -> Matrices:
+    """The matrices of F(m, taps)."""
+    points = POINTS[: m + taps - 2]
+    size = len(points) + 1
     a_t = [[point**power for point in points] + [Fraction(power == m - 1)] for power in range(m)]
     g, b_t = [], []
     for point in points:

@@ -3,7 +3,7 @@
     transform(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
 
 reads `count` matrices whose elements are vectors (lanes are channels), multiplies them on both sides with the matrix
-`which` of TRANSFORMS, and writes them. Rows, columns and successive matrices lie the given bytes apart.
+`which` (see below), and writes them. Rows, columns and successive matrices lie the given bytes apart.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from convlet.kernels.winograd_matrices import matrices
 INPUT, WEIGHT, OUTPUT, OUTPUT_GRADIENT, WEIGHT_GRADIENT = range(5)
 
 
-def _matrices_of(m: int) -> list[np.ndarray]:
-    of = matrices(m)
+def matrices_of(m: int) -> list[np.ndarray]:
+    """The matrices of F(m, 3) in that order."""
+    of = matrices(m, 3)
     return [of.b_t, of.g, of.a_t, of.a_t.T, of.g.T]
 
 
@@ -33,7 +34,8 @@ class _Lanes:
         self.builder, self.vector = builder, vector
 
     def _constant(self, number: float) -> Any:
-        return ir.Constant(self.vector, [ir.Constant(self.vector.element, float(np.float32(number)))] * self.vector.count)
+        one = ir.Constant(self.vector.element, float(np.float32(number)))
+        return ir.Constant(self.vector, [one] * self.vector.count)
 
     def scaled(self, x: Any, factor: float) -> Any:
         if factor == 1:
@@ -96,12 +98,12 @@ def _pairs(matrix: np.ndarray) -> list[int]:
 
 
 def _transform(m: int) -> Any:
-    """The intrinsic for F(m, 3) and its adjoints."""
+    """The intrinsic for the transforms of F(m, 3)."""
 
     def emit_switch(builder, which, *arguments):
         after = builder.append_basic_block("transform_done")
         switch = builder.switch(which, after)
-        for number, matrix in enumerate(_matrices_of(m)):
+        for number, matrix in enumerate(matrices_of(m)):
             block = builder.append_basic_block(f"transform_{number}")
             switch.add_case(emit._constant(number), block)
             builder.position_at_end(block)
@@ -136,16 +138,12 @@ def _transform(m: int) -> Any:
     return emit._intrinsic(10, emit_switch)
 
 
-transform_2, transform_4 = _transform(2), _transform(4)
+transform_4x4 = _transform(4)
 
 
-def _transform_2(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
-    transform_2(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
+def _transform_4x4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
+    transform_4x4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
 
 
-def _transform_4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
-    transform_4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
-
-
-# By m.
-TRANSFORMS = {2: Kernel(_transform_2), 4: Kernel(_transform_4)}
+# Those of F(4x4, 3x3). F(2x2, 3x3) was faster only on images of 5x5 and 6x6, by a few microseconds.
+transform = Kernel(_transform_4x4)

@@ -1,0 +1,380 @@
+"""Winograd convolution F(4x4, 3x3): 3x3 kernels of stride 1 with up to 4 times fewer multiplications.
+
+Its sums are not only reordered but made of other terms, so its error is larger than direct convolution's and bounded:
+norm-relative 3e-6 in float32. `convlet.set_convolution_precision("highest")` does without it, and so does
+float64. An infinity or NaN of the input spreads over the output's tile of 4x4, and overflow begins a factor of 100
+before the largest float32.
+
+This file plans; kernels/winograd.py says how it is computed and kernels/winograd_matrices.py by which matrices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convlet.conv import gradient
+from convlet.conv.algorithms import direct
+from convlet.conv.algorithms.direct import CODES, Frame, Weight, layout, size_fields, split
+from convlet.conv.gradient import Run
+from convlet.conv.padding import index_map
+from convlet.conv.precision import get_convolution_precision
+from convlet.conv.problem import DTYPES, ConvProblem
+from convlet.kernels import launch, target
+from convlet.kernels import winograd as kernels
+from convlet.kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
+from convlet.runtime import memory, threads
+
+name = "winograd"
+
+# Tiles in a unit: only very wide images are cut.
+UNIT_TILES = 64
+# Bytes of transformed images in a pass; for a weight gradient at least so many tiles, or its sums go to memory often.
+PASS_BYTES = 4 << 20
+GRADIENT_TILES = 64
+# Tiles of a task: enough to be worth transforming the weights, few enough for their products to stay in L2.
+TASK_TILES = 128
+# Input channels whose transformed weights are in the L2 cache at a time.
+SEGMENT = 64
+# Input channels whose weights are packed at a time, in the L1 cache.
+CHUNK = 16
+# Weight gradient: input channels of a task, and tiles that are summed up before they are added to others.
+GRADIENT_CHANNELS = 64
+GRADIENT_CHUNK = 64
+
+STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
+LINE = memory.LINE
+
+# Side of an output tile and of the input that it reads; points of the transformed domain.
+M, A = 4, 6
+POINTS = A * A
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    return unable(problem) or slower(problem)
+
+
+def unable(problem: ConvProblem) -> str | None:
+    """Why it cannot compute the problem, or may not."""
+    p = problem
+    if p.dtype not in ("f32", "f16", "bf16"):
+        return f"computes in float32, and the dtype is {p.dtype}"
+    if get_convolution_precision() == "highest":
+        return "the precision is 'highest'"
+    if (p.kh, p.kw) != (3, 3):
+        return f"the kernel is {p.kh}x{p.kw}, not 3x3"
+    if (p.sh, p.sw) != (1, 1):
+        return "the stride is not 1"
+    if (p.dh, p.dw) != (1, 1):
+        return "the kernel is dilated"
+    return direct.refuse(p)
+
+
+def slower(problem: ConvProblem) -> str | None:
+    """Why direct convolution is expected to be faster, or None."""
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    if problem.direction == "bwd_input":
+        return gradient.input_gradient(problem, _forward_of)
+    if problem.direction == "bwd_weight":
+        return _WeightGradient(problem)
+    return _Forward(problem)
+
+
+def _forward_of(phase: ConvProblem) -> Run:
+    """The forward of an input gradient's phase; the borders of padding modes are small, and may be cut from it."""
+    return _Forward(phase) if refuse(phase.per_image()) is None else direct.plan(phase)
+
+
+def _plane(nbytes: int) -> int:
+    """The distance of planes of so many bytes: an odd number of lines, or all would meet in the same cache sets."""
+    return (nbytes // LINE | 1) * LINE if nbytes % LINE == 0 else _plane(memory.lines(nbytes))
+
+
+# Units and passes
+
+
+class _Units:
+    """How tiles of a problem are cut into units, and units into passes."""
+
+    def __init__(self, p: ConvProblem, tile_bytes: int, least: int = 1):
+        self.tiles_h = split(p.oh, M)
+        tiles_w = split(p.ow, M)
+        self.unit_tiles = split(tiles_w, split(tiles_w, UNIT_TILES))
+        self.parts_w = split(tiles_w, self.unit_tiles)
+        self.count = p.n * self.tiles_h * self.parts_w
+        largest = max(1, PASS_BYTES // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
+        self.passes = split(self.count, largest)
+        self.largest = split(self.count, self.passes)
+        self.tiles = self.largest * self.unit_tiles
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """First and last (excluded) unit of each pass."""
+        return [(i * self.count // self.passes, (i + 1) * self.count // self.passes) for i in range(self.passes)]
+
+
+def _image_fields(
+    p: ConvProblem, array: np.ndarray, channels: int, units: _Units, side: int, tables: list[np.ndarray], grad: bool
+) -> dict:
+    """Fields for transforming the images of an array: the input, padded, or the output's gradient, as it is."""
+    lanes = target.current().lanes(4)
+    size = M if grad else A
+    rows, columns = units.tiles_h * M + 2, units.parts_w * units.unit_tiles * M + 2
+    row_map, col_map = np.full(rows, -1, np.int64), np.full(columns, -1, np.int64)
+    if grad:
+        row_map[: p.oh], col_map[: p.ow] = np.arange(p.oh), np.arange(p.ow)
+    else:
+        row_map[: p.padded_h] = index_map(p.ih, p.pt, p.pb, p.mode_h)[:rows]
+        col_map[: p.padded_w] = index_map(p.iw, p.pl, p.pr, p.mode_w)[:columns]
+    tables += [row_map, col_map]
+    vectors = split(channels, lanes)
+    block = units.tiles * side * lanes * 4
+    plane = _plane(split(vectors, side) * block)
+    pixel_row = (units.unit_tiles * M + size - M) * lanes * 4
+    places, slot = layout({"band_at": size * pixel_row, "row_at": lanes * (pixel_row // lanes + lanes * 4)})
+    return places | {
+        "slot": slot,
+        "x_n": array.strides[0],
+        "x_c": array.strides[1],
+        "x_h": array.strides[2],
+        "x_w": array.strides[3],
+        "x_code": CODES[p.dtype],
+        "x_size": DTYPES[p.dtype][1],
+        "icg": channels,
+        "iw": p.ow if grad else p.iw + min(p.pr, 0),
+        "pl": 0 if grad else p.pl,
+        "row_map": memory.address(row_map),
+        "col_map": memory.address(col_map),
+        "which": OUTPUT_GRADIENT if grad else INPUT,
+        "size": size,
+        "vectors": vectors,
+        "side": side,
+        "v_block": block,
+        "v_plane": plane,
+        "v_group": plane * POINTS,
+    }
+
+
+def _unit_fields(p: ConvProblem, units: _Units) -> dict:
+    return size_fields(p, 4, STEPS) | {
+        "transform": transform.address,
+        "apart": kernels.apart.address,
+        "m": M,
+        "tiles_h": units.tiles_h,
+        "parts_w": units.parts_w,
+        "unit_tiles": units.unit_tiles,
+    }
+
+
+def _records(
+    fields: dict, units: _Units, tables: list[np.ndarray], workers: int, weight_offset: int = 0
+) -> list[Frame]:
+    """A frame for each pass."""
+    frames = []
+    for number, (first, last) in enumerate(units.bounds()):
+        record = np.zeros(1, kernels.FRAME)
+        own = {"unit_0": first, "unit_1": last, "first": number == 0, "last": number == units.passes - 1}
+        for field, value in (fields | own).items():
+            record[field] = value
+        frames.append(
+            Frame(record, tables, memory.address(record), fields["slot"], workers, weight_offset=weight_offset)
+        )
+    return frames
+
+
+class _Images:
+    """The first region of the passes: transformed images of an array."""
+
+    def __init__(
+        self,
+        p: ConvProblem,
+        array: np.ndarray,
+        channels: int,
+        units: _Units,
+        side: int,
+        workers: int,
+        grad: bool = False,
+    ):
+        self.tables: list[np.ndarray] = []
+        self.fields = _image_fields(p, array, channels, units, side, self.tables, grad)
+        self.nbytes = p.g * self.fields["v_group"]
+        tasks = units.largest * p.g * self.fields["vectors"]
+        fields = _unit_fields(p, units) | self.fields
+        self.frames = _records(fields, units, self.tables, min(workers, tasks))
+
+    def transform(self, number: int, array: int, to: int) -> None:
+        """Makes the transformed images of a pass."""
+        frame = self.frames[number]
+        kernel = kernels.transform_images.address
+        launch.launch(kernel, frame.address, array, 0, 0, to, frame.slot, frame.workers)
+
+
+# Forward
+
+
+class _Forward:
+    """The forward convolution of a problem; frames are prepared once for each combination of strides."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.frames: dict[Any, tuple[_Images, list[Frame]]] = {}
+
+    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers()
+        key = (x.strides, w.strides, out.strides, workers)
+        found = self.frames.get(key)
+        if found is None:
+            found = self.frames[key] = self._prepare(x, w, out, workers)
+        images, frames = found
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, np.float32)
+        at = 0 if bias is None else memory.address(bias)
+        source, weight, to = memory.address(x), memory.address(w), memory.address(out)
+        v, keep = memory.scratch(images.nbytes, "images")
+        kernel = kernels.forward.address
+        for number, frame in enumerate(frames):
+            images.transform(number, source, v)
+            launch.launch(
+                kernel, frame.address, v, weight + frame.weight_offset, at, to, frame.slot, frame.workers
+            )
+        del keep
+
+    def _prepare(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> tuple[_Images, list[Frame]]:
+        p = self.problem
+        lanes = target.current().lanes(4)
+        wide = 2 * lanes
+        icg, ocg = p.ic // p.g, p.oc // p.g
+        units = _Units(p, p.g * split(icg, lanes) * lanes * 4 * POINTS)
+        images = _Images(p, x, icg, units, 1, workers)
+        tables = images.tables
+
+        segment = min(SEGMENT, split(icg, lanes) * lanes)
+        blocks = p.g * split(ocg, wide)
+        unit_blocks = split(units.tiles, TASK_TILES)
+        unit_blocks = max(1, min(unit_blocks, units.largest))
+        task_tiles = split(units.largest, unit_blocks) * units.unit_tiles
+        columns = min(p.ow, units.unit_tiles * M)
+        j = np.arange(segment)
+        offsets = (j // lanes * images.fields["v_block"] + j % lanes * 4).astype(np.int32)
+        step1, step2 = (j * lanes * 4).astype(np.int32), (j * wide * 4).astype(np.int32)
+        tables += [offsets, step1, step2]
+        u_plane, m_plane = _plane(segment * wide * 4), _plane(task_tiles * wide * 4)
+        places, slot = layout(
+            {
+                "weight_at": POINTS * u_plane,
+                "sum_at": POINTS * m_plane,
+                "band_at": (M * columns + M) * wide * 4,
+                "row_at": max(CHUNK * 9 * wide, lanes * (columns + lanes)) * 4,
+            }
+        )
+        size = DTYPES[p.dtype][1]
+        weight = Weight.of(p, w)
+        row, column = weight.taps[0]
+        fields = _unit_fields(p, units) | images.fields | places
+        fields |= {
+            "slot": slot,
+            **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
+            "w_size": size,
+            "w_code": CODES[p.dtype],
+            "run": weight.run(icg, 4),
+            "taps_at": 3 * row + column,
+            "tap_row": -3 if row else 3,
+            "tap_column": -1 if column else 1,
+            "chunk": CHUNK,
+            "segment": segment,
+            "offsets": memory.address(offsets),
+            "step1": memory.address(step1),
+            "step2": memory.address(step2),
+            "y_n": out.strides[0],
+            "y_c": out.strides[1],
+            "y_h": out.strides[2],
+            "y_w": out.strides[3],
+            "y_size": size,
+            "y_code": CODES[p.dtype],
+            "unit_blocks": unit_blocks,
+            "u_plane": u_plane,
+            "m_plane": m_plane,
+        }
+        return images, _records(fields, units, tables, min(workers, unit_blocks * blocks), weight.offset)
+
+
+# Weight gradient
+
+
+class _WeightGradient:
+    """The weight gradient of a problem."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = {}
+
+    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        workers = threads.workers()
+        plain = out.dtype == np.float32 and out.flags.c_contiguous
+        result = out if plain else np.empty(out.shape, np.float32)
+        key = (x.strides, grad.strides, workers)
+        found = self.frames.get(key)
+        if found is None:
+            found = self.frames[key] = self._prepare(x, grad, result, workers)
+        images, gradients, frames, sum_bytes = found
+        source, source_grad, to = memory.address(x), memory.address(grad), memory.address(result)
+        w_at = memory.lines(images.nbytes) + LINE
+        v, keep = memory.scratch(w_at + gradients.nbytes, "images")
+        sums, keep_sums = memory.scratch(sum_bytes, "products") if sum_bytes else (0, None)
+        kernel = kernels.weight_gradient.address
+        for number, frame in enumerate(frames):
+            images.transform(number, source, v)
+            gradients.transform(number, source_grad, v + w_at)
+            launch.launch(kernel, frame.address, v, v + w_at, sums, to, frame.slot, frame.workers)
+        del keep, keep_sums
+        if not plain:
+            out[...] = result
+
+    def _prepare(
+        self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
+    ) -> tuple[_Images, _Images, list[Frame], int]:
+        p = self.problem
+        lanes = target.current().lanes(4)
+        wide = 2 * lanes
+        icg, ocg = p.ic // p.g, p.oc // p.g
+        channel_vectors = split(icg, lanes)
+        side = split(channel_vectors, split(channel_vectors, max(1, GRADIENT_CHANNELS // lanes)))
+        block = side * lanes
+        blocks, all_blocks = split(icg, block), split(ocg, wide)
+        units = _Units(p, p.g * (blocks * block + all_blocks * wide) * 4 * POINTS, GRADIENT_TILES)
+        images = _Images(p, x, icg, units, side, workers)
+        gradients = _Images(p, grad, ocg, units, 2, workers, grad=True)
+        tables = images.tables
+
+        tiles = np.arange(GRADIENT_CHUNK)
+        offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
+        order = (np.arange(9)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
+        tables += [offsets, step2, order]
+        u_plane = _plane(block * wide * 4)
+        tasks = p.g * blocks * all_blocks
+        places, slot = layout(
+            {"sum_at": POINTS * u_plane, "band_at": 9 * block * wide * 4}
+        )
+        fields = _unit_fields(p, units) | images.fields | places
+        fields |= {
+            "slot": slot,
+            "g_group": gradients.fields["v_group"],
+            "g_plane": gradients.fields["v_plane"],
+            "g_block": gradients.fields["v_block"],
+            "offsets": memory.address(offsets),
+            "step2": memory.address(step2),
+            "order": memory.address(order),
+            "block": block,
+            "blocks": blocks,
+            "chunk": GRADIENT_CHUNK,
+            "u_plane": u_plane,
+            "w_o": out.strides[0],
+            "w_c": out.strides[1],
+        }
+        sum_bytes = tasks * POINTS * u_plane if units.passes > 1 else 0
+        return images, gradients, _records(fields, units, tables, min(workers, tasks)), sum_bytes

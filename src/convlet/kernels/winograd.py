@@ -1,0 +1,298 @@
+"""Winograd convolution F(m x m, 3 x 3): transformed tiles and weights meet in the register tile.
+
+The output is cut into tiles of m x m; each reads a x a of the input, a = m + 2, and so does the next, m further. In
+the transformed domain (kernels/winograd_matrices.py) a convolution is a product of matrices for each of the a x a
+points xi:
+
+    forward            M[xi][tile][o] = sum over c     of V[xi][tile][c] * U[xi][c][o],  out = A^T M A
+    weight gradient    P[xi][c][o]    = sum over tiles of V[xi][tile][c] * W[xi][tile][o],  out = G^T P G
+
+with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient.
+
+A *unit* is a row of tiles of an image, or a part of one. A pass works on as many units as V has room for and takes
+two regions: the first transforms images, the second multiplies, and there a task has an output of its own: it makes
+the weights it needs, or sums over all tiles. So every sum has one order, whoever computes it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from convlet.kernels import edges, emit
+from convlet.kernels.edges import pack_weight, store_band, store_products
+from convlet.kernels.emit import NATIVE, call, load_i64, next_ticket
+from convlet.kernels.launch import Kernel, frame_reader
+from convlet.kernels.winograd_transforms import OUTPUT, WEIGHT, WEIGHT_GRADIENT
+
+# A frame says what those of the other kernels do (`x_...` is what is transformed, input or gradient), and:
+FRAME = np.dtype(
+    [
+        *edges.FRAME.descr,
+        *(
+            (name, np.int64)
+            for name in (
+                # compiled steps; the transform of images, the elements of a tile it reads, the distance of tiles
+                *("transform", "apart", "which", "size", "m", "x_size"),
+                # units: of all images, the first and last of the pass, and how an image is cut into them
+                *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
+                # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
+                *("vectors", "side", "v_group", "v_plane", "v_block"),
+                # the tap that comes first, and steps between rows and columns of taps: they may be read backwards
+                *("taps_at", "tap_row", "tap_column"),
+                # the same as V's for W; bytes between the points of U or P, and of M
+                *("g_group", "g_plane", "g_block", "u_plane", "m_plane"),
+                # tasks of the second region: blocks of units; whether this is the first or last pass
+                *("unit_blocks", "first", "last"),
+            )
+        ),
+    ]
+)
+
+frame_at = frame_reader(FRAME)
+apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)
+
+
+def _apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
+    apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
+
+
+# The register tile whose positions lie a vector apart, as channels do side by side in V.
+apart = Kernel(_apart_f32)
+
+
+@njit
+def pack_pixels(f, src, channels, y_padded, x_padded, rows, columns, dst, spare):
+    """dst[row][column][lane] = padded pixels of up to `lanes` channels; src is the image's first of them."""
+    vector = f.lanes * f.element
+    low = min(max(f.pl - x_padded, 0), columns)
+    high = max(low, min(f.pl + f.iw - x_padded, columns))
+    for r in range(rows):
+        y = load_i64(f.row_map + 8 * (y_padded + r))
+        if y < 0:
+            call(f.gather, (dst, 0, dst, 0, 1, f.element, columns * f.lanes, 0, 0, NATIVE))
+        else:
+            row = src + y * f.x_h
+            pack_border(f, row, channels, x_padded, 0, low, dst)
+            inside, first = dst + low * vector, row + (x_padded + low - f.pl) * f.x_w
+            if f.x_w == f.element and f.x_code == NATIVE:
+                call(f.transpose, (inside, vector, first, f.x_c, channels, high - low, f.lanes, 0, 0))
+            elif f.x_c == f.x_size:
+                call(
+                    f.gather,
+                    (inside, vector, first, f.x_w, high - low, f.x_c, f.lanes, 0, channels, f.x_code),
+                )
+            else:
+                length = (columns + f.lanes) * f.element
+                call(
+                    f.gather,
+                    (spare, length, first, f.x_c, channels, f.x_w, high - low, 0, high - low, f.x_code),
+                )
+                call(f.transpose, (inside, vector, spare, length, channels, high - low, f.lanes, 0, 0))
+            pack_border(f, row, channels, x_padded, high, columns, dst)
+        dst += columns * vector
+
+
+@njit
+def pack_border(f, row, channels, x_padded, low, high, dst):
+    """The columns low..high of a row of pixels, outside the image: zeros, or what the padding mode names."""
+    vector = f.lanes * f.element
+    for i in range(low, high):
+        x = load_i64(f.col_map + 8 * (x_padded + i))
+        count = channels if x >= 0 else 0
+        place = row + max(x, 0) * f.x_w
+        call(f.gather, (dst + i * vector, 0, place, 0, 1, f.x_c, f.lanes, 0, count, f.x_code))
+
+
+def _transform_images(frame, x, unused, bias, v, scratch, worker):
+    """V[group][xi][block][tile][vectors side by side], a task for each unit and vector of channels."""
+    f = frame_at(frame)
+    pixels = scratch + 64 + worker * f.slot
+    spare = pixels + f.row_at
+    vector = f.lanes * f.element
+    units = f.unit_1 - f.unit_0
+    columns = f.unit_tiles * f.m + f.size - f.m
+    while True:
+        task = next_ticket(scratch)
+        if task >= units * f.g * f.vectors:
+            break
+        c, place = task % f.vectors, task // f.vectors
+        group, unit = place % f.g, place // f.g
+        at = f.unit_0 + unit
+        part, ty, image = at % f.parts_w, at // f.parts_w % f.tiles_h, at // f.parts_w // f.tiles_h
+        src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
+        channels = min(f.lanes, f.icg - c * f.lanes)
+        pack_pixels(f, src, channels, ty * f.m, part * f.unit_tiles * f.m, f.size, columns, pixels, spare)
+        step = f.side * vector
+        dst = v + group * f.v_group + c // f.side * f.v_block + c % f.side * vector + unit * f.unit_tiles * step
+        row = columns * vector
+        a = f.m + f.kh - 1
+        call(
+            f.transform,
+            (f.which, f.unit_tiles, dst, a * f.v_plane, f.v_plane, step, pixels, row, vector, f.m * vector),
+        )
+
+
+def _forward(frame, v, weight, bias, out, scratch, worker):
+    """Multiplies tiles with the weights of a block of output channels; a task is (block of units, group, block)."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    u, products, rows, spare = slot + f.weight_at, slot + f.sum_at, slot + f.band_at, slot + f.row_at
+    vector = f.lanes * f.element
+    wide = 2 * f.lanes
+    blocks = -(-f.ocg // wide)
+    units = f.unit_1 - f.unit_0
+    a = f.m + f.kh - 1
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.unit_blocks * f.g * blocks:
+            break
+        block, place = task % blocks, task // blocks
+        group, share = place % f.g, place // f.g
+        unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
+        width = min(wide, f.ocg - block * wide)
+        vectors = 1 if width <= f.lanes else 2
+        step = vectors * vector
+        steps = f.step2 if vectors == 2 else f.step1
+        tiles = (unit_1 - unit_0) * f.unit_tiles
+        parts = -(-tiles // f.mr)
+        src = weight + group * f.w_g + block * wide * f.w_o
+        for c0 in range(0, f.icg, f.segment):
+            c1 = min(f.icg, c0 + f.segment)
+            for c in range(c0, c1, f.chunk):
+                count = min(f.chunk, c1 - c)
+                pack_weight(f, src, width, c, c + count, spare)
+                for i in range(vectors):
+                    to = u + (c - c0) * step + i * vector
+                    taps = spare + f.taps_at * step + i * vector
+                    row, column = f.tap_row * step, f.tap_column * step
+                    call(
+                        f.transform,
+                        (WEIGHT, count, to, a * f.u_plane, f.u_plane, step, taps, row, column, 9 * step),
+                    )
+            left = v + group * f.v_group + c0 // f.lanes * f.v_block + unit_0 * f.unit_tiles * vector
+            for xi in range(a * a):
+                for part in range(parts):
+                    start = part * tiles // parts
+                    m = (part + 1) * tiles // parts - start
+                    call(
+                        f.apart,
+                        (
+                            m,
+                            vectors,
+                            c1 - c0,
+                            left + xi * f.v_plane + start * vector,
+                            f.offsets,
+                            u + xi * f.u_plane,
+                            steps,
+                            products + xi * f.m_plane + start * step,
+                            step,
+                            c0 == 0,
+                        ),
+                    )
+        o = group * f.ocg + block * wide
+        shift = bias + o * f.element if bias else 0
+        for unit in range(unit_0, unit_1):
+            at = f.unit_0 + unit
+            part, ty, image = at % f.parts_w, at // f.parts_w % f.tiles_h, at // f.parts_w // f.tiles_h
+            oy, ox = ty * f.m, part * f.unit_tiles * f.m
+            columns = min(f.unit_tiles * f.m, f.ow - ox)
+            # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
+            last = -(-columns // f.m) - 1
+            tile = (unit - unit_0) * f.unit_tiles + last
+            for i in range(vectors):
+                call(
+                    f.transform,
+                    (
+                        OUTPUT,
+                        last + 1,
+                        rows + last * f.m * step + i * vector,
+                        columns * step,
+                        step,
+                        -f.m * step,
+                        products + tile * step + i * vector,
+                        a * f.m_plane,
+                        f.m_plane,
+                        -step,
+                    ),
+                )
+            to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
+            store_band(f, rows, vectors, width, shift, to, min(f.m, f.oh - oy), columns, spare)
+
+
+def _weight_gradient(frame, v, w, sums, out, scratch, worker):
+    """Multiplies the tiles of the input with those of the gradient; a task is (group, block of ic, block of oc).
+
+    The sum over tiles is made of chunks, and `sums` adds up those of the passes (0 if there is one only): in that
+    way the rounding errors of many tiles stay small.
+    """
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    taps = slot + f.band_at
+    vector = f.lanes * f.element
+    wide = 2 * f.lanes
+    all_blocks = -(-f.ocg // wide)
+    a = f.m + f.kh - 1
+    tiles = (f.unit_1 - f.unit_0) * f.unit_tiles
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.g * f.blocks * all_blocks:
+            break
+        o, place = task % all_blocks, task // all_blocks
+        c, group = place % f.blocks, place // f.blocks
+        channels = min(f.block, f.icg - c * f.block)
+        width = min(wide, f.ocg - o * wide)
+        vectors = 1 if width <= f.lanes else 2
+        step = vectors * vector
+        total = sums + task * a * a * f.u_plane if sums else slot + f.sum_at
+        products = total if f.first else slot + f.sum_at
+        left = v + group * f.v_group + c * f.v_block
+        right = w + group * f.g_group + o * f.g_block
+        parts = -(-channels // f.mr)
+        for xi in range(a * a):
+            for t in range(0, tiles, f.chunk):
+                for part in range(parts):
+                    start = part * channels // parts
+                    m = (part + 1) * channels // parts - start
+                    call(
+                        f.tile,
+                        (
+                            m,
+                            vectors,
+                            min(f.chunk, tiles - t),
+                            left + xi * f.v_plane + t * f.block * f.element + start * f.element,
+                            f.offsets,
+                            right + xi * f.g_plane + t * wide * f.element,
+                            f.step2,
+                            products + xi * f.u_plane + start * step,
+                            step,
+                            t == 0,
+                        ),
+                    )
+        if not f.first:
+            call(f.accumulate, (total, products, a * a * f.u_plane // f.element))
+        if f.last:
+            for i in range(vectors):
+                row = f.block * step
+                call(
+                    f.transform,
+                    (
+                        WEIGHT_GRADIENT,
+                        channels,
+                        taps + i * vector,
+                        3 * row,
+                        row,
+                        step,
+                        total + i * vector,
+                        a * f.u_plane,
+                        f.u_plane,
+                        step,
+                    ),
+                )
+            to = out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c
+            store_products(f, taps, channels, width, to)
+
+
+transform_images = Kernel(_transform_images)
+forward = Kernel(_forward)
+weight_gradient = Kernel(_weight_gradient)

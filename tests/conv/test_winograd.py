@@ -1,0 +1,259 @@
+"""Winograd convolution: its error on all kinds of data and shapes, the same bits everywhere, and when it is used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba")
+
+from convlet.conv import precision, select
+from convlet.conv.algorithms import winograd
+from convlet.conv.problem import DIRECTIONS, MODES, ConvProblem, numpy_dtype
+from convlet.runtime import threads
+from tests.conv.strategies import LAYOUTS, garbage, operand_shapes, oracle, relaid
+
+# What DESIGN promises of the precision 'high'.
+BOUND = 3e-6
+
+SHAPES = (
+    "ic1 ih3 iw3 oc1",
+    "n2 ic3 ih7 iw9 oc5 ph1 pw1",
+    "ic16 ih8 iw8 oc32 ph1 pw1",
+    "n3 ic37 ih13 iw11 oc45 ph1 pw1",
+    "n2 ic20 ih5 iw6 oc17 pt2 pb0 pl-1 pr3",
+    "ic33 ih4 iw300 oc15 pw2",
+    "g2 ic34 ih9 iw10 oc66 ph2 pw2",
+    "g3 ic12 ih6 iw6 oc9 ph1 pw1",
+    "ic130 ih9 iw9 oc70 ph1 pw1",
+    "ic3 ih11 iw5 oc3 pt-2 pb-1 pl1 pr-2",
+    "n2 ic5 ih1 iw1 oc4 ph2 pw2",
+)
+
+
+def of(text: str) -> ConvProblem:
+    return ConvProblem.parse(f"{text} kh3 kw3")
+
+
+def data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    values = rng.standard_normal(shape)
+    if kind == "large mean":
+        values += 1000
+    elif kind == "alternating":
+        values = (np.indices(shape).sum(axis=0) % 2 * 2 - 1) * (1 + 0.01 * values)
+    elif kind == "range of 1e4":
+        values *= 10 ** rng.uniform(-2, 2, shape)
+    elif kind == "one sign":
+        values = np.abs(values)
+    return values.astype(np.float32)
+
+
+def operands(problem: ConvProblem, kind: str = "normal", seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [data(kind, shape, rng) for shape in operand_shapes(problem)]
+
+
+def error(run, problem: ConvProblem, a: np.ndarray, b: np.ndarray, layout: str = "contiguous") -> float:
+    """The norm-relative error; NaN where an element was not written."""
+    bias = np.linspace(-1, 1, problem.oc, dtype=np.float32) if problem.direction == "fwd" else None
+    out = garbage(problem.result_shape, a.dtype, layout)
+    run(a, b, bias, out)
+    want = oracle(problem, a.astype(np.float64), b.astype(np.float64), bias)
+    return float(np.linalg.norm(out - want) / np.linalg.norm(want))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("text", SHAPES)
+def test_within_the_bound(text, direction):
+    problem = of(text).with_direction(direction)
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+
+
+@pytest.mark.parametrize("kind", ["large mean", "alternating", "range of 1e4", "one sign"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("text", ["ic64 ih14 iw14 oc32", "ic256 ih6 iw6 oc16", "ic4 ih60 iw60 oc16"])
+def test_within_the_bound_on_difficult_data(text, direction, kind):
+    problem = of(f"{text} ph1 pw1").with_direction(direction)
+    assert error(winograd.plan(problem), problem, *operands(problem, kind)) <= BOUND
+
+
+def test_error_of_long_sums():
+    """Many channels, and many tiles in several passes: the error does not grow with them."""
+    for text in ("ic512 ih8 iw8 oc16 ph1 pw1", "n40 ic16 ih32 iw32 oc16 ph1 pw1 bwd_weight"):
+        problem = of(text)
+        assert error(winograd.plan(problem), problem, *operands(problem)) <= 1.5e-6
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_padding_modes(direction, mode):
+    for text in ("n2 ic6 ih9 iw7 oc5 pt1 pb2 pl3 pr0", "ic4 ih8 iw10 oc4 pt-1 pb1 pl2 pr-1"):
+        problem = ConvProblem.parse(f"{text} kh3 kw3 {mode} {direction}")
+        assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_strides(layout, direction):
+    problem = of("n2 ic19 ih9 iw10 oc18 ph1 pw1").with_direction(direction)
+    a, b = operands(problem)
+    run = winograd.plan(problem)
+    out = layout if layout != "expanded" else "contiguous"
+    assert error(run, problem, relaid(a, layout), b, out) <= BOUND
+    assert error(run, problem, a, relaid(b, layout), "channels_last") <= BOUND
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+def test_half_precision_is_stored_and_float32_computed(dtype, direction):
+    if dtype == "bf16":
+        pytest.importorskip("ml_dtypes")
+    problem = of(f"n2 ic20 ih9 iw10 oc18 ph1 pw1 {dtype}").with_direction(direction)
+    a, b = (array.astype(numpy_dtype(dtype)) for array in operands(problem))
+    for layout in ("contiguous", "channels_last"):
+        rounding = {"f16": 2**-11, "bf16": 2**-8}[dtype]
+        assert error(winograd.plan(problem), problem, relaid(a, layout), b, layout) <= rounding
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_problem(draws):
+    size = st.integers(1, 14)
+    mode_h, mode_w = draws.draw(st.tuples(st.sampled_from(MODES), st.sampled_from(MODES)))
+    ih, iw = draws.draw(st.tuples(size, size))
+    pads = []
+    for length, mode in ((ih, mode_h), (iw, mode_w)):
+        most = {"zeros": 5, "reflect": length - 1, "replicate": 4, "circular": length}[mode]
+        least = -1 if length > 1 and mode != "circular" else 0
+        pads += [draws.draw(st.integers(least, most)) for _ in range(2)]
+    if ih + pads[0] + pads[1] < 3 or iw + pads[2] + pads[3] < 3 or ih + min(pads[0], 0) + min(pads[1], 0) < 1:
+        return
+    if iw + min(pads[2], 0) + min(pads[3], 0) < 1:
+        return
+    g = draws.draw(st.integers(1, 2))
+    channels = st.integers(1, 40)
+    problem = ConvProblem(
+        draws.draw(st.integers(1, 3)),
+        g,
+        g * draws.draw(channels),
+        ih,
+        iw,
+        g * draws.draw(channels),
+        3,
+        3,
+        1,
+        1,
+        *pads,
+        mode_h=mode_h,
+        mode_w=mode_w,
+        direction=draws.draw(st.sampled_from(DIRECTIONS)),
+    )
+    a, b = operands(problem, seed=draws.draw(st.integers(0, 5)))
+    layouts = draws.draw(st.tuples(*[st.sampled_from(LAYOUTS[:-1])] * 3))
+    assert error(winograd.plan(problem), problem, relaid(a, layouts[0]), relaid(b, layouts[1]), layouts[2]) <= BOUND
+
+
+def result(problem: ConvProblem, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    out = garbage(problem.result_shape, a.dtype)
+    winograd.plan(problem)(a, b, None, out)
+    return out
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("text", ["n3 ic70 ih14 iw15 oc40 ph1 pw1", "g2 ic32 ih9 iw40 oc70 ph1 pw1"])
+def test_same_bits_on_any_number_of_threads(text, direction):
+    problem = of(text).with_direction(direction)
+    a, b = operands(problem)
+    before = threads.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2, 5):
+            threads.set_num_threads(count)
+            results.append(result(problem, a, b))
+    finally:
+        threads.set_num_threads(before)
+    np.testing.assert_array_equal(results[1], results[0])
+    np.testing.assert_array_equal(results[2], results[0])
+
+
+@pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
+def test_same_bits_in_any_batch_and_pass(direction, monkeypatch):
+    problem = of("n5 ic70 ih10 iw13 oc40 ph1 pw1").with_direction(direction)
+    a, b = operands(problem)
+    whole = result(problem, a, b)
+    for i in range(5):
+        np.testing.assert_array_equal(result(replace(problem, n=1), a[i : i + 1], b)[0], whole[i])
+    monkeypatch.setattr(winograd, "PASS_BYTES", 200_000)
+    monkeypatch.setattr(winograd, "TASK_TILES", 5)
+    np.testing.assert_array_equal(result(problem, a, b), whole)
+
+
+def test_weight_gradient_in_several_passes(monkeypatch):
+    monkeypatch.setattr(winograd, "PASS_BYTES", 1)
+    monkeypatch.setattr(winograd, "GRADIENT_TILES", 10)
+    monkeypatch.setattr(winograd, "GRADIENT_CHUNK", 4)
+    problem = of("n3 g2 ic150 ih13 iw9 oc70 ph1 pw1 bwd_weight")
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+
+
+def test_what_it_cannot_compute():
+    reasons = {
+        "ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1 f64": "float32",
+        "ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1 i32": "float32",
+        "ic64 ih56 iw56 oc64 kh1 kw3": "kernel is 1x3",
+        "ic64 ih56 iw56 oc64 kh5 kw5": "kernel is 5x5",
+        "ic64 ih56 iw56 oc64 kh3 kw3 sh2 sw2": "stride",
+        "ic64 ih56 iw56 oc64 kh3 kw3 dh2 dw2": "dilated",
+    }
+    for text, reason in reasons.items():
+        for direction in DIRECTIONS:
+            assert reason in winograd.refuse(ConvProblem.parse(f"{text} {direction}"))
+
+
+def test_where_it_is_faster():
+    faster = ("ic64 ih56 iw56 oc64", "ic128 ih28 iw28 oc128", "ic256 ih14 iw14 oc256", "ic64 ih224 iw224 oc64")
+    slower = ("ic1 ih28 iw28 oc8", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32", "ic3 ih32 iw32 oc16")
+    slower = (*slower, "g64 ic64 ih56 iw56 oc64")
+    for direction in DIRECTIONS:
+        for text in faster:
+            assert winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction)) is None
+        for text in slower:
+            assert "direct" in winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction))
+
+
+def test_precision_highest_does_without_it():
+    problem = of("ic64 ih56 iw56 oc64 ph1 pw1")
+    assert precision.get_convolution_precision() == "high"
+    with precision.convolution_precision("highest"):
+        assert precision.get_convolution_precision() == "highest"
+        assert "highest" in winograd.refuse(problem)
+        with precision.convolution_precision("high"):
+            assert winograd.refuse(problem) is None
+        assert select(problem)[0].name != "winograd"
+    assert select(problem)[0].name == "winograd"
+    precision.set_convolution_precision("highest")
+    try:
+        assert "highest" in winograd.refuse(problem)
+    finally:
+        precision.set_convolution_precision("high")
+    for wrong in ("medium", None, 1):
+        with pytest.raises(ValueError, match="must be 'highest' or 'high'"):
+            precision.set_convolution_precision(wrong)
+        with pytest.raises(ValueError, match="must be 'highest' or 'high'"), precision.convolution_precision(wrong):
+            pass
+    assert precision.get_convolution_precision() == "high"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_plans_follow_the_precision(direction):
+    from convlet.conv.plan import plan_for
+
+    problem = of("ic64 ih56 iw56 oc64 ph1 pw1").with_direction(direction)
+    for _ in range(2):
+        assert plan_for(problem).algorithm == "winograd"
+        with precision.convolution_precision("highest"):
+            assert plan_for(problem).algorithm == "direct"
