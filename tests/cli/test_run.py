@@ -43,9 +43,14 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader, TensorDataset
 from torch.autograd import Function, grad
 from torch.autograd.function import once_differentiable
+from torch.autograd import Variable
+from torch.nn.modules.utils import _pair
 
 assert again is nn and torch.nn is nn and Conv2d is nn.Conv2d and same is Parameter
 assert torch.optim.lr_scheduler.StepLR is not None
+assert _pair(3) == (3, 3) and _pair([1, 2]) == (1, 2)
+v = Variable(torch.ones(2), requires_grad=True)
+assert v.requires_grad and type(v) is Tensor and isinstance(v, Variable)
 cudnn.benchmark = True
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 conv = nn.Conv2d(1, 2, 3).to(device)

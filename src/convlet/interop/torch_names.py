@@ -1,7 +1,7 @@
 """PyTorch's module names for Convlet's modules, in this process only.
 
-After :func:`install_as_torch`, ``import torch`` and its submodules give thin modules that look everything up in
-Convlet; classes carry the module names they have in PyTorch, so that ``type(conv)`` prints the same.
+After :func:`install_as_torch`, ``import torch`` and its submodules give thin modules that look everything up
+in Convlet; classes carry the module names they have in PyTorch, so that ``type(conv)`` prints the same.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ MODULES = {
     "torch.autograd.function": "autograd",
     "torch.autograd.gradcheck": "autograd",
     "torch.autograd.grad_mode": "autograd",
+    "torch.autograd.variable": "interop.variable",
     "torch.backends": "backends",
+    "torch.backends.cpu": "backends.cpu",
+    "torch.backends.cuda": "backends.cuda",
     "torch.backends.cudnn": "backends.cudnn",
+    "torch.backends.mkl": "backends.mkl",
     "torch.backends.mkldnn": "backends.mkldnn",
     "torch.backends.mps": "backends.mps",
+    "torch.backends.openmp": "backends.openmp",
     "torch.cuda": "cuda",
     "torch.linalg": "linalg",
     "torch.nn": "nn",
@@ -47,6 +52,7 @@ MODULES = {
     "torch.nn.modules.normalization": "nn.norm",
     "torch.nn.modules.padding": "nn.padding",
     "torch.nn.modules.pooling": "nn.pooling",
+    "torch.nn.modules.utils": "interop.tuples",
     "torch.nn.parameter": "nn.parameter",
     "torch.nn.utils": "nn.utils",
     "torch.nn.utils.clip_grad": "nn.utils.clip_grad",
@@ -63,7 +69,11 @@ MODULES = {
     "torch.utils.data.sampler": "data.sampler",
 }
 
-# The PyTorch module whose name the classes defined in a module of Convlet carry.
+# Names that Convlet's module of that place uses for something of its own.
+REPLACED = {"torch.autograd.Variable": "interop.variable"}
+
+# The PyTorch module whose name the classes of a module or package of Convlet carry; the longest prefix counts, and *
+# is the class's name in small letters.
 HOMES = {
     "autograd.custom": "torch.autograd.function",
     "autograd.mode": "torch.autograd.grad_mode",
@@ -71,6 +81,7 @@ HOMES = {
     "data.loader": "torch.utils.data.dataloader",
     "data.sampler": "torch.utils.data.sampler",
     "dtypes": "torch",
+    "interop.variable": "torch.autograd.variable",
     "nn.activation": "torch.nn.modules.activation",
     "nn.containers": "torch.nn.modules.container",
     "nn.conv": "torch.nn.modules.conv",
@@ -83,27 +94,29 @@ HOMES = {
     "nn.padding": "torch.nn.modules.padding",
     "nn.parameter": "torch.nn.parameter",
     "nn.pooling": "torch.nn.modules.pooling",
+    "nn.sparse": "torch.nn.modules.sparse",
+    "nn.upsampling": "torch.nn.modules.upsampling",
+    "optim": "torch.optim.*",
+    "optim.lr_scheduler": "torch.optim.lr_scheduler",
+    "tensor": "torch",
     "tensor.generator": "torch._C",
-    "tensor.size": "torch",
-    "tensor.tensor": "torch",
 }
 
-# Classes whose home is not that of their module.
+# Classes that PyTorch keeps elsewhere than Convlet does.
 EXCEPTIONS = {
-    "BatchNorm1d": "torch.nn.modules.batchnorm",
-    "BatchNorm2d": "torch.nn.modules.batchnorm",
-    "Embedding": "torch.nn.modules.sparse",
-    "InstanceNorm2d": "torch.nn.modules.instancenorm",
-    "PixelShuffle": "torch.nn.modules.pixelshuffle",
-    "Upsample": "torch.nn.modules.upsampling",
+    "torch.nn.modules.batchnorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
+    "torch.nn.modules.distance": ("CosineSimilarity", "PairwiseDistance"),
+    "torch.nn.modules.fold": ("Fold", "Unfold"),
+    "torch.nn.modules.instancenorm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
+    "torch.nn.modules.pixelshuffle": ("PixelShuffle", "PixelUnshuffle"),
 }
 
 
 def install_as_torch() -> None:
     """Make ``import torch`` mean Convlet in this process, for code that is imported from now on.
 
-    A name that Convlet does not have raises AttributeError, a module ModuleNotFoundError; both say so. Calling it
-    twice changes nothing. Raises RuntimeError when PyTorch itself is already imported.
+    A name that Convlet does not have raises AttributeError, a module ModuleNotFoundError; both say so.
+    Calling it twice changes nothing. Raises RuntimeError when PyTorch itself is already imported.
 
     Example::
 
@@ -142,8 +155,9 @@ class TorchModule(ModuleType):
                 raise self._missing(name) from None
         if name[:2] == "__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        source = importlib.import_module(f"convlet.{REPLACED[full]}") if full in REPLACED else self._source
         try:
-            value = getattr(self._source, name)
+            value = getattr(source, name)
         except AttributeError:
             raise self._missing(name) from None
         if isinstance(value, ModuleType):  # Convlet's own inner structure
@@ -204,15 +218,20 @@ def _source(name: str) -> ModuleType | None:
 
 
 def _name_classes_as_pytorch_does() -> None:
-    for here, home in HOMES.items():
-        try:
-            module = importlib.import_module(f"convlet.{here}")
-        except ModuleNotFoundError:
-            continue
-        for name, each in vars(module).items():
-            if inspect.isclass(each) and each.__module__ == module.__name__ and name[0] != "_":
-                each.__module__ = EXCEPTIONS.get(name, home)
-    optim = importlib.import_module("convlet.optim")
-    for name, each in vars(optim).items():  # torch.optim.adam.Adam: a module for each class
-        if inspect.isclass(each):
-            each.__module__ = f"torch.optim.{name.lower()}"
+    for name in ("", "nn", "optim.lr_scheduler", "utils.data", "interop.variable"):  # so that all classes are there
+        importlib.import_module(f"convlet.{name}".removesuffix("."))
+    elsewhere = {name: home for home, names in EXCEPTIONS.items() for name in names}
+    for module in [each for name, each in sys.modules.items() if f"{name}.".startswith("convlet.")]:
+        for name, each in list(vars(module).items()):
+            if inspect.isclass(each) and name[0] != "_" and (home := _home(each.__module__)) is not None:
+                each.__module__ = elsewhere.get(name, home.replace("*", name.lower()))
+
+
+def _home(module: str) -> str | None:
+    """The PyTorch module for classes of this module of Convlet; None for Convlet's own and everybody else's."""
+    if module == "convlet":
+        return "torch"
+    here = module.removeprefix("convlet.") if module.startswith("convlet.") else ""
+    while here and here not in HOMES:
+        here = here.rpartition(".")[0]
+    return HOMES.get(here)
