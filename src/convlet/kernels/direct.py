@@ -27,7 +27,7 @@ from convlet.kernels.launch import Kernel, frame_reader
 frame_at = frame_reader(FRAME)
 
 
-@njit
+@njit(error_model="numpy")
 def multiply(f, rows, columns, band, k, weight, vectors, sums, first):
     """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
     runs, length = rows, columns

@@ -22,7 +22,7 @@ FRAME = np.dtype(
         (name, np.int64)
         for name in (
             # compiled steps and the vector they work in
-            *("tile", "narrow", "transpose", "gather", "scatter", "accumulate", "correlate"),
+            *("tile", "narrow", "transpose", "gather", "scatter", "accumulate", "correlate", "columns"),
             *("element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
@@ -40,13 +40,13 @@ FRAME = np.dtype(
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
-            *("order", "sum_step", "band_step"),
+            *("order", "sum_step", "groups", "group_table"),
         )
     ]
 )
 
 
-@njit
+@njit(error_model="numpy")
 def pack_band(f, src, channels, oy, rows, ox, dst, spare):
     """Fills a band for output rows oy.. and columns ox.. of `channels` channels of the image at `src`."""
     row_bytes = f.pitch * f.element
@@ -103,7 +103,7 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                             pack_border(f, row, first, high, f.pitch, place + r * row_bytes, spare)
 
 
-@njit
+@njit(error_model="numpy")
 def pack_outside(f, column, y_padded, step, low, high, place):
     """A row of a band that lies above or below the image: zeros, or the row that the padding mode names."""
     y = load_i64(f.row_map + 8 * y_padded)
@@ -113,7 +113,7 @@ def pack_outside(f, column, y_padded, step, low, high, place):
         call(f.gather, (place, 0, column + y * f.x_h, 0, 1, step, f.pitch, low, high, f.x_code))
 
 
-@njit
+@njit(error_model="numpy")
 def pack_border(f, row, first, low, high, place, spare):
     """The elements low..high of a band's row that a padding mode takes from elsewhere in the image."""
     for i in range(low, high):
@@ -124,7 +124,7 @@ def pack_border(f, row, first, low, high, place, spare):
             call(f.scatter, (place + i * f.element, 0, spare, 0, 1, f.element, 1, NATIVE, 0))
 
 
-@njit
+@njit(error_model="numpy")
 def pack_weight(f, w, width, c0, c1, dst):
     """dst[(c, tap)][lane] = the weight of `width` output channels from `w` on, zero in the lanes left over."""
     lanes = f.lanes
@@ -156,7 +156,7 @@ def pack_weight(f, w, width, c0, c1, dst):
                         to += step
 
 
-@njit
+@njit(error_model="numpy")
 def pack_columns(f, band, channels, ready):
     """The band with its channels side by side: ready[position][column plane][channel of f.block].
 
@@ -178,7 +178,7 @@ def pack_columns(f, band, channels, ready):
             call(f.transpose, (dst, step, src, f.channel_at, rows, size // f.element, rows, 0, 0))
 
 
-@njit
+@njit(error_model="numpy")
 def pack_gradient(f, grad, width, rows, columns, dst, spare):
     """dst[position][lane] = the output gradient of `width` channels at a band's positions."""
     lanes = f.lanes
@@ -202,7 +202,7 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
         )
 
 
-@njit
+@njit(error_model="numpy")
 def store_products(f, sums, channels, width, out):
     """out[o][c][tap] = sums[tap][c of f.block][o] for one block each of input and output channels."""
     lanes = f.lanes
@@ -220,7 +220,7 @@ def store_products(f, sums, channels, width, out):
             call(f.transpose, (dst, f.w_o, src, vectors * vector, count, rows, count, 0, order))
 
 
-@njit
+@njit(error_model="numpy")
 def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
     """out[o][row][column] = sums[row, column][o] + bias[o] for `width` channels; out is the band's corner."""
     lanes = f.lanes

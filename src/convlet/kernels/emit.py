@@ -33,6 +33,9 @@ NATIVE, FLOAT16, BFLOAT16 = 0, 1, 2
 # Channels that a tile whose lanes are positions has at most, and sums of one correlation.
 NARROW = 8
 TAPS = 12
+# Rows that `columns` sums at a time, and the longest stretch of a kernel's column it keeps in registers.
+ROWS = 8
+RUN = 4
 
 
 def _intrinsic(arguments: int, emit: Callable[..., Any]) -> Any:
@@ -196,7 +199,8 @@ def _tile(
 
     c[i][:] = (0 if first else c[i][:]) + sum over j < k of a[a_offsets[j]][i] * b[b_offsets[j]][:]
 
-    The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side, or a vector apart.
+    The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side,
+    or a vector apart. A tile is added to c as a whole: long sums made of several have small rounding errors.
     """
 
     def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
@@ -221,10 +225,6 @@ def _tile(
 
         fresh = builder.icmp_signed("!=", first, _constant(0))
         zero = ir.Constant(vector, None)
-        start = {
-            cell: builder.select(fresh, zero, _load(builder, places[cell], vector))
-            for cell in cells
-        }
         entry = builder.block
         body = builder.append_basic_block("tile_loop")
         done = builder.append_basic_block("tile_end")
@@ -236,7 +236,7 @@ def _tile(
         sums = {}
         for cell in cells:
             sums[cell] = builder.phi(vector)
-            sums[cell].add_incoming(start[cell], entry)
+            sums[cell].add_incoming(zero, entry)
         at = builder.mul(j, _constant(4))
         row_a = builder.add(a, builder.sext(_load(builder, builder.add(a_offsets, at), I32), I64))
         row_b = builder.add(b, builder.sext(_load(builder, builder.add(b_offsets, at), I32), I64))
@@ -258,11 +258,12 @@ def _tile(
         builder.position_at_end(done)
         for cell in cells:
             final = builder.phi(vector)
-            final.add_incoming(start[cell], entry)
+            final.add_incoming(zero, entry)
             final.add_incoming(result[cell], body)
             result[cell] = final
         for cell in cells:
-            _store(builder, result[cell], places[cell])
+            before = builder.select(fresh, zero, _load(builder, places[cell], vector))
+            _store(builder, builder.fadd(before, result[cell]), places[cell])
 
     return _intrinsic(10, emit)
 
@@ -419,10 +420,18 @@ def _gather(compute: Any) -> Any:
         last = builder.sub(builder.mul(high, _constant(2)), _constant(1))
         with _steps(builder, count, lanes) as i:
             place, pair = builder.add(src, builder.mul(i, step)), builder.mul(i, _constant(2))
-            left = _load_masked(builder, place, vector, between(builder, first, pair, last))
-            place, pair = _plus(builder, place, lanes * _size(kind)), _plus(builder, pair, lanes)
-            right = _load_masked(builder, place, vector, between(builder, first, pair, last))
-            put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
+            beyond = _plus(builder, place, lanes * _size(kind))
+            after = builder.icmp_signed(">=", i, low)
+            inside = builder.and_(after, builder.icmp_signed("<", _plus(builder, pair, 2 * lanes), last))
+            with builder.if_else(inside) as (whole, part):
+                with whole:
+                    left, right = _load(builder, place, vector), _load(builder, beyond, vector)
+                    put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
+                with part:
+                    left = _load_masked(builder, place, vector, between(builder, first, pair, last))
+                    pair = _plus(builder, pair, lanes)
+                    right = _load_masked(builder, beyond, vector, between(builder, first, pair, last))
+                    put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
 
     def any_step(builder, dst, src, step, count, low, high, storage):
         kind = _stored(storage, compute)
@@ -540,6 +549,76 @@ def _correlate(compute: Any) -> Any:
     return _intrinsic(9, emit)
 
 
+def _columns(compute: Any) -> Any:
+    """columns(rows, columns, band, pitch, groups, table, weights, bias, out, out_step): one output channel
+
+    out[r][x] = bias[0] + sum over groups and t < T of weights[w + t*w_step] * band[at + (r + t)*pitch][x]
+
+    A group is a stretch of a column of the kernel whose rows follow one another in the band; the table has
+    (T of 1..RUN, at, w, w_step) for each, the last three in bytes. So a vector that is loaded once serves up
+    to T sums, and up to ROWS rows are summed at a time in registers. bias may be 0.
+    """
+
+    def emit(builder, rows, columns, band, pitch, groups, table, weights, bias, out, out_step):
+        no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        addend = _load(builder, builder.select(biased, bias, builder.ptrtoint(no_bias, I64)), compute)
+        with _steps(builder, rows, ROWS) as first:
+            after = builder.append_basic_block("columns_done")
+            left = builder.sub(rows, first)
+            full = builder.icmp_signed(">=", left, _constant(ROWS))
+            src = builder.add(band, builder.mul(first, pitch))
+            dst = builder.add(out, builder.mul(first, out_step))
+            switch = builder.switch(builder.select(full, _constant(ROWS), left), after)
+            for count in range(1, ROWS + 1):
+                block = builder.append_basic_block(f"columns_{count}")
+                switch.add_case(_constant(count), block)
+                builder.position_at_end(block)
+                some_rows(builder, count, columns, src, pitch, groups, table, weights, addend, dst, out_step)
+                builder.branch(after)
+            builder.position_at_end(after)
+
+    def some_rows(builder, count, columns, band, pitch, groups, table, weights, addend, out, out_step):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        start = _splat(builder, addend, lanes)
+        sums = [cgutils.alloca_once(builder, vector) for _ in range(count)]
+        with _steps(builder, columns, lanes) as x:
+            offset = builder.mul(x, _constant(element))
+            for each in sums:
+                builder.store(start, each)
+            with _steps(builder, groups, 1) as group:
+                entry = builder.add(table, builder.mul(group, _constant(32)))
+                run, at, w, w_step = (_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(4))
+                place = builder.add(builder.add(band, at), offset)
+                weight = builder.add(weights, w)
+                after = builder.append_basic_block("group_done")
+                switch = builder.switch(run, after)
+                for length in range(1, RUN + 1):
+                    block = builder.append_basic_block(f"group_{length}")
+                    switch.add_case(_constant(length), block)
+                    builder.position_at_end(block)
+                    taps = []
+                    for t in range(length):
+                        tap = _load(builder, builder.add(weight, builder.mul(w_step, _constant(t))), compute)
+                        taps.append(_splat(builder, tap, lanes))
+                    for y in range(count + length - 1):
+                        value = _load(builder, builder.add(place, builder.mul(pitch, _constant(y))), vector)
+                        for t in range(length):
+                            if 0 <= y - t < count:
+                                total = sums[y - t]
+                                builder.store(_multiply_add(builder, value, taps[t], builder.load(total)), total)
+                    builder.branch(after)
+                builder.position_at_end(after)
+            mask = _mask(builder, builder.sub(columns, x), lanes)
+            for i, each in enumerate(sums):
+                to = builder.add(builder.add(out, builder.mul(out_step, _constant(i))), offset)
+                _store_masked(builder, builder.load(each), to, mask)
+
+    return _intrinsic(10, emit)
+
+
 def _accumulate(compute: Any) -> Any:
     """accumulate(dst, src, count): dst[i] += src[i] for a count that is a multiple of the lanes."""
 
@@ -560,6 +639,7 @@ narrow_f32, narrow_f64 = _tile(FLOAT, _narrow_shapes), _tile(DOUBLE, _narrow_sha
 transpose_f32, transpose_f64 = _transpose(FLOAT), _transpose(DOUBLE)
 gather_f32, gather_f64 = _gather(FLOAT), _gather(DOUBLE)
 correlate_f32, correlate_f64 = _correlate(FLOAT), _correlate(DOUBLE)
+columns_f32, columns_f64 = _columns(FLOAT), _columns(DOUBLE)
 accumulate_f32, accumulate_f64 = _accumulate(FLOAT), _accumulate(DOUBLE)
 scatter_f32, scatter_f64 = _scatter(FLOAT), _scatter(DOUBLE)
 

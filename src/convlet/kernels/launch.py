@@ -65,7 +65,10 @@ def _compiled(compile: Callable[[bool], Any]) -> Any:
 
 
 class Kernel:
-    """A Python function of int64 arguments, compiled when its address is first asked for."""
+    """A Python function of int64 arguments, compiled when its address is first asked for.
+
+    It raises nothing, so it checks no divisor either (error_model="numpy").
+    """
 
     def __init__(self, function: Callable[..., None]):
         self.function = function
@@ -82,7 +85,7 @@ class Kernel:
                     signature = types.void(*[types.int64] * count)
 
                     def compile(use_cache: bool) -> Any:
-                        return numba.cfunc(signature, cache=use_cache)(self.function)
+                        return numba.cfunc(signature, cache=use_cache, error_model="numpy")(self.function)
 
                     self._compiled = _compiled(compile)
                     self._address = self._compiled.address

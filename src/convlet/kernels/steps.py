@@ -12,6 +12,7 @@ transpose_f32, transpose_f64 = emit.transpose_f32, emit.transpose_f64
 gather_f32, gather_f64 = emit.gather_f32, emit.gather_f64
 scatter_f32, scatter_f64 = emit.scatter_f32, emit.scatter_f64
 accumulate_f32, accumulate_f64 = emit.accumulate_f32, emit.accumulate_f64
+columns_f32, columns_f64 = emit.columns_f32, emit.columns_f64
 correlate_f32, correlate_f64 = emit.correlate_f32, emit.correlate_f64
 
 
@@ -71,6 +72,14 @@ def _correlate_f64(t, rows, columns, x, x_offsets, x_step, y, y_step, out):
     correlate_f64(t, rows, columns, x, x_offsets, x_step, y, y_step, out)
 
 
+def _columns_f32(rows, columns, band, pitch, groups, table, weights, bias, out, out_step):
+    columns_f32(rows, columns, band, pitch, groups, table, weights, bias, out, out_step)
+
+
+def _columns_f64(rows, columns, band, pitch, groups, table, weights, bias, out, out_step):
+    columns_f64(rows, columns, band, pitch, groups, table, weights, bias, out, out_step)
+
+
 # By bytes of an element.
 STEPS = {
     4: {
@@ -81,6 +90,7 @@ STEPS = {
         "scatter": Kernel(_scatter_f32),
         "accumulate": Kernel(_accumulate_f32),
         "correlate": Kernel(_correlate_f32),
+        "columns": Kernel(_columns_f32),
     },
     8: {
         "tile": Kernel(_tile_f64),
@@ -90,6 +100,7 @@ STEPS = {
         "scatter": Kernel(_scatter_f64),
         "accumulate": Kernel(_accumulate_f64),
         "correlate": Kernel(_correlate_f64),
+        "columns": Kernel(_columns_f64),
     },
 }
 
