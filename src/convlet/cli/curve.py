@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..io.atomic import replacing
 from ..models import Epoch
 
 _TRAINING, _HELD_OUT = "#9a6a1f", "#1f5f9a"  # apart from each other for colour-blind eyes, and in gray
@@ -44,11 +43,5 @@ def draw(history: Sequence[Epoch], title: str, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=11)
 
-    descriptor, temporary = tempfile.mkstemp(suffix=".png", dir=path.parent)
-    os.close(descriptor)
-    try:
-        figure.savefig(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft:
+        figure.savefig(draft, format="png")

@@ -231,8 +231,9 @@ def _bar(steps: Iterable[Any], what: str, unit: str, total: int | None = None) -
 def _write(save: Any, path: Path) -> None:
     try:
         save()
-    except OSError as error:
-        raise CommandError(f"{path}: can't be written ({error.strerror or error})") from error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(f"{path}: can't be written ({reason})") from error
 
 
 def _draw(history: list[Any], name: str, held_out: int, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""``torch.nn.modules.utils``: ``_pair`` and its kin, private in PyTorch, and used by many a convolution of one's own."""
+"""``torch.nn.modules.utils``: ``_pair`` and its kin, private in PyTorch and used by many custom layers."""
 
 from __future__ import annotations
 

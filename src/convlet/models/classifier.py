@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..autograd.function import make_result
+from ..io import CheckpointError, load, save
 from ..nn import functional as F
 from .small import SmallCNN
 
@@ -66,8 +67,6 @@ class ImageClassifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as a safetensors file, at once: ``path`` holds the old file or the whole new
         one."""
-        from ..io import save
-
         content = {
             "format": _FORMAT,
             "version": _VERSION,
@@ -83,14 +82,10 @@ class ImageClassifier:
     def load(cls, path: str | os.PathLike[str]) -> ImageClassifier:
         """The model in a file that :meth:`save` wrote. Raises ModelFileError for any other, OSError for
         none."""
-        from ..io import load
-
         try:
             content = load(path)
-        except OSError:
-            raise
-        except Exception as error:
-            raise ModelFileError(f"{path}: {error}") from error
+        except CheckpointError as error:
+            raise ModelFileError(str(error)) from error
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ModelFileError(f"{path}: a safetensors file, but not a model that 'convlet train' wrote")
         if content.get("version") != _VERSION:
