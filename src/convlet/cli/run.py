@@ -73,7 +73,7 @@ def _main_module(script: str) -> ModuleType:
     main = ModuleType("__main__")
     main.__dict__.update(__builtins__=builtins, __package__=None, __cached__=None)
     if sys.version_info < (3, 14):  # since then made when it is asked for
-        main.__dict__["__annotations__"] = {}
+        main.__annotations__ = {}
     if script != "-":
         main.__dict__["__file__"] = path = _name(script)
         main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)

@@ -29,7 +29,8 @@ class SmallCNN(nn.Module):
         super().__init__()
         if size < 8:
             raise ValueError(f"SmallCNN needs images of at least 8 x 8 pixels, but got size={size}")
-        self.arguments: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, "width": width, "dropout": dropout}
+        self.arguments: dict[str, Any] = {"classes": classes, "channels": channels, "size": size}
+        self.arguments.update(width=width, dropout=dropout)
         stride = 2 if size >= 32 else 1
         layers = _block(channels, width, stride)
         size = -(-size // stride)
