@@ -1,5 +1,6 @@
 """save and load: every kind of value, files of others, broken files, and writing that leaves nothing half-done."""
 
+import contextlib
 import io
 import json
 import os
@@ -101,9 +102,10 @@ def test_what_is_saved_comes_back(name, tmp_path):
     assert equal(load(buffer), VALUES[name])
 
 
-@pytest.mark.parametrize(
-    "dtype", "float16 bfloat16 float32 float64 complex64 complex128 uint8 int8 int16 int32 int64 bool".split()
-)
+FLOATING = ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"]
+
+
+@pytest.mark.parametrize("dtype", [*FLOATING, "uint8", "int8", "int16", "int32", "int64", "bool"])
 def test_every_dtype(dtype, tmp_path):
     kind = getattr(torch, dtype).numpy
     values = tensor(np.array([[0, 1, 2], [3, 4, 5]]).astype(kind), kind)
@@ -310,9 +312,7 @@ STRUCTURES = [
 @pytest.mark.parametrize("text", STRUCTURES, ids=[each[:60] for each in STRUCTURES])
 def test_broken_structures_are_refused(text, tmp_path):
     save_file({"a": np.ones(3, np.float32)}, tmp_path / "x", {"convlet": text})
-    with pytest.raises(
-        CheckpointError, match="cannot be read: (the description of its|its) structure is de|is damaged"
-    ):
+    with pytest.raises(CheckpointError, match=r"cannot be read: (the description of )?its structure is d"):
         load(tmp_path / "x")
 
 
@@ -332,10 +332,8 @@ def test_damaged_headers_never_do_worse_than_an_error(tmp_path):
         for position in random.integers(0, 300, random.integers(1, 4)):
             damaged[position] = random.integers(0, 256)
         (tmp_path / "x").write_bytes(damaged)
-        try:
+        with contextlib.suppress(CheckpointError):
             load(tmp_path / "x")
-        except CheckpointError:
-            pass
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

@@ -397,7 +397,7 @@ class ParameterDict(Module):
 
     def copy(self) -> ParameterDict:
         """A new dict with the same parameters."""
-        return ParameterDict({key: self[key] for key in self})
+        return ParameterDict(self)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
         """The value of ``key``, after putting ``default`` there if it had none."""
@@ -429,7 +429,7 @@ class ParameterDict(Module):
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A new dict with these keys, all with the same value."""
-        return ParameterDict(dict.fromkeys(keys, default))
+        return ParameterDict([(key, default) for key in keys])
 
     def keys(self) -> Any:
         """The keys."""
@@ -445,6 +445,8 @@ class ParameterDict(Module):
 
     def update(self, parameters: Any) -> None:
         """Add the values of a mapping or of an iterable of (key, value) pairs."""
+        if type(parameters) is dict:
+            parameters = sorted(parameters.items())  # as PyTorch does, for the order of the state_dict
         for key, value in list(_pairs("ParametersDict", parameters, ParameterDict)):
             self[key] = value
 
@@ -455,10 +457,10 @@ class ParameterDict(Module):
         raise RuntimeError("ParameterDict should not be called.")
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
-        return ParameterDict({**dict(self.items()), **dict(other.items())})
+        return ParameterDict([*self.items(), *other.items()])
 
     def __ror__(self, other: ParameterDict) -> ParameterDict:
-        return ParameterDict({**dict(other.items()), **dict(self.items())})
+        return ParameterDict([*other.items(), *self.items()])
 
     def __ior__(self, other: ParameterDict) -> Self:
         self.update(other)

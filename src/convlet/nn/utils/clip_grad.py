@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -94,9 +94,8 @@ def clip_grad_norm_(
     >>> torch.nn.utils.clip_grad_norm_([x], 1.0), x.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    is_generator = not isinstance(parameters, (Variable, list, tuple)) and isinstance(parameters, Iterable)
     several = _tensors(parameters)
-    if is_generator and not several:
+    if isinstance(parameters, Generator) and not several:
         warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
     norm = get_total_norm([p.grad for p in several if p.grad is not None], norm_type, error_if_nonfinite)
     clip_grads_with_norm_(several, max_norm, norm)
