@@ -50,14 +50,18 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
     f = frame_at(frame)
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
+    spare = scratch + 64 + worker * f.slot + f.row_at
     while True:
         task = next_ticket(scratch)
         if task >= f.g * blocks:
             break
         group, block = task // blocks, task % blocks
         src = weight + group * f.w_g + block * wide * f.w_o
+        width = min(wide, f.ocg - block * wide)
+        channel = f.kh * f.kw * (f.lanes if width <= f.lanes else wide) * f.element
         dst = packed + task * f.icg * f.kh * f.kw * wide * f.element
-        pack_weight(f, src, min(wide, f.ocg - block * wide), 0, f.icg, dst)
+        for c in range(0, f.icg, f.chunk):
+            pack_weight(f, src, width, c, min(f.icg, c + f.chunk), dst + c * channel, spare)
 
 
 def _forward(frame, x, weight, bias, out, scratch, worker):
@@ -100,7 +104,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                     else:
                         ready = spare_weight
                         src = weight + group * f.w_g + block * wide * f.w_o
-                        pack_weight(f, src, width, c0, c1, ready)
+                        pack_weight(f, src, width, c0, c1, ready, spare)
                     part = band + (c0 - s0) * f.channel_at
                     multiply(f, rows, columns, part, (c1 - c0) * f.taps, ready, vectors, own, c0 == 0)
                 if s1 == f.icg:

@@ -27,7 +27,8 @@ FRAME = np.dtype(
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
             # input: strides, storage, and where its rows and columns are read from
-            *("x_n", "x_c", "x_h", "x_w", "x_code", "ih", "iw", "sh", "sw", "pt", "pl", "row_map", "col_map", "modes"),
+            *("x_n", "x_c", "x_h", "x_w", "x_code", "x_last", "ih", "iw", "sh", "sw", "pt", "pl"),
+            *("row_map", "col_map", "modes"),
             # the band
             *("pitch", "channel_at", "joined", "col_planes", "col_table", "row_planes", "row_table"),
             # weight: strides of output and input channel, row and column of taps; how it is packed
@@ -35,12 +36,24 @@ FRAME = np.dtype(
             # one step of the inner sum: channels, and the tables of offsets
             *("chunk", "segment", "offsets", "step1", "step2"),
             # output
-            *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code"),
+            *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
             *("order", "sum_step", "groups", "group_table"),
+            # Winograd: its steps; the transform of images, the part of a tile it reads, the distance of tiles
+            *("transform", "apart", "which", "size", "m", "x_size"),
+            # units: the first and last of the pass, and how an image is cut into them
+            *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
+            # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
+            *("vectors", "side", "v_group", "v_plane", "v_block"),
+            # the same bytes for W, those between the points of U or P, and of M
+            *("g_group", "g_plane", "g_block", "u_plane", "m_plane"),
+            # the tap that comes first, and steps between rows and columns of taps: they may be read backwards
+            *("taps_at", "tap_row", "tap_column"),
+            # tasks of the second region: blocks of units; whether this is the first or last pass
+            *("unit_blocks", "first", "last"),
         )
     ]
 )
@@ -49,6 +62,9 @@ FRAME = np.dtype(
 @njit(error_model="numpy")
 def pack_band(f, src, channels, oy, rows, ox, dst, spare):
     """Fills a band for output rows oy.. and columns ox.. of `channels` channels of the image at `src`."""
+    if f.x_last:
+        pack_last(f, src, channels, oy, rows, ox, dst)
+        return
     row_bytes = f.pitch * f.element
     step = f.x_w * f.sw
     for c in range(channels):
@@ -104,6 +120,41 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
 
 
 @njit(error_model="numpy")
+def pack_last(f, src, channels, oy, rows, ox, dst):
+    """The same for an image whose channels lie side by side: blocks of positions and channels are transposed."""
+    row_bytes = f.pitch * f.element
+    for q in range(f.col_planes):
+        base = ox * f.sw + load_i64(f.col_table + 8 * q) - f.pl
+        low = min(max(0, -(base // f.sw)), f.pitch)
+        high = max(low, min(-((base - f.iw) // f.sw), f.pitch))
+        for p in range(f.row_planes):
+            top = oy * f.sh + load_i64(f.row_table + 24 * p) - f.pt
+            place = dst + q * (f.channel_at // f.col_planes) + load_i64(f.row_table + 24 * p + 8) * row_bytes
+            for r in range(rows + load_i64(f.row_table + 24 * p + 16)):
+                y = top + r * f.sh
+                first, last = low, high
+                if y < 0 or y >= f.ih:
+                    first, last = f.pitch, f.pitch
+                row = src + y * f.x_h + base * f.x_w
+                x = 0
+                while x < f.pitch:
+                    # Up to a vector of positions inside the image; or of zeros, which no row of the source gives.
+                    if first <= x and x < last:
+                        count = min(f.lanes, last - x)
+                        there = count
+                    else:
+                        count = min(f.lanes, (first if x < first else f.pitch) - x)
+                        there = 0
+                    at = row + x * f.sw * f.x_w
+                    call(
+                        f.transpose,
+                        (place + x * f.element, f.channel_at, at, f.sw * f.x_w, there, channels, count, 0, 0),
+                    )
+                    x += count
+                place += row_bytes
+
+
+@njit(error_model="numpy")
 def pack_outside(f, column, y_padded, step, low, high, place):
     """A row of a band that lies above or below the image: zeros, or the row that the padding mode names."""
     y = load_i64(f.row_map + 8 * y_padded)
@@ -125,7 +176,18 @@ def pack_border(f, row, first, low, high, place, spare):
 
 
 @njit(error_model="numpy")
-def pack_weight(f, w, width, c0, c1, dst):
+def pack_run(f, to, step, src, rows, count, spare):
+    """Transposes `count` weights that lie in a run, for each of `rows` output channels, widened before if halves."""
+    if f.w_code == NATIVE:
+        call(f.transpose, (to, step, src, f.w_o, rows, count, f.lanes, 0, 0))
+    else:
+        row = (count + f.lanes) * f.element
+        call(f.gather, (spare, row, src, f.w_o, rows, f.w_size, count, 0, count, f.w_code))
+        call(f.transpose, (to, step, spare, row, rows, count, f.lanes, 0, 0))
+
+
+@njit(error_model="numpy")
+def pack_weight(f, w, width, c0, c1, dst, spare):
     """dst[(c, tap)][lane] = the weight of `width` output channels from `w` on, zero in the lanes left over."""
     lanes = f.lanes
     vectors = 1 if width <= lanes else 2
@@ -136,24 +198,25 @@ def pack_weight(f, w, width, c0, c1, dst):
         rows = min(lanes, width - v * lanes)
         first = w + v * lanes * f.w_o
         to = dst + v * vector
-        native = f.w_code == NATIVE
-        if f.run == 3:  # one tap: lanes side by side or not, the channels are rows
-            src = first + c0 * f.w_c
-            call(f.gather, (to, step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code))
-        elif f.run == 2 and native:  # channels and taps lie in one run
-            src = first + c0 * f.w_c
-            call(f.transpose, (to, step, src, f.w_o, rows, (c1 - c0) * taps, lanes, 0, 0))
-        elif f.run == 1 and native:  # the taps of a channel do
+        if f.run == 1:  # channels and taps lie in one run
+            pack_run(f, to, step, first + c0 * f.w_c, rows, (c1 - c0) * taps, spare)
+            continue
+        if f.run == 2:  # the taps of a channel do
             for c in range(c0, c1):
-                call(f.transpose, (to, step, first + c * f.w_c, f.w_o, rows, taps, lanes, 0, 0))
+                pack_run(f, to, step, first + c * f.w_c, rows, taps, spare)
                 to += taps * step
-        else:
-            for c in range(c0, c1):
-                for u in range(f.kh):
-                    for t in range(f.kw):
-                        src = first + c * f.w_c + u * f.w_h + t * f.w_w
-                        call(f.gather, (to, 0, src, 0, 1, f.w_o, lanes, 0, rows, f.w_code))
-                        to += step
+            continue
+        for u in range(f.kh):
+            for t in range(f.kw):
+                src = first + c0 * f.w_c + u * f.w_h + t * f.w_w
+                if f.run == 3:  # the channels of a tap do
+                    pack_run(f, to, taps * step, src, rows, c1 - c0, spare)
+                else:
+                    call(
+                        f.gather,
+                        (to, taps * step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code),
+                    )
+                to += step
 
 
 @njit(error_model="numpy")
@@ -184,6 +247,12 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
     lanes = f.lanes
     vectors = 1 if width <= lanes else 2
     vector = lanes * f.element
+    step = vectors * vector
+    if f.y_last:  # the channels lie side by side already
+        for r in range(rows):
+            to, src = dst + r * columns * step, grad + r * f.y_h
+            call(f.gather, (to, step, src, f.y_w, columns, f.element, vectors * lanes, 0, width, NATIVE))
+        return
     length = (rows * columns + lanes) * f.element
     for v in range(vectors):
         channels = min(lanes, width - v * lanes)
@@ -195,7 +264,6 @@ def pack_gradient(f, grad, width, rows, columns, dst, spare):
                 count, wide = 1, rows * columns  # the rows are one
             row = columns * f.element
             call(f.gather, (to, row, src, f.y_h, count, f.y_w, wide, 0, wide, f.y_code))
-        step = vectors * vector
         call(
             f.transpose,
             (dst + v * vector, step, spare, length, channels, rows * columns, lanes, 0, 0),
@@ -230,6 +298,15 @@ def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
     runs, length = rows, columns
     if joined and f.y_h == columns * f.element:
         runs, length = 1, rows * columns
+    if f.y_last:
+        if bias:
+            call(f.gather, (spare, 0, bias, 0, 1, f.element, vectors * lanes, 0, width, NATIVE))
+            for i in range(rows * columns):
+                call(f.accumulate, (sums + i * step, spare, vectors * lanes))
+        for r in range(rows):
+            src = sums + r * columns * step
+            call(f.scatter, (out + r * f.y_h, f.y_w, src, step, columns, f.element, width, NATIVE, 0))
+        return
     row_bytes = (length + lanes) * f.element
     for v in range(vectors):
         channels = min(lanes, width - v * lanes)

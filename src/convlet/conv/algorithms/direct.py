@@ -224,15 +224,16 @@ class Weight:
         taps = tuple((u, v) for u in rows for v in columns)
         return cls((p.oc // p.g * w_o, w_o, w_c, w_h, w_w), p.kh, p.kw, taps, offset)
 
-    def run(self, icg: int, element: int) -> int:
+    def run(self, icg: int, size: int) -> int:
         """How the stored taps follow one another in memory: see pack_weight."""
         _, _, w_c, w_h, w_w = self.strides
         taps = self.kh * self.kw
-        if taps == 1:
-            return 2 if w_c == element else 3
-        if (self.kw > 1 and w_w != element) or (self.kh > 1 and w_h != self.kw * element):
-            return 0
-        return 2 if icg == 1 or w_c == taps * element else 1
+        if (self.kw == 1 or w_w == size) and (self.kh == 1 or w_h == self.kw * size):
+            if w_c == taps * size or icg == 1:
+                return 1
+            if taps > 1:
+                return 2
+        return 3 if w_c == size else 0
 
 
 class _Forward:
@@ -266,7 +267,7 @@ def _pack(frame: Frame, w: np.ndarray) -> tuple[int, np.ndarray]:
     if not frame.packed_bytes:
         return weight, w
     ready, keep = memory.scratch(frame.packed_bytes, "weights")
-    launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, 0, frame.pack_workers)
+    launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, frame.slot, frame.pack_workers)
     return ready, keep
 
 
@@ -347,6 +348,13 @@ def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables
         "x_h": h_,
         "x_w": w_,
         "x_code": CODES[p.dtype],
+        # Channels side by side, and neighbouring columns not: read by transposing.
+        "x_last": int(
+            CODES[p.dtype] == NATIVE
+            and c_ == element != w_
+            and p.ic // p.g >= 4
+            and p.mode_h == p.mode_w == "zeros"
+        ),
         "ih": p.ih,
         "iw": p.iw,
         "sh": p.sh,
@@ -418,8 +426,6 @@ def _forward_frame(
     tables: list[np.ndarray] = []
 
     chunk = max(1, min(icg, WEIGHT_CHUNK // (taps * wide * element)))
-    # Few images and rows: fewer positions a band, so that there is a band for everyone.
-    positions = p.oh * p.ow
     wanted = BAND_POSITIONS
     images = p.n * p.g
     band = choose_band(p, element, machine.mr, icg, wanted)
@@ -451,9 +457,7 @@ def _forward_frame(
             "band_at": (segment * band.channel_elements + wide) * element,
             "sum_at": sum_size * shared_blocks,
             "weight_at": chunk * taps * wide * element,
-            "row_at": lanes * (positions + lanes) * element
-            if band.band_w == p.ow and out.strides[3] != size
-            else lanes * (band.band_w * band.band_h + lanes) * element,
+            "row_at": lanes * (max(band.band_w * band.band_h, chunk * taps) + lanes) * element,
         }
     )
     fields |= rooms | {
@@ -464,7 +468,7 @@ def _forward_frame(
         "taps": len(weight.taps),
         "w_size": size,
         "w_code": CODES[p.dtype],
-        "run": weight.run(icg, element),
+        "run": weight.run(icg, size),
         "packed": int(packed),
         "chunk": chunk,
         "segment": segment,
@@ -477,6 +481,7 @@ def _forward_frame(
         "y_w": out.strides[3],
         "y_size": size,
         "y_code": CODES[p.dtype],
+        "y_last": int(CODES[p.dtype] == NATIVE and out.strides[1] == element != out.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
     }
@@ -518,7 +523,8 @@ class _WeightGradient:
         else:
             launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if not plain:
-            out[...] = result
+            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
+                out[...] = result
 
 
 def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int) -> Frame:
@@ -593,6 +599,7 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         "y_h": grad.strides[2],
         "y_w": grad.strides[3],
         "y_code": CODES[p.dtype],
+        "y_last": int(CODES[p.dtype] == NATIVE and grad.strides[1] == element != grad.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
         "block": block,

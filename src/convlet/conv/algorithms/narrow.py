@@ -39,8 +39,8 @@ CHUNK_TERMS = 288
 # Channels of a group up to which a correlation for each pair beats the tile of the direct algorithm.
 PAIRS = 16
 
-# The compiled steps its kernels call: which of the first two depends on the channels of a group.
-STEPS = ("gather", "scatter")
+# The compiled steps its kernels call: besides, one by the channels of a group.
+STEPS = ("gather", "scatter", "transpose")
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -205,7 +205,8 @@ class _WeightGradient:
         sums = np.zeros(out.shape, self.compute)
         a, b, to = memory.address(x), memory.address(grad), memory.address(sums)
         launch.launch(kernels.narrow_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
-        out[...] = sums
+        with np.errstate(over="ignore"):
+            out[...] = sums
 
 
 def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
