@@ -12,54 +12,77 @@ from typing import Any
 __all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]
 
 
-class _Flags:
-    """Switches with PyTorch's defaults, and ``flags()``, which sets them inside a ``with`` block."""
+class _Switches:
+    """Switches with PyTorch's values at the start, and ``flags()``, which sets them inside a ``with`` block."""
 
-    def __init__(self, available: bool, inside: dict[str, Any], **switches: Any) -> None:
-        self.__dict__.update(_available=available, _inside=inside, _names=tuple(switches), **switches)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._names:
-            raise AttributeError(f"no such switch: {name!r}. There are {', '.join(self._names)}")
-        self.__dict__[name] = value
+    def __init__(self, available: bool = False, **inside: Any) -> None:
+        self._available = available
+        self._inside = inside  # the defaults of flags(), which are not those at the start
 
     def is_available(self) -> bool:
         """Whether this back end computes here."""
         return self._available
 
-    def set_flags(self, **switches: Any) -> tuple[Any, ...]:
-        """Assign these switches; returns the old values of all."""
-        before = tuple(self.__dict__[name] for name in self._names)
-        for name, value in switches.items():
-            setattr(self, name.lstrip("_"), value)
-        return before
-
     @contextlib.contextmanager
     def flags(self, **switches: Any) -> Iterator[None]:
-        """Inside the block the switches have these values, and those of PyTorch's signature where none is given."""
-        unknown = set(switches) - set(self._inside)
-        if unknown:
-            raise TypeError(f"flags() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-        before = {name: self.__dict__[name] for name in self._names}
+        """Inside the block the switches have these values, and PyTorch's defaults of this call where none is given."""
+        for name in switches:
+            if name not in self._inside:
+                raise TypeError(f"flags() got an unexpected keyword argument {name!r}")
+        before = dict(self.__dict__)
         self.__dict__.update({**self._inside, **switches})
         try:
             yield
         finally:
+            self.__dict__.clear()
             self.__dict__.update(before)
 
 
-cudnn = _Flags(
-    False,
-    {
-        "enabled": False,
-        "benchmark": False,
-        "benchmark_limit": 10,
-        "deterministic": False,
-        "allow_tf32": True,
-        "fp32_precision": "none",
-        "depthwise_kernel": "auto",
-    },
-    enabled=True,
+class _CuDNN(_Switches):
+    enabled = True
+    benchmark = False
+    benchmark_limit: int | None = None
+    deterministic = False
+    allow_tf32 = True
+    fp32_precision = "none"
+    depthwise_kernel = "auto"
+
+    def version(self) -> None:
+        """None: there is no cuDNN here."""
+
+
+class _MKLDNN(_Switches):
+    enabled = True
+    deterministic = False
+    allow_tf32: bool | None = None
+    fp32_precision = "none"
+
+
+class _Matmul:
+    allow_tf32 = False
+    fp32_precision = "none"
+    allow_fp16_reduced_precision_reduction = True
+    allow_bf16_reduced_precision_reduction = True
+
+
+class _Builds(_Switches):
+    def is_built(self) -> bool:
+        """False: it is no part of Convlet."""
+        return False
+
+
+class _CUDA(_Builds):
+    matmul = _Matmul()
+
+
+class _CPU(_Switches):
+    def get_cpu_capability(self) -> str:
+        """'DEFAULT', PyTorch's word for no particular instruction set."""
+        return "DEFAULT"
+
+
+cudnn = _CuDNN(
+    enabled=False,
     benchmark=False,
     benchmark_limit=10,
     deterministic=False,
@@ -67,22 +90,5 @@ cudnn = _Flags(
     fp32_precision="none",
     depthwise_kernel="auto",
 )
-cudnn.__dict__["version"] = lambda: None
-
-mkldnn = _Flags(
-    False,
-    {"enabled": False, "deterministic": False, "allow_tf32": True, "fp32_precision": "none"},
-    enabled=True,
-    deterministic=False,
-    allow_tf32=True,
-    fp32_precision="none",
-)
-mkl = _Flags(False, {})
-openmp = _Flags(False, {})
-mps = _Flags(False, {})
-mps.__dict__["is_built"] = lambda: False
-cuda = _Flags(False, {}, matmul=None)
-cuda.__dict__["matmul"] = _Flags(False, {}, allow_tf32=False, fp32_precision="none")
-cuda.__dict__["is_built"] = lambda: False
-cpu = _Flags(True, {})
-cpu.__dict__["get_cpu_capability"] = lambda: "DEFAULT"
+mkldnn = _MKLDNN(enabled=False, deterministic=False, allow_tf32=True, fp32_precision="none")
+mkl, openmp, mps, cuda, cpu = _Switches(), _Switches(), _Builds(), _CUDA(), _CPU(True)

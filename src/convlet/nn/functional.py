@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.function import make_result
+from ..autograd.inplace import apply_inplace
 from ..conv import conv2d_output_shape
 from ..ops.activation import (
+    RreluWithNoise,
     celu,
     celu_,
     elu,
@@ -43,7 +45,6 @@ from ..ops.activation import (
     threshold,
     threshold_,
 )
-from ..ops.selection import clamp_min
 from ..ops.convolution import conv2d
 from ..ops.elementwise import add, div, mul, sub
 from ..ops.embedding import embedding, one_hot
@@ -71,6 +72,7 @@ from ..ops.pooling import (
 )
 from ..ops.reduction import norm, sum
 from ..ops.resampling import interpolate
+from ..ops.selection import clamp_min
 from ..ops.shape import flatten, pixel_shuffle, pixel_unshuffle
 from ..ops.softmax import log_softmax as _log_softmax
 from ..ops.softmax import softmax as _softmax
@@ -295,8 +297,10 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
     _check_probability(p)
     if not training or p == 0 or not input.array.size:
         return input
+    if p == 1:
+        return mul(input, 0)
     limit = 1.7580993408473766
-    scale = 0.0 if p == 1 else 1 / math.sqrt((limit**2 * p + 1) * (1 - p))
+    scale = 1 / math.sqrt((limit**2 * p + 1) * (1 - p))
     kept = random.bernoulli(1 - p, input.array.shape, input.array.dtype)
     shift = (kept - 1) * (limit * scale) + limit * scale * p
     result = add(mul(input, kept * scale), shift.astype(input.array.dtype))
@@ -317,12 +321,14 @@ def rrelu(
     """
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
     array = input.array
-    slopes = random.uniform(array.shape, array.dtype, lower, upper)
-    result = mul(input, np.where(array > 0, array.dtype.type(1), slopes))
-    return input.copy_(result) if inplace else result
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(f"\"leaky_relu_cpu\" not implemented for '{input.dtype.scalar_name}'")
+    if training:
+        slopes = random.uniform(array.shape, array.dtype, lower, upper)
+    else:
+        slopes = np.asarray((lower + upper) / 2, array.dtype)
+    return apply_inplace(RreluWithNoise, input, slopes) if inplace else RreluWithNoise.apply(input, slopes)
 
 
 # Distances ------------------------------------------------------------------------------------------------------------

@@ -26,8 +26,6 @@ __all__ = [
 class _Loss(Module):
     """``reduction``: 'mean', 'sum' or 'none'; ``size_average`` and ``reduce`` are its older forms."""
 
-    __constants__ = ["reduction"]  # noqa: RUF012
-
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
@@ -111,6 +109,8 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
+    __constants__ = ["reduction"]  # noqa: RUF012
+
     def forward(self, input: Any, target: Any) -> Any:
         return F.mse_loss(input, target, reduction=self.reduction)
 
@@ -122,6 +122,8 @@ class L1Loss(_Loss):
     tensor(1.)
     """
 
+    __constants__ = ["reduction"]  # noqa: RUF012
+
     def forward(self, input: Any, target: Any) -> Any:
         return F.l1_loss(input, target, reduction=self.reduction)
 
@@ -132,6 +134,8 @@ class SmoothL1Loss(_Loss):
     >>> torch.nn.SmoothL1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
     tensor(0.7500)
     """
+
+    __constants__ = ["reduction"]  # noqa: RUF012
 
     def __init__(
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
@@ -166,6 +170,8 @@ class BCELoss(_WeightedLoss):
     >>> torch.nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1.0]))
     tensor(0.6931)
     """
+
+    __constants__ = ["reduction"]  # noqa: RUF012
 
     def forward(self, input: Any, target: Any) -> Any:
         return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
@@ -202,6 +208,8 @@ class KLDivLoss(_Loss):
     >>> torch.nn.KLDivLoss(reduction="batchmean")(torch.log(torch.tensor([[0.25, 0.75]])), p)
     tensor(0.1438)
     """
+
+    __constants__ = ["reduction"]  # noqa: RUF012
 
     def __init__(
         self,

@@ -6,7 +6,6 @@ import numbers
 import warnings
 from typing import Any
 
-
 from ..dtypes import int64
 from ..tensor.creation import empty, ones, tensor, zeros
 from . import functional as F

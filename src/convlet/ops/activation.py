@@ -73,11 +73,12 @@ class Activation(Pointwise):
     kinds = "fV"
     kernel: ClassVar[str]  # as PyTorch names its kernel when it refuses a dtype
     half: ClassVar[Callable[..., Array]]
+    inplace_form: ClassVar[type[Activation] | None] = None  # where PyTorch names the node of that one differently
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.refusal = f"\"{cls.kernel}\" not implemented for '{{type}}'"
-        cls.half = staticmethod(in_float32(cls.compute))  # type: ignore[assignment]
+        cls.half = staticmethod(in_float32(cls.compute))
 
     @classmethod
     def forward(cls, ctx: Any, input: Array, *settings: Any) -> Array:
@@ -96,8 +97,18 @@ def _activate(operation: type[Activation], input: Any, inplace: bool, *settings:
     if array.dtype.kind not in operation.kinds:
         operation.accept(from_numpy(array.dtype))
     if inplace:
-        return apply_inplace(operation, input, *settings)
+        return apply_inplace(operation.inplace_form or operation, input, *settings)
     return operation.apply(input, *settings)
+
+
+def _inplace_named(node: str) -> Callable[[type[Activation]], type[Activation]]:
+    """Class decorator: the node of the in-place form has this name."""
+
+    def decorate(operation: type[Activation]) -> type[Activation]:
+        operation.inplace_form = type(operation.__name__, (operation,), {"backward_name": node})
+        return operation
+
+    return decorate
 
 
 # Linear by pieces -----------------------------------------------------------------------------------------------------
@@ -107,28 +118,46 @@ class Relu(Activation):
     kernel = "relu"
     kinds = "uifV"
     half = np.maximum
-    gradients = {"input": lambda grad, result: Keep.apply(grad, ~(_values(result) <= 0))}
+    gradients: ClassVar = {"input": lambda grad, result: Keep.apply(grad, ~(_values(result) <= 0))}
 
     @staticmethod
     def compute(input: Array) -> Array:
         return np.maximum(input, input.dtype.type(0))
 
 
+@_inplace_named("LeakyReluBackward1")
 class LeakyRelu(Activation):
     kernel = "leaky_relu_cpu"
     settings = ("negative_slope",)
-    gradients = {"input": lambda grad, input, negative_slope: _scaled(grad, _values(input) > 0, negative_slope)}
+    gradients: ClassVar = {
+        "input": lambda grad, input, negative_slope: _scaled(grad, _values(input) > 0, negative_slope)
+    }
 
     @staticmethod
     def compute(input: Array, negative_slope: float) -> Array:
         return np.where(input > 0, input, input * negative_slope)
 
 
+class RreluWithNoise(Operation):
+    """The input where it is positive, a slope of its own times it elsewhere."""
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, slopes: Array) -> Array:
+        factors = np.where(input > 0, input.dtype.type(1), slopes)
+        ctx.save(factors)
+        return input * factors
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        (factors,) = ctx.saved
+        return mul(grad, factors)
+
+
 class Hardtanh(Activation):
     kernel = "hardtanh"
     kinds = "uifV"
     settings = ("low", "high")
-    gradients = {
+    gradients: ClassVar = {
         "input": lambda grad, input, low, high: Keep.apply(grad, ~((_values(input) <= low) | (_values(input) >= high)))
     }
 
@@ -141,7 +170,7 @@ class Threshold(Activation):
     kernel = "threshold_cpu"
     kinds = "uifV"
     settings = ("threshold", "value")
-    gradients = {"input": lambda grad, input, threshold: Keep.apply(grad, ~(_values(input) <= threshold))}
+    gradients: ClassVar = {"input": lambda grad, input, threshold: Keep.apply(grad, ~(_values(input) <= threshold))}
 
     @staticmethod
     def compute(input: Array, threshold: float, value: float) -> Array:
@@ -150,7 +179,7 @@ class Threshold(Activation):
 
 class Hardsigmoid(Activation):
     kernel = "hardsigmoid_cpu"
-    gradients = {
+    gradients: ClassVar = {
         "input": lambda grad, input: Keep.apply(div(grad, 6), (_values(input) > -3) & (_values(input) < 3)),
     }
 
@@ -160,9 +189,9 @@ class Hardsigmoid(Activation):
 
 
 class Softshrink(Activation):
-    kernel = "softshrink_cpu"
+    kernel = "softshrink_check"
     settings = ("lambd",)
-    gradients = {"input": lambda grad, input, lambd: Keep.apply(grad, ~(np.abs(_values(input)) <= lambd))}
+    gradients: ClassVar = {"input": lambda grad, input, lambd: Keep.apply(grad, ~(np.abs(_values(input)) <= lambd))}
 
     @staticmethod
     def compute(input: Array, lambd: float) -> Array:
@@ -172,7 +201,7 @@ class Softshrink(Activation):
 class Hardshrink(Activation):
     kernel = "hardshrink_cpu"
     settings = ("lambd",)
-    gradients = {"input": lambda grad, input, lambd: Keep.apply(grad, ~(np.abs(_values(input)) <= lambd))}
+    gradients: ClassVar = {"input": lambda grad, input, lambd: Keep.apply(grad, ~(np.abs(_values(input)) <= lambd))}
 
     @staticmethod
     def compute(input: Array, lambd: float) -> Array:
@@ -188,10 +217,11 @@ def _elu_gradient(grad: Any, input: Any, alpha: float, scale: float, input_scale
     return add(Keep.apply(mul(grad, scale), positive), Keep.apply(falling, ~positive))
 
 
+@_inplace_named("EluBackward1")
 class Elu(Activation):
     kernel = "elu_cpu"
     settings = ("alpha", "scale", "input_scale")
-    gradients = {"input": _elu_gradient}
+    gradients: ClassVar = {"input": _elu_gradient}
 
     @staticmethod
     def compute(input: Array, alpha: float, scale: float, input_scale: float) -> Array:
@@ -199,8 +229,9 @@ class Elu(Activation):
         return np.where(input > 0, input * scale, falling)
 
 
+@_inplace_named("CeluBackward1")
 class Celu(Elu):
-    kernel = "elu_cpu"
+    pass
 
 
 def _gelu_gradient(grad: Any, input: Any) -> Any:
@@ -211,7 +242,7 @@ def _gelu_gradient(grad: Any, input: Any) -> Any:
 
 class Gelu(Activation):
     kernel = "GeluKernelImpl"
-    gradients = {"input": _gelu_gradient}
+    gradients: ClassVar = {"input": _gelu_gradient}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -232,7 +263,7 @@ def _gelu_tanh_gradient(grad: Any, input: Any) -> Any:
 class GeluTanh(Activation):
     kernel = "GeluKernelImpl"
     backward_name = "GeluBackward0"
-    gradients = {"input": _gelu_tanh_gradient}
+    gradients: ClassVar = {"input": _gelu_tanh_gradient}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -252,7 +283,7 @@ def _silu_gradient(grad: Any, input: Any) -> Any:
 
 class Silu(Activation):
     kernel = "silu_cpu"
-    gradients = {"input": _silu_gradient}
+    gradients: ClassVar = {"input": _silu_gradient}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -270,7 +301,7 @@ def _mish_gradient(grad: Any, input: Any) -> Any:
 
 class Mish(Activation):
     kernel = "mish_cpu"
-    gradients = {"input": _mish_gradient}
+    gradients: ClassVar = {"input": _mish_gradient}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -285,7 +316,7 @@ def _hardswish_gradient(grad: Any, input: Any) -> Any:
 
 class Hardswish(Activation):
     kernel = "hardswish_cpu"
-    gradients = {"input": _hardswish_gradient}
+    gradients: ClassVar = {"input": _hardswish_gradient}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -300,7 +331,7 @@ def _softplus_gradient(grad: Any, input: Any, beta: float, threshold: float) -> 
 class Softplus(Activation):
     kernel = "softplus_cpu"
     settings = ("beta", "threshold")
-    gradients = {"input": _softplus_gradient}
+    gradients: ClassVar = {"input": _softplus_gradient}
 
     @staticmethod
     def compute(input: Array, beta: float, threshold: float) -> Array:
@@ -310,7 +341,7 @@ class Softplus(Activation):
 
 class LogSigmoid(Activation):
     kernel = "log_sigmoid_cpu"
-    gradients = {"input": lambda grad, input: mul(grad, sigmoid(mul(input, -1)))}
+    gradients: ClassVar = {"input": lambda grad, input: mul(grad, sigmoid(mul(input, -1)))}
 
     @staticmethod
     def compute(input: Array) -> Array:
@@ -624,6 +655,6 @@ def _inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     return into
 
 
-relu_, selu_, celu_, elu_, leaky_relu_, hardtanh_, threshold_ = map(
-    _inplace, (relu, selu, celu, elu, leaky_relu, hardtanh, threshold)
-)
+relu_, selu_, celu_, elu_, leaky_relu_, hardtanh_, threshold_ = [
+    _inplace(each) for each in (relu, selu, celu, elu, leaky_relu, hardtanh, threshold)
+]

@@ -48,7 +48,7 @@ def conv2d(
 ) -> Any:
     """Cross-correlate images with a set of kernels, and add a bias.
 
-    ``out[n, o, y, x] = bias[o] + sum over i, u, v of input[n, i, y*sh + u*dh - ph, x*sw + v*dw - pw] * weight[o, i, u, v]``
+    ``out[n, o, y, x] = bias[o] + sum over i, u, v of weight[o, i, u, v] * input[n, i, y*sh+u*dh-ph, x*sw+v*dw-pw]``
 
     Arguments:
         input: ``(N, C, H, W)``, or ``(C, H, W)`` for one image.

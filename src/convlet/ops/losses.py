@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -11,10 +12,9 @@ from .. import dtypes
 from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
-from .activation import hardtanh, logsigmoid, threshold
+from .activation import Keep, hardtanh, logsigmoid, threshold
 from .conversion import cast, dtype_of, is_half, promote
-from .elementwise import add, div, mul, sub, xlogy
-from .selection import masked_fill
+from .elementwise import Div, add, div, mul, sub, xlogy
 from .pooling import not_implemented
 from .reduction import mean, sum
 from .shape import broadcast_tensors, reshape
@@ -51,6 +51,13 @@ def _total(values: Array) -> Any:
     """The sum of all elements: pairwise, in float32 at the least."""
     wide = values.astype(np.float32) if is_half(values.dtype) else values
     return np.add.reduce(wide.reshape(-1))
+
+
+class DivByNumber(Div):
+    """A quotient under the name of PyTorch's division by a number."""
+
+    name = "div"
+    backward_name = "DivBackward1"
 
 
 # Element by element ---------------------------------------------------------------------------------------------------
@@ -509,7 +516,7 @@ def nll_loss(
         raise not_implemented(kernel, input)
     if weight is not None:
         _check_class_weight(weight, channels, x.ndim, input.dtype)
-    classes = t.reshape(1 if x.ndim == 1 else x.shape[0], -1).astype(np.int64, copy=False)
+    classes = t.reshape(1 if x.ndim == 1 else x.shape[0], math.prod(t.shape[1:])).astype(np.int64, copy=False)
     kept = classes != ignore_index
     wrong = kept & ((classes < 0) | (classes >= channels))
     if wrong.any():
@@ -521,7 +528,10 @@ def nll_loss(
     else:
         factors = np.where(kept, -weight.array.astype(wide)[classes], wide.type(0)) if channels else -kept.astype(wide)
     divisor = None if reduction == "none" else wide.type(1) if reduction == "sum" else -_total(factors)
-    return NllLoss.apply(input, classes, factors, divisor, t.shape if x.ndim > 2 else t.shape[:1])
+    if x.ndim <= 2:
+        return NllLoss.apply(input, classes, factors, divisor, t.shape[:1])
+    result = NllLoss.apply(input, classes, factors, divisor, t.shape if x.ndim == 4 else classes.shape)
+    return reshape(result, t.shape) if divisor is None and x.ndim != 4 else result
 
 
 def _check_classes(shape: tuple[int, ...], target: Array, dtype: Dtype) -> None:
@@ -618,8 +628,7 @@ def cross_entropy(
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing, axis)
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
-    if not input.dtype.is_floating_point:
-        raise not_implemented("log_softmax_kernel_impl", input)
+    _require_floating_scores(input, axis)
     if input.array.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     _check_classes(input.array.shape, target.array, target.dtype)
@@ -634,15 +643,19 @@ def cross_entropy(
     return add(mul(likelihood, 1 - label_smoothing), mul(evenly, label_smoothing / classes))
 
 
+def _require_floating_scores(input: Any, axis: int) -> None:
+    if not input.dtype.is_floating_point:
+        last = "lastdim_" if axis == input.array.ndim - 1 else ""
+        raise not_implemented(f"log_softmax_{last}kernel_impl", input)
+
+
 def _smooth_loss(
     scores: Any, target: Array, weight: Any, ignore_index: int, reduction: str, axis: int
 ) -> Any:
     """The sum over all classes of their weighted negative log-likelihood, reduced as the loss itself."""
     terms = scores if weight is None else mul(scores, _along(weight, scores.array.ndim, axis))
-    ignored = target == ignore_index
-    if scores.array.ndim == 1:
-        ignored = ignored.reshape(())
-    values = masked_fill(neg(sum(terms, axis)), Variable.tensor_type(ignored), 0.0)
+    values = neg(sum(terms, axis))
+    values = Keep.apply(values, (target != ignore_index).reshape(values.array.shape))
     if reduction == "none":
         return reshape(values, target.shape) if values.array.shape != target.shape else values
     if reduction == "sum":
@@ -667,8 +680,7 @@ def _check_probabilities(
         raise RuntimeError("ignore_index is not supported for floating point target")
     if label_smoothing > 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
-    if not input.dtype.is_floating_point:
-        raise not_implemented("log_softmax_kernel_impl", input)
+    _require_floating_scores(input, axis)
     channels = input.array.shape[axis] if input.array.ndim else 1
     if weight is not None and weight.array.shape != (channels,):
         raise RuntimeError("cross_entropy: " + _all_classes(channels, weight))
@@ -688,4 +700,5 @@ def _cross_entropy_of_probabilities(
     total = neg(sum(terms))
     if reduction == "sum":
         return total
-    return div(total, input.array.size / channels if channels else 0)
+    positions = input.array.size / channels if channels else 0
+    return DivByNumber.apply(total, np.asarray(positions, dtype_of(total).numpy))

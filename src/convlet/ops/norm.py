@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.function import Operation
+from ..autograd.function import Operation, make_result
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.variable import Array, Variable
 from ..dtypes import float32
-from .broadcasting import sum_to
+from .broadcasting import BroadcastTo, sum_to
 from .composite import gradients_of
 from .conversion import cast, is_half
 from .elementwise import add, div, mul, pow, sub
 from .padding import pad
 from .reduction import mean
-from .shape import reshape, unsqueeze
+from .shape import reshape
 from .unary import rsqrt
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
@@ -402,34 +402,23 @@ def instance_norm(
     n, channels = shape[:2]
     # Images and channels become the channels of one batch of one image, as in PyTorch.
     seen = reshape(input, (1, n * channels, *shape[2:]))
-    stats = [None if each is None else _Repeated(each, n) for each in (running_mean, running_var)]
+    running = (running_mean, running_var)
+    repeated = [None if each is None else make_result(np.tile(each.array, n)) for each in running]
     affine = [None if each is None else _repeat(each, n) for each in (weight, bias)]
-    given = [None if each is None else each.repeated for each in stats]
-    result = batch_norm(seen, *given, *affine, use_input_stats, momentum, eps)
-    for each in stats:
-        if each is not None and use_input_stats:
-            each.store()
+    result = batch_norm(seen, repeated[0], repeated[1], affine[0], affine[1], use_input_stats, momentum, eps)
+    if use_input_stats:
+        for each, moved in zip(running, repeated):
+            if each is not None and moved is not None:
+                check_writable(each, False)
+                each.array[...] = moved.array.reshape(n, channels).mean(0)
+                record_write(each)
     return reshape(result, shape)
 
 
 def _repeat(each: Any, n: int) -> Any:
     """(C,) n times over, differentiably."""
     channels = each.array.shape[0]
-    return reshape(add(unsqueeze(each, 0), np.zeros((n, channels), each.array.dtype)), (n * channels,))
-
-
-class _Repeated:
-    """Running statistics of C channels seen as those of n images, and their mean put back."""
-
-    def __init__(self, running: Variable, n: int) -> None:
-        self.running = running
-        self.repeated = Variable.tensor_type(np.tile(running.array, n))
-        self.n = n
-
-    def store(self) -> None:
-        check_writable(self.running, False)
-        self.running.array[...] = self.repeated.array.reshape(self.n, -1).mean(0)
-        record_write(self.running)
+    return reshape(BroadcastTo.apply(each, (n, channels)), (n * channels,))
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:

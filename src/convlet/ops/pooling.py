@@ -7,6 +7,7 @@ taps that fall into the padding are left out by the bounds of the views, and no 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -133,11 +134,11 @@ def max_over_windows(x: Array, windows: Windows, want_places: bool) -> tuple[Arr
 def max_over_regions(x: Array, rows: list[Pair], columns: list[Pair]) -> tuple[Array, Array]:
     """The maximum and its flat index in every rectangle of the grid of row and column ranges."""
     lead, width = x.shape[:-2], x.shape[-1]
-    best = np.empty((*lead, len(rows), len(columns)), x.dtype)
-    places = np.empty(best.shape, np.int64)
+    best = empty_like_layout(x, (*lead, len(rows), len(columns)))
+    places = empty_like_layout(x, best.shape, int64.numpy)
     for i, (top, bottom) in enumerate(rows):
         for j, (left, right) in enumerate(columns):
-            region = x[..., top:bottom, left:right].reshape(*lead, -1)
+            region = x[..., top:bottom, left:right].reshape(*lead, (bottom - top) * (right - left))
             at = region.argmax(-1)
             value = np.take_along_axis(region, at[..., None], -1)[..., 0]
             if x.dtype.kind in "fV":  # of several NaN the last, as PyTorch
@@ -150,16 +151,24 @@ def max_over_regions(x: Array, rows: list[Pair], columns: list[Pair]) -> tuple[A
 
 
 def scatter_planes(values: Array, places: Array, size: Pair, once: bool) -> Array:
-    """Planes of this size that are zero but for ``values`` added at their flat ``places`` (each used ``once`` or not)."""
+    """Planes of zeros with ``values`` added at their flat ``places``, of which each occurs ``once`` or more often."""
     lead = values.shape[:-2]
-    flat = np.zeros((int(np.prod(lead)), size[0] * size[1]), np.float32 if is_half(values.dtype) else values.dtype)
-    start = np.arange(flat.shape[0])[:, None] * flat.shape[1]
-    index = (places.reshape(flat.shape[0], -1) + start).reshape(-1)
+    planes, area = math.prod(lead), size[0] * size[1]
+    flat = np.zeros(planes * area, np.float32 if is_half(values.dtype) else values.dtype)
+    index = (places.reshape(planes, math.prod(values.shape[-2:])) + np.arange(planes)[:, None] * area).reshape(-1)
     if once:
-        flat.reshape(-1)[index] = values.reshape(-1)
+        flat[index] = values.reshape(-1)
     else:
-        np.add.at(flat.reshape(-1), index, values.reshape(-1).astype(flat.dtype, copy=False))
+        np.add.at(flat, index, values.reshape(-1).astype(flat.dtype, copy=False))
     return flat.reshape(*lead, *size).astype(values.dtype, copy=False)
+
+
+def gather_planes(planes: Array, places: Array) -> Array:
+    """The adjoint: the elements of each plane at its places."""
+    lead = planes.shape[:-2]
+    flat = planes.reshape(*lead, math.prod(planes.shape[-2:]))
+    chosen = np.take_along_axis(flat, places.reshape(*lead, math.prod(places.shape[-2:])), -1)
+    return chosen.reshape(places.shape)
 
 
 class ScatterPlanes(Operation):
@@ -186,8 +195,7 @@ class GatherPlanes(Operation):
     def forward(ctx: Any, planes: Array, places: Array, size: Pair, once: bool) -> Array:
         ctx.settings = size, once
         ctx.save(places)
-        flat = planes.reshape(*planes.shape[:-2], -1)
-        return np.take_along_axis(flat, places.reshape(*planes.shape[:-2], -1), -1).reshape(places.shape)
+        return gather_planes(planes, places)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:

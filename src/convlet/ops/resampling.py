@@ -28,6 +28,13 @@ class Axis(NamedTuple):
     weight: Array
 
 
+_NODES = {
+    "nearest": "UpsampleNearest2DBackward0",
+    "nearest-exact": "UpsampleNearestExact2DBackward0",
+    "bilinear": "UpsampleBilinear2DBackward0",
+}
+
+
 @lru_cache(maxsize=256)
 def _axis(size: int, out: int, scale: float | None, mode: str, align_corners: bool) -> Axis:
     step = 1 / scale if scale else size / out
@@ -76,9 +83,9 @@ class Upsample2d(Operation):
     """Resampling by mixtures of rows and columns."""
 
     @staticmethod
-    def forward(ctx: Any, x: Array, rows: Axis, columns: Axis) -> Array:
-        ctx.settings = rows, columns, x.shape[-2:]
-        ctx.rename("UpsampleBilinear2DBackward0" if rows.weight.any() else "UpsampleNearest2DBackward0")
+    def forward(ctx: Any, x: Array, rows: Axis, columns: Axis, node: str) -> Array:
+        ctx.settings = rows, columns, x.shape[-2:], node
+        ctx.rename(node)
         return resample(x, rows, columns)
 
     @staticmethod
@@ -90,8 +97,8 @@ class Upsample2dGradient(Operation):
     """The adjoint of Upsample2d."""
 
     @staticmethod
-    def forward(ctx: Any, grad: Array, rows: Axis, columns: Axis, size: Pair) -> Array:
-        ctx.settings = rows, columns
+    def forward(ctx: Any, grad: Array, rows: Axis, columns: Axis, size: Pair, node: str) -> Array:
+        ctx.settings = rows, columns, node
         return collect(grad, rows, columns, size)
 
     @staticmethod
@@ -123,12 +130,10 @@ def interpolate(
     tensor([[[[1., 1., 2., 2.],
               [1., 1., 2., 2.]]]])
     """
-    if mode in ("nearest", "nearest-exact", "area"):
-        if align_corners is not None:
-            raise ValueError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
-                "trilinear"
-            )
+    if mode in ("nearest", "nearest-exact", "area") and align_corners is not None:
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     shape = input.array.shape
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
@@ -160,4 +165,4 @@ def interpolate(
         _axis(n, o, None if s is None else float(s), mode, bool(align_corners))
         for n, o, s in zip(shape[-2:], out, scales)
     )
-    return Upsample2d.apply(input, rows, columns)
+    return Upsample2d.apply(input, rows, columns, _NODES[mode])

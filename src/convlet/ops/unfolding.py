@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -16,24 +17,24 @@ __all__: list[str] = []
 
 
 def columns_of(x: Array, windows: Windows) -> Array:
-    """[n, c*kh*kw, oh*ow] of an image [n, c, h, w]: what each tap sees in every window; 0 in the padding."""
-    n, c = x.shape[:2]
+    """[..., c*kh*kw, oh*ow] of an image [..., c, h, w]: what each tap sees in every window; 0 in the padding."""
+    *lead, channels = x.shape[:-2]
     taps = windows.kernel[0] * windows.kernel[1]
-    result = np.zeros((n, c, taps, *windows.out), x.dtype)
+    result = np.zeros((*lead, channels, taps, *windows.out), x.dtype)
     for number, out, seen in windows.taps():
-        result[:, :, number][out] = x[seen]
-    return result.reshape(n, c * taps, -1)
+        result[..., number, :, :][out] = x[seen]
+    return result.reshape(*lead, channels * taps, math.prod(windows.out))
 
 
 def image_of(columns: Array, windows: Windows) -> Array:
     """The adjoint: every column added to the elements its window sees."""
+    *lead, rows = columns.shape[:-1]
     taps = windows.kernel[0] * windows.kernel[1]
-    n = columns.shape[0]
     wide = np.dtype(np.float32) if is_half(columns.dtype) else columns.dtype
-    blocks = columns.reshape(n, columns.shape[1] // taps, taps, *windows.out)
-    result = np.zeros((*blocks.shape[:2], *windows.size), wide)
+    blocks = columns.reshape(*lead, rows // taps, taps, *windows.out)
+    result = np.zeros((*lead, rows // taps, *windows.size), wide)
     for number, out, seen in windows.taps():
-        result[seen] += blocks[:, :, number][out]
+        result[seen] += blocks[..., number, :, :][out]
     return result.astype(columns.dtype, copy=False)
 
 
@@ -93,10 +94,10 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     if min(windows.out) < 1:
         raise RuntimeError(
             f"Given input with spatial size ({shape[-2]}, {shape[-1]}), kernel_size={kernel}, dilation={dilation}, "
-            f"padding={padding}, stride={stride}, calculated shape of the array of sliding blocks as "
+            f"padding={padding}, calculated shape of the array of sliding blocks as "
             f"{windows.out}, but its components must be at least one."
         )
-    return _batched(Im2Col, input, 4, windows)
+    return Im2Col.apply(input, windows)
 
 
 def fold(
@@ -140,15 +141,7 @@ def fold(
             f"stride={stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
             f"{oh} * {ow} = {oh * ow}, but got input.size(2)={count}."
         )
-    return _batched(Col2Im, input, 3, windows)
-
-
-def _batched(operation: type[Operation], input: Any, ndim: int, windows: Windows) -> Any:
-    from .shape import squeeze, unsqueeze
-
-    if input.array.ndim == ndim:
-        return operation.apply(input, windows)
-    return squeeze(operation.apply(unsqueeze(input, 0), windows), 0)
+    return Col2Im.apply(input, windows)
 
 
 def _windows(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Windows:
