@@ -1,7 +1,16 @@
+import os
+
 import numpy as np
 import pytest
 
 import convlet.cli
+
+
+@pytest.fixture
+def environment():
+    """For a process that computes for seconds: one thread where several tests run at once, all of them elsewhere."""
+    crowded = "PYTEST_XDIST_WORKER" in os.environ
+    return {**os.environ, **({"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"} if crowded else {})}
 
 
 @pytest.fixture

@@ -95,9 +95,11 @@ def test_interrupted_before_the_first_epoch_it_leaves_what_was_there(shapes, tmp
     assert model.read_bytes() == b"an older model"
 
 
-def test_a_real_ctrl_c(tmp_path):
+def test_a_real_ctrl_c(tmp_path, environment):
     command = [sys.executable, "-m", "convlet", "train", "--epochs", "10000"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         for line in process.stdout:
             if line.startswith("epoch") and line.split()[1] == "2/10000":
@@ -207,10 +209,10 @@ def test_a_missing_extra_is_named_with_its_cure(module, shapes, tmp_path, convle
     assert module.lower().replace("pil", "pillow") in err.lower()
 
 
-def test_the_digits_are_learned(tmp_path):
+def test_the_digits_are_learned(tmp_path, environment):
     """The main job as a user runs it: at least 98.5 % of the held-out fifth, whose images training never saw."""
     command = [sys.executable, "-m", "convlet", "train", "--output", "digits.safetensors"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "1797 gray images of 8 x 8, 10 classes\n1438 to train on, 359 held out" in done.stdout
     right = int(done.stdout.split("done: epoch 20: ")[1].split()[0])
