@@ -45,6 +45,7 @@ def compare(
         "refusal_error": error,
         "numbers": numbers,
         "differentiable": False,
+        "to_bool": "bit" not in name and name not in ("gcd", "lcm"),
     }
     operation: type[Pointwise] = type(name, (Pointwise,), attributes)
 

@@ -87,14 +87,7 @@ def result_type(*operands: Any) -> Dtype:
         else:
             found = dtypes.of_scalar(operand)
             numbers = found if numbers is None else dtypes.promote_types(numbers, found)
-    result = with_dims
-    for other in (without_dims, numbers):
-        if result is None:
-            result = other
-        elif other is not None and _higher(other, result):
-            result = dtypes.promote_types(other, result)
-            if other is numbers and other.kind == "f":
-                result = dtypes.get_default_dtype()
+    result = _combine(_combine(with_dims, without_dims), numbers)
     if result is None:
         raise ValueError("result_type needs at least one operand")
     if result is numbers and any(isinstance(each, np.generic) for each in operands):
@@ -103,9 +96,15 @@ def result_type(*operands: Any) -> Dtype:
     return result
 
 
-def _higher(a: Dtype, b: Dtype) -> bool:
-    kinds = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
-    return kinds[a.kind] > kinds[b.kind]
+def _combine(first: Dtype | None, later: Dtype | None) -> Dtype | None:
+    """The dtype of operands of a category that counts first with those of a later one."""
+    if first is None or later is None:
+        return later if first is None else first
+    if first.is_differentiable:
+        return first.to_complex() if later.is_complex and not first.is_complex else first
+    if first is dtypes.bool_ or later.is_differentiable:
+        return dtypes.promote_types(first, later)
+    return first
 
 
 def promote(*operands: Any, dtype: Dtype | None = None) -> tuple[Any, ...]:
@@ -169,4 +168,5 @@ def can_cast(from_: Dtype, to: Dtype) -> bool:
     >>> torch.can_cast(torch.float32, torch.int64)
     False
     """
-    return not _higher(from_, to) and not (to is dtypes.bool_ and from_ is not dtypes.bool_)
+    kinds = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+    return kinds[from_.kind] <= kinds[to.kind]

@@ -19,10 +19,9 @@ from .conversion import (
     dtype_of,
     is_half,
     result_type,
-    storable,
 )
 from .pointwise import Pointwise, binary, binary_, by_operand, common, in_float32, widened, write_into, zeros_as
-from .selection import where
+from .selection import converted, where
 from .unary import exp, exp2, log
 
 __all__ = [
@@ -103,8 +102,13 @@ class SubScaled(AddScaled):
 
 
 class Rsub(Sub):
-    """input - other, the other way round in the graph's name only: PyTorch's ``1 - x``."""
+    """input - other under another name in the graph."""
 
+    name = "rsub"
+    backward_name = "RsubBackward0"
+
+
+class RsubNumber(Rsub):
     name = "rsub"
     backward_name = "RsubBackward1"
 
@@ -158,7 +162,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """
     _refuse_bool(input, other)
     if type(alpha) is int and alpha == 1:
-        return binary(Rsub, other, input)
+        return binary(Rsub if isinstance(other, (Variable, np.ndarray)) else RsubNumber, other, input)
     return _scaled(SubScaled, other, input, alpha)
 
 
@@ -189,9 +193,8 @@ def _scaled(operation: type[Pointwise], input: Any, other: Any, alpha: Any) -> A
 
 def _scaled_into(operation: type[Pointwise], input: Any, other: Any, alpha: Any) -> Any:
     check_operands(operation.name, input=input, other=other)
-    dtype = operation.accept(result_type(input, other))
+    dtype = operation.accept(result_type(input, other), input)
     _check_alpha(dtype, alpha)
-    storable(dtype, input)
     return write_into(operation, input, as_operand(other, dtype), as_operand(alpha, dtype)[()])
 
 
@@ -219,14 +222,14 @@ class Div(Pointwise):
 
 
 class _RoundedDiv(Pointwise):
-    name = "div"
     kinds = "uifV"
-    backward_name = "DivBackward2"
     gradients = by_operand(input=lambda grad: zeros_as(grad), other=lambda grad: zeros_as(grad))
 
 
 @widened
 class DivTrunc(_RoundedDiv):
+    name = "div"
+    backward_name = "DivBackward2"
     refusal = "\"div_trunc_cpu\" not implemented for '{type}'"
 
     @staticmethod
@@ -241,6 +244,8 @@ class DivTrunc(_RoundedDiv):
 
 @widened
 class DivFloor(_RoundedDiv):
+    name = "div"
+    backward_name = "DivBackward2"
     refusal = "\"div_floor_cpu\" not implemented for '{type}'"
 
     @staticmethod
@@ -515,8 +520,9 @@ def pow(input: Any, exponent: Any) -> Any:
         return binary(PowTensor, input, exponent)
     check_operands("pow", input=input, exponent=exponent)
     if tensors[0]:
-        _refuse_negative(input, exponent)
-        return PowNumber.apply(cast(input, PowNumber.accept(result_type(input, exponent))), _plain(exponent))
+        dtype = PowNumber.accept(result_type(input, exponent))
+        _check_exponent(exponent, dtype)
+        return PowNumber.apply(cast(input, dtype), _plain(exponent))
     if isinstance(exponent, Variable):
         dtype = PowOfNumber.accept(result_type(input, exponent))
         if input == 1:
@@ -530,14 +536,16 @@ def pow_(input: Any, exponent: Any) -> Any:
     if isinstance(exponent, (Variable, np.ndarray)):
         return binary_(PowTensor, input, exponent)
     check_operands("pow", input=input, exponent=exponent)
-    _refuse_negative(input, exponent)
-    storable(PowNumber.accept(result_type(input, exponent)), input)
+    dtype = PowNumber.accept(result_type(input, exponent), input)
+    _check_exponent(exponent, dtype)
     return write_into(PowNumber, input, _plain(exponent))
 
 
-def _refuse_negative(base: Any, exponent: Any) -> None:
-    if isinstance(exponent, (int, np.integer)) and exponent < 0 and dtype_of(base).rank < 3:
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
+def _check_exponent(exponent: Any, dtype: Dtype) -> None:
+    if isinstance(exponent, (int, np.integer)) and dtype.rank < 3:
+        if exponent < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+        converted(exponent, dtype)
 
 
 def _plain(number: Any) -> Any:
@@ -583,13 +591,20 @@ class Hypot(Pointwise):
 
 class Logaddexp(Pointwise):
     numbers = False
-    compute = np.logaddexp
-    kinds = "fV"
+    kinds = "fVc"
     refusal = "\"logaddexp_cpu\" not implemented for '{type}'"
     gradients = by_operand(
-        input=lambda grad, input, result: grad * exp(input - result),
-        other=lambda grad, other, result: grad * exp(other - result),
+        input=lambda grad, input, result: grad * conj(exp(input - result)),
+        other=lambda grad, other, result: grad * conj(exp(other - result)),
     )
+
+    @staticmethod
+    def compute(input: Array, other: Array) -> Array:
+        if input.dtype.kind != "c":
+            return np.logaddexp(input, other)
+        swap = input.real < other.real
+        larger, smaller = np.where(swap, other, input), np.where(swap, input, other)
+        return larger + np.log1p(np.exp(smaller - larger))
 
 
 class Logaddexp2(Pointwise):
@@ -648,7 +663,7 @@ def _ratio_of_signs(input: Any, result: Any) -> Array:
 
 
 class Heaviside(Pointwise):
-    compute = np.heaviside
+    refusal_error = RuntimeError
     refusal = "heaviside is not yet implemented for complex tensors."
     kinds = "buifV"
     backward_name = "torch::autograd::NotImplemented"
@@ -724,6 +739,8 @@ def heaviside(input: Any, values: Any) -> Any:
     >>> torch.heaviside(torch.tensor([-1.0, 0.0, 2.0]), torch.tensor(0.5))
     tensor([0.0000, 0.5000, 1.0000])
     """
+    if dtype_of(input).is_complex or dtype_of(values).is_complex:
+        raise RuntimeError(Heaviside.refusal)
     if dtype_of(input) is not dtype_of(values):
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     return binary(Heaviside, input, values)
@@ -886,8 +903,7 @@ def addcdiv_(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 
 
 def _into(operation: type[Pointwise], input: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
-    dtype = operation.accept(result_type(input, tensor1, tensor2))
-    storable(dtype, input)
+    dtype = operation.accept(result_type(input, tensor1, tensor2), input)
     return write_into(operation, input, as_operand(tensor1, dtype), as_operand(tensor2, dtype), value)
 
 

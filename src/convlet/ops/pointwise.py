@@ -52,7 +52,9 @@ class Pointwise(Operation):
     to_float: ClassVar[bool] = False  # integers and bools are computed in the default dtype
     numbers: ClassVar[bool] = True  # whether an operand may be a Python number
     refusal: ClassVar[str] = ""  # what to say of any other dtype, {type} being its name
+    refusals: ClassVar[Mapping[str, str]] = {}  # by kind, where it is another sentence
     refusal_error: ClassVar[type[Exception]] = NotImplementedError
+    to_bool: ClassVar[bool] = False  # the result is bool whatever the operands
     wide: ClassVar[type[Pointwise] | None] = None  # takes a half-precision tensor with a float32 number
 
     _rules: ClassVar[tuple[tuple[Gradient, tuple[str, ...]] | None, ...]]
@@ -60,7 +62,8 @@ class Pointwise(Operation):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.name = cls.name or cls.__name__.lower()
+        if not cls.name and not cls.__name__.startswith("_"):
+            cls.name = cls.__name__.lower()
         cls._kept = {}
         cls._rules = tuple(
             (cls.gradients[name], _parameters(cls.gradients[name])) if name in cls.gradients else None
@@ -110,13 +113,18 @@ class Pointwise(Operation):
             return np.broadcast_to(np.asarray(cls.compute(*ones)).reshape(()), shape)
 
     @classmethod
-    def accept(cls, dtype: Dtype) -> Dtype:
-        """The dtype to compute operands of this common dtype in. Raises where there is none."""
+    def accept(cls, dtype: Dtype, target: Variable | None = None) -> Dtype:
+        """The dtype to compute operands of this common dtype in; for an in-place operation, into ``target``.
+
+        Raises where there is none, or where its result cannot be stored.
+        """
         if cls.to_float and dtype.rank < 3:
             dtype = dtypes.get_default_dtype()
+        if target is not None and not cls.to_bool:
+            storable(dtype, target)
         kind = "V" if dtype is dtypes.bfloat16 else dtype.kind
         if kind not in cls.kinds:
-            raise cls.refusal_error(cls.refusal.format(type=dtype.scalar_name))
+            raise cls.refusal_error(cls.refusals.get(kind, cls.refusal).format(type=dtype.scalar_name))
         return dtype
 
 
@@ -188,19 +196,18 @@ def binary_(operation: type[Pointwise], input: Any, other: Any) -> Any:
         if a.shape != b.shape:
             check_broadcast(a.shape, b.shape)
         return write_into(operation, input, other)
-    dtype = _meet(operation, a, b)
-    storable(dtype, input)
+    dtype = _meet(operation, a, b, input)
     if operation.wide is not None and is_half(a.dtype) and not np.ndim(b):
         return write_into(operation.wide, input, _widen(other, dtype))
     return write_into(operation, input, as_operand(other, dtype))
 
 
-def _meet(operation: type[Pointwise], a: Any, b: Any) -> Dtype:
+def _meet(operation: type[Pointwise], a: Any, b: Any, target: Variable | None = None) -> Dtype:
     """The dtype in which two operands are computed; raises when there is none, or no common shape."""
     check_operands(operation.name, input=a, other=b)
     if not operation.numbers and isinstance(b, (int, float, complex)) and not isinstance(b, np.generic):
         raise TypeError(f"{operation.name}(): argument 'other' (position 2) must be Tensor, not {type(b).__name__}")
-    dtype = operation.accept(result_type(a, b))
+    dtype = operation.accept(result_type(a, b), target)
     check_broadcast(np.shape(a), np.shape(b))
     return dtype
 

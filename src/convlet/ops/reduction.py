@@ -15,7 +15,7 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
 from .axes import array_of, axes_of, axis_of
 from .complex_numbers import conj
-from .conversion import cast, dtype_of, is_half, real_part
+from .conversion import cast, dtype_of, is_half
 from .elementwise import div, pow
 from .keywords import numpy_names
 from .selection import where
@@ -226,8 +226,8 @@ def raw(operand: Any) -> Array:
 
 def _product_of_the_others(grad: Any, input: Any, axes: Axes, shape: tuple[int, ...]) -> Any:
     """grad times, for each element, the product of the others along the axes: right also where elements are 0."""
-    from .joining import stack
     from .indexing import select
+    from .joining import stack
     from .shape import reshape
 
     if len(axes) != 1:
@@ -357,7 +357,8 @@ def _spread_of_values(
     if isinstance(dim, bool):  # the overload (input, unbiased)
         dim, unbiased = None, dim
     if not dtype_of(input).is_differentiable:
-        raise RuntimeError("std and var only support floating point and complex dtypes")
+        subject = name if name.endswith("_mean") else "std and var"
+        raise RuntimeError(f"{subject} only support floating point and complex dtypes")
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
     axes = reduced_axes(dim, array.ndim)
@@ -487,7 +488,7 @@ class VectorNorm(Operation):
         input, result = ctx.saved
         p, shape, axes = ctx.p, ctx.shape, ctx.axes
         if p == 0:
-            return np.zeros(shape, raw(input).dtype)
+            return None  # a count does not move
         if p == 1:
             return spread(grad, shape, axes) * sgn(input)
         if math.isinf(p):
@@ -532,13 +533,28 @@ def vector_norm(
     tensor(5.)
     """
     array = array_of(input)
-    if dtype is not None:
-        input = cast(input, dtypes.as_dtype(dtype))
-    if not dtype_of(input).is_differentiable:
+    found = dtype_of(input)
+    if not found.is_differentiable:
         raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{dtype_of(input).scalar_name}"
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {found.scalar_name}"
         )
+    if dtype is not None:
+        dtype = dtypes.as_dtype(dtype)
+        if not dtype.is_differentiable:
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be floating point or complex, but got {dtype.scalar_name}"
+            )
+        if found.is_complex != dtype.is_complex:
+            kind = "complex" if found.is_complex else "real"
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got {dtype.scalar_name}"
+            )
+        if dtypes.promote_types(found, dtype) is not dtype:
+            raise RuntimeError(
+                f"linalg.vector_norm: the dtype of the input ({found.scalar_name}) should be convertible without narrowing "
+                f"to the specified dtype ({dtype.scalar_name})"
+            )
+        input = cast(input, dtype)
     axes = reduced_axes(dim, array.ndim)
     ord = float(ord)
     if (math.isinf(ord) or ord < 0) and not _count(array.shape, axes):
@@ -573,7 +589,12 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
     >>> torch.dist(torch.tensor([1.0, 1.0]), torch.tensor([4.0, 5.0]))
     tensor(5.)
     """
-    return vector_norm(input - other, p)
+    difference = input - other
+    if not dtype_of(difference).is_differentiable:
+        raise RuntimeError(
+            f"norm(): input dtype should be either floating point or complex. Got {dtype_of(difference).scalar_name} instead."
+        )
+    return vector_norm(difference, p)
 
 
 # Truth ------------------------------------------------------------------------------------------------------------

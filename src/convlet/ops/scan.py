@@ -199,7 +199,7 @@ def cummax(input: Any, dim: int) -> Any:
     >>> torch.cummax(torch.tensor([1.0, 3.0, 2.0]), dim=0).values
     tensor([1., 3., 3.])
     """
-    return return_types.cummax(Cummax.apply(input, axis_of(dim, array_of(input).ndim)))
+    return return_types.cummax(Cummax.apply(input, _real_axis("cummax", input, dim)))
 
 
 @numpy_names
@@ -209,7 +209,14 @@ def cummin(input: Any, dim: int) -> Any:
     >>> torch.cummin(torch.tensor([3.0, 1.0, 2.0]), dim=0).values
     tensor([3., 1., 1.])
     """
-    return return_types.cummin(Cummin.apply(input, axis_of(dim, array_of(input).ndim)))
+    return return_types.cummin(Cummin.apply(input, _real_axis("cummin", input, dim)))
+
+
+def _real_axis(name: str, input: Any, dim: int) -> int:
+    array = array_of(input)
+    if array.dtype.kind == "c" and array.ndim:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{dtype_of(input).scalar_name}'")
+    return axis_of(dim, array.ndim)
 
 
 @numpy_names

@@ -9,8 +9,19 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.variable import Array, Variable
+from ..dtypes import dtype as Dtype
 from .axes import array_of
-from .conversion import as_operand, cast, check_broadcast, check_operands, dtype_of, is_half, result_type, storable
+from .conversion import (
+    OPERANDS,
+    as_operand,
+    can_cast,
+    cast,
+    check_broadcast,
+    check_operands,
+    dtype_of,
+    is_half,
+    result_type,
+)
 from .pointwise import Pointwise, binary, by_operand, write_into
 
 __all__ = [
@@ -58,11 +69,18 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         condition = cast(condition, dtypes.bool_)
     check_operands("where", condition=mask, input=input, other=other)
     dtype = result_type(input, other)
-    first, second = as_operand(input, dtype), as_operand(other, dtype)
+    first, second = _chosen(input, dtype), _chosen(other, dtype)
     shapes = [array_of(each).shape for each in (first, second)]
     check_broadcast(*shapes)
     check_broadcast(mask.shape, np.broadcast_shapes(*shapes))
     return Where.apply(condition, first, second)
+
+
+def _chosen(operand: Any, dtype: Dtype) -> Any:
+    """One of the two operands of where; an integer must fit."""
+    if dtype.rank in (1, 2) and isinstance(operand, int):
+        return converted(operand, dtype)
+    return as_operand(operand, dtype)
 
 
 def _method_where(input: Any, condition: Any, other: Any) -> Any:
@@ -199,7 +217,7 @@ class ClampTensor(Pointwise):
     backward_name = "ClampBackward0"
     operands = ("input", "low", "high")
     kinds = "uifV"
-    refusal = "clamp is not supported for complex types"
+    refusal = "\"clamp_cpu\" not implemented for '{type}'"
     gradients = by_operand(
         input=lambda grad, input, low, high: where(_within(input, low, high), grad, 0),
         low=lambda grad, input, low, high: where((input < low) & (low < high), grad, 0),
@@ -215,8 +233,8 @@ class ClampMinTensor(Pointwise):
     name = "clamp_min"
     backward_name = "ClampMinBackward1"
     operands = ("input", "low")
-    kinds = "uifV"
-    refusal = "clamp is not supported for complex types"
+    kinds = "buifV"
+    refusal = "\"maximum_cpu\" not implemented for '{type}'"
     compute = np.maximum
     gradients = by_operand(
         input=lambda grad, input, low: where(input >= low, grad, 0),
@@ -228,8 +246,8 @@ class ClampMaxTensor(Pointwise):
     name = "clamp_max"
     backward_name = "ClampMaxBackward1"
     operands = ("input", "high")
-    kinds = "uifV"
-    refusal = "clamp is not supported for complex types"
+    kinds = "buifV"
+    refusal = "\"minimum_cpu\" not implemented for '{type}'"
     compute = np.minimum
     gradients = by_operand(
         input=lambda grad, input, high: where(input <= high, grad, 0),
@@ -243,43 +261,68 @@ def _within(input: Any, low: Any, high: Any) -> Any:
     return input >= low if high is None else (input >= low) & (input <= high)
 
 
+class ClampByMin(ClampMinTensor):
+    """clamp with one tensor bound, which has a node name of its own."""
+
+    name = "clamp"
+    backward_name = "ClampBackward0"
+
+
+class ClampByMax(ClampMaxTensor):
+    name = "clamp"
+    backward_name = "ClampBackward0"
+
+
 def _is_tensor(operand: Any) -> bool:
     return isinstance(operand, (Variable, np.ndarray))
 
 
-def _clamp(input: Any, low: Any, high: Any, names: tuple[str, ...], inplace: bool, name: str = "clamp") -> Any:
-    """Any clamp: promote, choose the operation for these bounds, apply it."""
-    array_of(input)
-    given = {key: each for key, each in zip(names, (low, high)) if each is not None}
-    if not given:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    for each in given.values():
-        if not isinstance(each, (Variable, np.ndarray, int, float, np.generic)) and not isinstance(each, complex):
-            kinds = ", ".join(type(every).__name__ for every in (input, *given.values()))
-            raise TypeError(f"{name}() received an invalid combination of arguments - got ({kinds})")
-    dtype = Clamp.accept(result_type(input, *given.values()))
-    if inplace:
-        storable(dtype, input)
-    else:
-        input = cast(input, dtype)
-    operation: type[Pointwise]
-    if any(_is_tensor(each) for each in given.values()):
-        operands = [as_operand(each, dtype) for each in given.values()]
-        for each in operands:
-            check_broadcast(array_of(input).shape, array_of(each).shape)
-        operation = ClampTensor if len(operands) == 2 else ClampMaxTensor if low is None else ClampMinTensor
-        renamed = name == "clamp" and len(operands) == 1
-        operation = _RENAMED[operation] if renamed else operation
-        return write_into(operation, input, *operands) if inplace else operation.apply(input, *operands)
-    operation = {"clamp": Clamp, "clamp_min": ClampMin, "clamp_max": ClampMax}[name]
-    return write_into(operation, input, low, high) if inplace else operation.apply(input, low, high)
-
-
-# clamp with one tensor bound has a node name of its own
-_RENAMED: dict[type[Pointwise], type[Pointwise]] = {
-    each: type(each.__name__, (each,), {"backward_name": "ClampBackward0", "compute": each.compute, "name": "clamp"})
-    for each in (ClampMinTensor, ClampMaxTensor)
+# By function and by which bounds there are: the operation for numbers, and that for tensors.
+_CLAMPS: dict[tuple[str, bool, bool], tuple[type[Pointwise], type[Pointwise]]] = {
+    ("clamp", True, True): (Clamp, ClampTensor),
+    ("clamp", True, False): (Clamp, ClampByMin),
+    ("clamp", False, True): (Clamp, ClampByMax),
+    ("clamp_min", True, False): (ClampMin, ClampMinTensor),
+    ("clamp_max", False, True): (ClampMax, ClampMaxTensor),
 }
+_SCALAR_KERNELS = {(True, True): "clamp_scalar", (True, False): "clamp_min_scalar", (False, True): "clamp_max_scalar"}
+
+
+def _clamp(name: str, input: Any, low: Any, high: Any, inplace: bool = False) -> Any:
+    """Any clamp: promote, choose the operation for these bounds, apply it."""
+    array = array_of(input)
+    bounds = [each for each in (low, high) if each is not None]
+    if not bounds:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    for each in bounds:
+        if not isinstance(each, OPERANDS):
+            given = ", ".join(type(every).__name__ for every in (input, *bounds))
+            raise TypeError(f"{name}() received an invalid combination of arguments - got ({given})")
+    which = (low is not None, high is not None)
+    by_number, by_tensor = _CLAMPS[name, *which]
+    tensors = any(map(_is_tensor, bounds))
+    dtype = result_type(input, *bounds)
+    if array.dtype.kind == "c" and (name == "clamp" or not tensors):
+        raise NotImplementedError(Clamp.refusal)
+    if inplace and not can_cast(dtype, input.dtype):
+        target = input.dtype.scalar_name if tensors else spelled(input.dtype)
+        raise RuntimeError(
+            f"result type {dtype.scalar_name} can't be cast to the desired output type {target}"
+        )
+    if dtype.is_complex and not tensors:
+        raise NotImplementedError(Clamp.refusal)
+    if dtype is dtypes.bool_ and not tensors:
+        raise NotImplementedError(f"\"{_SCALAR_KERNELS[which]}_cpu\" not implemented for 'Bool'")
+    by_tensor.accept(dtype)
+    arguments: Any = (low, high)
+    if tensors:
+        arguments = [as_operand(each, dtype) for each in bounds]
+        for each in arguments:
+            check_broadcast(array.shape, array_of(each).shape)
+    operation = by_tensor if tensors else by_number
+    if inplace:
+        return write_into(operation, input, *arguments)
+    return operation.apply(cast(input, dtype), *arguments)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
@@ -290,12 +333,12 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     >>> torch.clamp(torch.tensor([-2.0, 0.5, 2.0]), -1, 1)
     tensor([-1.0000,  0.5000,  1.0000])
     """
-    return _clamp(input, min, max, ("min", "max"), False)
+    return _clamp("clamp", input, min, max)
 
 
 def clamp_(input: Any, min: Any = None, max: Any = None) -> Any:
     """:func:`clamp` into ``input``."""
-    return _clamp(input, min, max, ("min", "max"), True)
+    return _clamp("clamp", input, min, max, inplace=True)
 
 
 def clamp_min(input: Any, min: Any) -> Any:
@@ -304,12 +347,12 @@ def clamp_min(input: Any, min: Any) -> Any:
     >>> torch.clamp_min(torch.tensor([-2.0, 0.5]), 0)
     tensor([0.0000, 0.5000])
     """
-    return _clamp(input, min, None, ("min", "max"), False, "clamp_min")
+    return _clamp("clamp_min", input, min, None)
 
 
 def clamp_min_(input: Any, min: Any) -> Any:
     """:func:`clamp_min` into ``input``."""
-    return _clamp(input, min, None, ("min", "max"), True, "clamp_min")
+    return _clamp("clamp_min", input, min, None, inplace=True)
 
 
 def clamp_max(input: Any, max: Any) -> Any:
@@ -318,12 +361,12 @@ def clamp_max(input: Any, max: Any) -> Any:
     >>> torch.clamp_max(torch.tensor([2.0, 0.5]), 1)
     tensor([1.0000, 0.5000])
     """
-    return _clamp(input, None, max, ("min", "max"), False, "clamp_max")
+    return _clamp("clamp_max", input, None, max)
 
 
 def clamp_max_(input: Any, max: Any) -> Any:
     """:func:`clamp_max` into ``input``."""
-    return _clamp(input, None, max, ("min", "max"), True, "clamp_max")
+    return _clamp("clamp_max", input, None, max, inplace=True)
 
 
 clip, clip_ = clamp, clamp_
@@ -353,7 +396,7 @@ def _fill(input: Any, mask: Any, value: Any) -> tuple[type[Pointwise], Any, Any]
     flags = array_of(mask)
     if flags.dtype != np.bool_:
         raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {dtype_of(mask).cpp_name}"
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {spelled(dtype_of(mask))}"
         )
     if _is_tensor(value):
         if array_of(value).ndim:
@@ -361,28 +404,37 @@ def _fill(input: Any, mask: Any, value: Any) -> tuple[type[Pointwise], Any, Any]
                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{array_of(value).ndim} dimension(s)."
             )
-        check_broadcast(array_of(input).shape, flags.shape)
+        check_broadcast(flags.shape, array_of(input).shape)
         return MaskedFillTensor, mask, cast(value, dtype)
     check_operands("masked_fill", input=input, mask=mask, value=value)
-    check_broadcast(array_of(input).shape, flags.shape)
+    check_broadcast(flags.shape, array_of(input).shape)
     return MaskedFill, mask, converted(value, dtypes.from_numpy(array_of(input).dtype))
 
 
-def converted(value: Any, dtype: dtypes.dtype) -> Array:
+def spelled(dtype: Dtype) -> str:
+    """The C++ name of a dtype as PyTorch spells it in messages of this family."""
+    return {"int16": "short int", "int64": "long int"}.get(dtype.name, dtype.cpp_name)
+
+
+def converted(value: Any, dtype: Dtype) -> Array:
     """A Python number as a 0-d array of ``dtype``. RuntimeError when it does not fit."""
-    too_large = False
-    if dtype.kind in "ui" and not isinstance(value, complex):
-        limits = np.iinfo(dtype.numpy)
-        low = limits.min if dtype.kind == "i" else -limits.max  # PyTorch lets negative numbers wrap in uint8
-        too_large = value != value or not low <= value <= limits.max
-        if not too_large:
-            return np.asarray(int(value)).astype(dtype.numpy)
-    elif isinstance(value, complex) and not dtype.is_complex:
-        too_large = value.imag != 0
+    name = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int64": "int64_t"}.get(dtype.name, dtype.cpp_name)
+    overflow = RuntimeError(f"value cannot be converted to type {name} without overflow")
+    if isinstance(value, complex) and not dtype.is_complex:
+        if value.imag:
+            raise overflow
         value = value.real
-    if too_large:
-        raise RuntimeError(f"value cannot be converted to type {dtype.cpp_name} without overflow")
-    return np.asarray(value).astype(dtype.numpy)
+    if dtype.kind in "ui":
+        limits = np.iinfo(dtype.numpy)
+        low = limits.min if dtype.kind == "i" else -limits.max  # negative numbers wrap in uint8
+        if not low <= value <= limits.max:
+            raise overflow
+        return np.asarray(int(value)).astype(dtype.numpy)
+    with np.errstate(over="ignore"):
+        result = np.asarray(value).astype(dtype.numpy)
+    if np.isinf(result) and not np.isinf(value):
+        raise overflow
+    return result
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:

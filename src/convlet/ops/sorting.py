@@ -205,8 +205,9 @@ def _one(name: str, operation: type[Operation], input: Any, dim: int, *settings:
     axis = axis_of(dim, array.ndim)
     if array.ndim and not array.shape[axis]:
         raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
-    if array.dtype.kind in "cb" and name != "mode":
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{dtype_of(input).scalar_name}'")
+    if array.dtype.kind in ("c" if name == "mode" else "cb"):
+        kernel = "median_out" if "median" in name else f"{name}_cpu"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtype_of(input).scalar_name}'")
     if name == "kthvalue" and not 1 <= settings[0] <= (array.shape[axis] if array.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}")
     return getattr(return_types, name)(operation.apply(input, axis, *settings))
@@ -328,7 +329,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
 
     array = array_of(input)
     if array.dtype not in (np.float32, np.float64):
-        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     is_tensor = isinstance(q, (Variable, np.ndarray))
     if is_tensor and array_of(q).dtype != array.dtype:
         raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
@@ -346,10 +347,12 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     if not array.size:
         raise RuntimeError(f"{name}() input tensor must be non-empty")
     shape = array.shape
+    if dim is not None:
+        dim = axis_of(dim, len(shape))
     if dim is None or not shape:
         input, axis, kept = reshape(input, (-1,)), 0, (1,) * len(shape)
     else:
-        axis = axis_of(dim, len(shape))
+        axis = dim
         kept = (*shape[:axis], 1, *shape[axis + 1 :])
     ordered, _ = sort(input, axis)
     values = array_of(ordered)

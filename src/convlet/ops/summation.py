@@ -7,6 +7,7 @@ alone, so that an image's sum has the same bits in every batch.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..autograd.variable import Array
 from .conversion import is_half
 
 BLOCK = 128  # terms added one after the other, as many as NumPy's own pairwise sum
+SHORT = 16  # partial sums left along an axis
 
 
 def sum_over(array: Array, axes: tuple[int, ...], keepdims: bool = False, dtype: Any = None) -> Array:
@@ -33,27 +35,26 @@ def sum_over(array: Array, axes: tuple[int, ...], keepdims: bool = False, dtype:
 
 
 def _long_outer(array: Array, axes: tuple[int, ...]) -> list[int]:
-    """The summed axes that are long and lie, in memory, outside an axis that is kept."""
+    """The long ones of the summed axes outside the innermost run in memory, which is where NumPy adds in pairs."""
     if array.size <= BLOCK:
         return []
-    kept = [abs(s) for axis, (n, s) in enumerate(zip(array.shape, array.strides)) if n > 1 and s and axis not in axes]
-    if not kept:
-        kept = [0 if array.flags.forc else -1]
-    inner = min(kept)
-    outer = [axis for axis in axes if array.shape[axis] > 1 and abs(array.strides[axis]) > inner]
-    terms = 1
-    for axis in outer:
-        terms *= array.shape[axis]
-    if terms <= BLOCK or inner == 0:
+    in_memory = sorted([(abs(s), axis, n) for axis, (n, s) in enumerate(zip(array.shape, array.strides)) if n > 1])
+    outer, end, inside = [], 0, True
+    for stride, axis, count in in_memory:
+        inside = inside and axis in axes and stride == (end or stride)
+        end = stride * count
+        if axis in axes and not inside:
+            outer.append(axis)
+    if math.prod([array.shape[axis] for axis in outer]) <= BLOCK:
         return []
-    return [axis for axis in outer if array.shape[axis] > 16]
+    return [axis for axis in outer if array.shape[axis] > SHORT]
 
 
 def _sum_blocks(array: Array, axis: int) -> Array:
-    """Partial sums along ``axis``, at most BLOCK of them, each of at most BLOCK terms or of partial sums of such."""
-    while array.shape[axis] > 16:
+    """Partial sums along ``axis``, at most SHORT of them, each of at most BLOCK terms or of partial sums of such."""
+    while array.shape[axis] > SHORT:
         count = array.shape[axis]
-        block = min(BLOCK, max(16, int(count**0.5)))
+        block = min(BLOCK, max(SHORT, int(count**0.5)))
         whole = count // block * block
         lead, trail = (slice(None),) * axis, array.shape[axis + 1 :]
         blocks = array[(*lead, slice(0, whole))].reshape(*array.shape[:axis], whole // block, block, *trail)

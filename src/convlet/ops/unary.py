@@ -15,7 +15,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.variable import Array, Variable
 from .complex_numbers import conj
-from .conversion import cast, is_half, real_part, storable
+from .conversion import cast, is_half, real_part
 from .error_function import erf_of, erfc_of, erfinv_of
 from .pointwise import Gradient, Pointwise, by_operand, in_float32, write_into, zeros_as
 from .selection import where
@@ -103,6 +103,7 @@ def unary(
         "kinds": kinds.replace("f", "fV"),
         "to_float": integers == "to_float" and "i" not in kinds,
         "refusal": refusal.replace("{name}", name),
+        "refusals": {"b": f"\"{name}_vml_cpu\" not implemented for '{{type}}'"} if integers == "unchanged" else {},
         "refusal_error": error,
         "backward_name": node or f"{name.capitalize()}Backward0",
     }
@@ -131,8 +132,7 @@ def unary(
         kind = input.array.dtype.kind
         if unchanged and kind in "ui":
             return input
-        dtype = operation.accept(input.dtype)
-        storable(dtype, input)
+        operation.accept(input.dtype, input)
         return write_into(half if is_half(input.array.dtype) else operation, input)
 
     function.__name__ = function.__qualname__ = name
@@ -171,19 +171,36 @@ neg, neg_ = unary(
     "neg", np.negative, lambda grad: -grad, "-input", ("[1.0, -2.0]", "[-1.,  2.]"),
     kinds="uifc", refusal=_NEG_BOOL, error=RuntimeError,
 )  # fmt: skip
-abs, abs_ = unary(
+
+def _sign(x: Array) -> Array:
+    """0 for NaN too, unless complex."""
+    if x.dtype.kind == "c":
+        return np.sign(x)
+    if x.dtype.kind == "b":
+        return x.copy()
+    return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
+
+
+abs, _abs_ = unary(
     "abs", np.abs, lambda grad, input: grad * sgn(input), "|input|, real also for complex numbers",
     ("[-1.0, 2.0]", "[1., 2.]"), kinds="uifc", refusal=_CPU,
 )  # fmt: skip
 sgn, sgn_ = unary(
-    "sgn", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda grad, input, result: _sgn_gradient(grad, input, result),
+    "sgn", _sign, lambda grad, input, result: _sgn_gradient(grad, input, result),
     "input / |input|, and 0 for 0", ("[3 + 4j]", "[0.6000+0.8000j]"), kinds="buifc",
 )  # fmt: skip
 sign, sign_ = unary(
-    "sign", lambda x: np.sign(x) if x.dtype.kind != "b" else x.copy(), lambda grad: zeros_as(grad),
+    "sign", _sign, lambda grad: zeros_as(grad),
     "-1, 0 or 1", ("[-3.0, 0.0, 2.0]", "[-1.,  0.,  1.]"), kinds="buif",
     refusal="Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead.",
 )  # fmt: skip
+
+
+def abs_(input: Any) -> Any:
+    """:func:`abs` into ``input``. RuntimeError for complex tensors, whose magnitude is real."""
+    if input.dtype.is_complex:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    return _abs_(input)
 
 
 def _sgn_gradient(grad: Any, input: Any, result: Any) -> Any:
@@ -430,7 +447,7 @@ def logit(input: Any, eps: float | None = None) -> Any:
 
 def logit_(input: Any, eps: float | None = None) -> Any:
     """:func:`logit` into ``input``."""
-    storable(Logit.accept(input.dtype), input)
+    Logit.accept(input.dtype, input)
     return write_into(Logit, input, eps)
 
 
