@@ -21,10 +21,10 @@ FLOORS = {
     "autograd": 4,
     "ops": 5, "tensor": 6,
     "nn": 7,
-    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7, "determinism": 0,
+    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7, "determinism": 0, "linalg": 7,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
-VALUES = {"conv.problem", "conv.padding", "conv.gradient"}  # plain values, readable from the algorithms below them
+VALUES = {"conv.problem", "conv.padding", "conv.gradient", "conv.precision"}  # plain values, readable from the algorithms
 FACE = ""  # convlet/__init__.py itself
 
 

@@ -17,6 +17,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
+from .conv.precision import convolution_precision, get_convolution_precision, set_convolution_precision
 from .determinism import (
     are_deterministic_algorithms_enabled,
     is_deterministic_algorithms_warn_only_enabled,
@@ -96,7 +97,7 @@ newaxis = None
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
-    {"backends", "conv", "cuda", "datasets", "interop", "io", "models", "nn", "optim", "runtime", "utils"}
+    {"backends", "conv", "cuda", "datasets", "interop", "io", "linalg", "models", "nn", "optim", "runtime", "utils"}
 )
 _ELSEWHERE = {
     "save": "io",
