@@ -100,7 +100,7 @@ def from_numpy(numpy_dtype: np.dtype[Any]) -> dtype:
         found = BY_NAME.get(numpy_dtype.name)
         if found is None:
             raise TypeError(
-                f"can't convert np.ndarray of type {numpy_dtype.type!r}. The only supported types are: "
+                f"can't convert np.ndarray of type numpy.{numpy_dtype.type.__name__}. The only supported types are: "
                 "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
             )
         _by_numpy[numpy_dtype] = found

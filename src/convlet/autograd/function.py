@@ -352,7 +352,7 @@ def make_result(
         new._version = Version() if version is None else version
         if is_inference_mode_enabled():
             new.inference = True
-    if node is not None:
+    if node is not None and array.dtype.kind not in "biu":
         new._grad_fn = node
         new._output_index = output_index
     if meta:

@@ -149,8 +149,7 @@ def check_pads(shape: tuple[int, ...], pads: Sequence[tuple[int, int]], modes: S
                 f"but got: padding ({before}, {after}) at dimension {axis} of input {list(shape)}"
             )
         if mode == "circular":
-            left = size + min(before, 0) + min(after, 0)
-            if left < 0:
-                raise RuntimeError("Negative padding value is resulting in an empty dimension")
-            if max(before, after) > left:
+            if max(before, after) > size:
                 raise RuntimeError("Padding value causes wrapping around more than once.")
+            if size + min(before, 0) + min(after, 0) < 0:
+                raise RuntimeError("Negative padding value is resulting in an empty dimension")

@@ -603,8 +603,8 @@ def repeat_interleave(
         return _repeat_each(input, axis, repeats)
     counts = _repeats(repeats)
     if counts.size == 1:
-        return _repeat_each(input, axis, int(counts.reshape(-1)[0]))
-    if counts.size != array.shape[axis]:
+        counts = np.broadcast_to(counts.reshape(-1), (array.shape[axis],))
+    elif counts.size != array.shape[axis]:
         raise RuntimeError(
             "repeats must have the same size as input along dim, but got repeats.size(0) = "
             f"{counts.size} and input.size({axis}) = {array.shape[axis]}"

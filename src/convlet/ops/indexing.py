@@ -209,6 +209,9 @@ def add_at(target: Array, axes: tuple[int, ...], indices: Sequence[Array], value
         add_at(wide, axes, indices, values.astype(np.float32))
         target[...] = wide
         return
+    if target.dtype == np.bool_:  # a sum of bools is their "or"
+        np.logical_or.at(target, _key(axes, indices), values)
+        return
     indices = np.broadcast_arrays(*indices)
     sizes = [target.shape[axis] for axis in axes]
     together = axes[-1] - axes[0] == len(axes) - 1
@@ -521,7 +524,7 @@ def set_item(input: Any, key: Any, value: Any) -> None:
     recorded = is_grad_enabled() and (input.requires_grad or (isinstance(value, Variable) and value.requires_grad))
     part = input
     if name and name != "AliasBackward0":
-        part = Part.apply(input, view_key, name) if recorded else make_result(input.array[(*view_key, ...)])
+        part = Part.apply(input, view_key, name) if recorded else _unrecorded_part(input, view_key)
     if not arrays:
         _assign(input, part, value, recorded)
         return
@@ -544,10 +547,16 @@ def set_item(input: Any, key: Any, value: Any) -> None:
     if recorded:
         apply_inplace(IndexPutInPlace, part, value, axes, False, "IndexPutBackward0", *indices)
     else:
-        check_writable(input, False)
+        check_writable(part, False)
         if not input.meta:
             part.array[_key(axes, [array_of(each) for each in indices])] = array_of(value)
         record_write(input)
+
+
+def _unrecorded_part(input: Any, key: tuple[Any, ...]) -> Any:
+    part = make_result(input.array[(*key, ...)], meta=input.meta)
+    part.inference = input.inference
+    return part
 
 
 def _assign(input: Any, part: Any, value: Any, recorded: bool) -> None:
@@ -559,7 +568,7 @@ def _assign(input: Any, part: Any, value: Any, recorded: bool) -> None:
     if recorded:
         part.copy_(value if isinstance(value, Variable) else make_result(value))
         return
-    check_writable(input, False)
+    check_writable(part, False)
     if not input.meta:
         if array.dtype != part.array.dtype:
             array = array_of(cast(value, input.dtype))

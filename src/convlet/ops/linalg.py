@@ -28,6 +28,7 @@ from .shape import (
     expanded_shape,
     permute,
     reshape,
+    reshape_result,
     transpose,
     unsqueeze,
 )
@@ -261,7 +262,7 @@ def matmul(input: Any, other: Any) -> Any:
     if len(b) <= 2:  # the rows of all matrices in one
         rows = reshape(input, (math.prod(a[:-1]), a[-1]))
         product = mv(rows, other) if len(b) == 1 else mm(rows, other)
-        return reshape(product, (*a[:-1], *b[1:]))
+        return reshape_result(product, (*a[:-1], *b[1:]))
     rows_a = (1, *a) if len(a) == 1 else a
     batch = common_shape(rows_a[:-2], b[:-2])
     if rows_a[-1] != b[-2]:
@@ -390,7 +391,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
     _require_batches(batch1, batch2)
     a, b = array_of(batch1).shape, array_of(batch2).shape
     expanded_shape(array_of(input), (a[0], a[1], b[2]))
-    _require_product("bmm", batch1, batch2, _BMM_DTYPES)
+    _require_product("baddbmm", batch1, batch2, _BMM_DTYPES)
     return AddProduct.apply(input, batch1, batch2, beta, alpha, "BaddbmmBackward0")
 
 
@@ -399,8 +400,11 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     _require_batches(batch1, batch2)
     n, rows, k = array_of(batch1).shape
     columns = array_of(batch2).shape[2]
-    left = reshape(transpose(batch1, 0, 1), (rows, n * k))
-    return addmm(input, left, reshape(batch2, (n * k, columns)), beta=beta, alpha=alpha)
+    left, right = reshape(transpose(batch1, 0, 1), (rows, n * k)), reshape(batch2, (n * k, columns))
+    _sum_dtypes(input, left, right)
+    expanded_shape(array_of(input), (rows, columns))
+    _require_product("addmm_impl_cpu_", left, right, _MM_DTYPES)
+    return AddProduct.apply(input, left, right, beta, alpha, "AddbmmBackward0")
 
 
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
@@ -484,10 +488,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         return matmul(input, weight)
     if len(w) > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {len(w)}D")
-    if len(w) == 1:
-        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
     if bias is not None:
         _sum_dtypes(bias, input, weight)
+    if len(w) == 1:
+        raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
     _require_product("addmm_impl_cpu_", input, weight, _MM_DTYPES)
     rows = math.prod(x[:-1])
     if x[-1] != w[1]:
@@ -766,7 +770,7 @@ def kron(input: Any, other: Any) -> Any:
     a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     left = reshape(input, [n for size in a for n in (size, 1)])
     right = reshape(other, [n for size in b for n in (1, size)])
-    return reshape(mul(left, right), [m * n for m, n in zip(a, b)])
+    return reshape_result(mul(left, right), [m * n for m, n in zip(a, b)])
 
 
 # Matrices ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -134,6 +135,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     tensor([[3, 2, 1, 2, 3, 2]])
     """
     array = array_of(input)
+    if not isinstance(mode, str):
+        raise TypeError(f"pad(): argument 'mode' (position 3) must be str, not {type(mode).__name__}")
     pads = _pairs(array, pad)
     if mode == "constant":
         return _constant(input, pads, value)
@@ -178,7 +181,11 @@ def _pairs(array: Array, pad: Any) -> Pads:
             "Padding length should be less than or equal to two times the input dimension but got padding length "
             f"{len(amounts)} and input of dimension {array.ndim}"
         )
-    return tuple(zip(amounts[::2], amounts[1::2]))
+    pads = tuple(zip(amounts[::2], amounts[1::2]))
+    sizes = padded_shape(array.shape, pads)
+    if math.prod(max(size, 0) for size in sizes) * array.itemsize >= 2**63:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(sizes)}")
+    return pads
 
 
 def _constant(input: Any, pads: Pads, value: Any) -> Any:
@@ -213,7 +220,11 @@ def _require_output(shape: tuple[int, ...], pads: Pads) -> None:
     """That something is left of every axis of an input that is not empty."""
     spatial = len(pads)
     before, after = shape[-spatial:], padded_shape(shape, pads)[-spatial:]
-    if min(after) < 1:
+    if min(after) < 0 < max(after):
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(after)}: {list(padded_shape(shape, pads))}"
+        )
+    if max(after) < 1:
         letters = "DHW"[-spatial:]
         given = " ".join(f"{letter}: {size}" for letter, size in zip(letters, before))
         got = " ".join(f"{letter}: {size}" for letter, size in zip(letters, after))

@@ -52,15 +52,20 @@ def new(array: Array, device: device = _size.CPU, requires_grad: bool = False) -
 def make(
     name: str,
     shape: tuple[int, ...],
-    dtype: Dtype,
+    dtype: Any,
     fill: Callable[[tuple[int, ...], np.dtype[Any]], Array],
     *,
+    default: Dtype | None = None,
     device: Any = None,
     requires_grad: bool = False,
     memory_format: memory_format | None = None,
     out: Any = None,
 ) -> Any:
-    """A tensor whose array ``fill(shape, numpy dtype)`` gives; PyTorch's errors for sizes that cannot be."""
+    """A tensor whose array ``fill(shape, numpy dtype)`` gives; PyTorch's errors for sizes that cannot be.
+
+    ``dtype`` None means that of ``out``, else ``default``, else the default dtype.
+    """
+    dtype = dtype_from(name, dtype, out.dtype if out is not None else default)
     target = require_supported(device)
     check_sizes(name, shape, dtype)
     if requires_grad and not dtype.is_differentiable:
@@ -119,8 +124,13 @@ def in_format(array: Array, format: memory_format) -> Array:
     return np.ascontiguousarray(array) if format is _size.contiguous_format and array.ndim else array
 
 
-def sizes_from(name: str, size: Any) -> tuple[int, ...]:
-    """Sizes given one by one or as one sequence. TypeError, with PyTorch's text, for anything but integers."""
+def sizes_from(name: str, size: Any, named: dict[str, Any] | None = None) -> tuple[int, ...]:
+    """Sizes given one by one, as one sequence, or by the name ``size``. TypeError for anything but integers."""
+    if named:
+        if size or set(named) != {"size"}:
+            unexpected = next(each for each in named if each != "size" or size)
+            raise TypeError(f"{name}() got an unexpected keyword argument '{unexpected}'")
+        size = (named["size"],)
     if not size:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
     if isinstance(size[0], (tuple, list)) and len(size) == 1:
@@ -230,6 +240,10 @@ def _leaf_types(data: Any) -> set[type]:
     return leaves
 
 
+_SLOW = (
+    "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to a "
+    "single numpy.ndarray with numpy.array() before converting to a tensor."
+)
 _PYTHON_KINDS = (bool, int, float, complex)
 
 
@@ -251,6 +265,8 @@ def _numbers(data: Any, kinds: set[type], dtype: Dtype | None) -> Array:
         found = this if found is None else dtypes.promote_types(found, this)
     if found is None:  # no numbers at all
         found = dtypes.get_default_dtype()
+    if _is_sequence(data) and any(isinstance(each, np.ndarray) for each in data):
+        warnings.warn(_SLOW, UserWarning, stacklevel=4)
     wanted = dtype or found
     if found.is_complex and not wanted.is_complex:
         raise TypeError("must be real number, not complex")
@@ -493,7 +509,7 @@ def zeros(
             [0., 0., 0.]])
     """
     return make(
-        "zeros", sizes_from("zeros", named_size("zeros", size, named)), dtype_from("zeros", dtype, dtype_of_out(out)), np.zeros,
+        "zeros", sizes_from("zeros", size, named), dtype, np.zeros,
         device=device, requires_grad=requires_grad, out=out,
     )  # fmt: skip
 
@@ -508,7 +524,7 @@ def ones(
     tensor([1., 1.])
     """
     return make(
-        "ones", sizes_from("ones", named_size("ones", size, named)), dtype_from("ones", dtype, dtype_of_out(out)), np.ones,
+        "ones", sizes_from("ones", size, named), dtype, np.ones,
         device=device, requires_grad=requires_grad, out=out,
     )  # fmt: skip
 
@@ -523,23 +539,9 @@ def empty(
     torch.Size([2, 3])
     """
     return make(
-        "empty", sizes_from("empty", named_size("empty", size, named)), dtype_from("empty", dtype, dtype_of_out(out)), np.empty,
+        "empty", sizes_from("empty", size, named), dtype, np.empty,
         device=device, requires_grad=requires_grad, memory_format=memory_format, out=out,
     )  # fmt: skip
-
-
-def named_size(name: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-    """The sizes, which may also be given as ``size=``."""
-    if not named:
-        return size
-    if set(named) == {"size"} and not size:
-        return (named["size"],)
-    unexpected = next(each for each in named if each != "size" or size)
-    raise TypeError(f"{name}() got an unexpected keyword argument '{unexpected}'")
-
-
-def dtype_of_out(out: Any) -> Dtype | None:
-    return None if out is None else out.dtype
 
 
 def full(
@@ -584,7 +586,7 @@ def eye(
         if size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     return make(
-        "eye", (n, n if m is None else m), dtype_from("eye", dtype, dtype_of_out(out)),
+        "eye", (n, n if m is None else m), dtype,
         lambda shape, kind: np.eye(*shape, dtype=kind), device=device, requires_grad=requires_grad, out=out,
     )  # fmt: skip
 
@@ -603,7 +605,7 @@ def empty_strided(
         return np.lib.stride_tricks.as_strided(np.empty(count, kind), shape, steps)
 
     return make(
-        "empty_strided", sizes_from("empty_strided", (tuple(size),)), dtype_from("empty_strided", dtype), fill,
+        "empty_strided", sizes_from("empty_strided", (tuple(size),)), dtype, fill,
         device=device, requires_grad=requires_grad,
     )  # fmt: skip
 
@@ -734,7 +736,8 @@ def arange(
     whole = all(isinstance(each, int) for each in (first, last, by)) and not any(
         each.is_floating_point for each in tensors
     )
-    wanted = dtype_from("arange", dtype, dtypes.int64 if whole else dtype_of_out(out))
+    default = out.dtype if out is not None else dtypes.int64 if whole else None
+    wanted = dtype_from("arange", dtype, default)
     if wanted.kind in "bc":
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{wanted.scalar_name}'")
     if wanted.kind in "ui":
@@ -784,9 +787,9 @@ def range(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Any:
     )
     if end is None:
         start, end = 0, start
-    wanted = dtype_from("range", options.pop("dtype", None))
     count = math.floor((end - start) / step) + 1
-    return make("range", (count,), wanted, lambda shape, kind: _progression(start, step, count, kind), **options)
+    dtype = options.pop("dtype", None)
+    return make("range", (count,), dtype, lambda shape, kind: _progression(start, step, count, kind), **options)
 
 
 def linspace(
@@ -801,13 +804,12 @@ def linspace(
     tensor([0.0000, 0.5000, 1.0000])
     """
     first, last = _end_points("linspace", start, end)
-    default = dtypes.default_complex() if isinstance(first, complex) or isinstance(last, complex) else dtype_of_out(out)
-    wanted = dtype_from("linspace", dtype, default)
+    default = dtypes.default_complex() if isinstance(first, complex) or isinstance(last, complex) else None
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     return make(
-        "linspace", (steps,), wanted, lambda shape, kind: _evenly(first, last, steps, kind), device=device,
-        requires_grad=requires_grad, out=out,
+        "linspace", (steps,), dtype, lambda shape, kind: _evenly(first, last, steps, kind), default=default,
+        device=device, requires_grad=requires_grad, out=out,
     )  # fmt: skip
 
 
@@ -859,7 +861,6 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     first, last = _end_points("logspace", start, end)
-    wanted = dtype_from("logspace", dtype, dtype_of_out(out))
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
 
@@ -868,7 +869,7 @@ def logspace(
         powers = np.power(compute.type(base), _evenly(first, last, steps, compute))
         return (np.round(powers, 9) if kind.kind in "ui" else powers).astype(kind)
 
-    return make("logspace", (steps,), wanted, fill, device=device, requires_grad=requires_grad, out=out)
+    return make("logspace", (steps,), dtype, fill, device=device, requires_grad=requires_grad, out=out)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Any:

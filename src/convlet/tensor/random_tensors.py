@@ -10,12 +10,12 @@ import numpy as np
 from .. import dtypes
 from ..autograd.function import make_result
 from ..autograd.variable import Array, Variable
-from ..dtypes import dtype as Dtype
 from . import generator as _generator
 from . import random as _random
 from . import size as _size
-from .creation import array_like, dtype_from, dtype_of_out, make, named_size, new, sizes_from
+from .creation import array_like, dtype_from, make, new, sizes_from
 from .generator import Generator, default_generator, initial_seed, manual_seed, seed
+from .sampling import fill_in_memory_order
 from .size import META, memory_format, require_supported
 
 __all__ = [
@@ -55,7 +55,7 @@ def rand(
     """
     _check_generator("rand", generator)
     return make(
-        "rand", sizes_from("rand", named_size("rand", size, named)), dtype_from("rand", dtype, dtype_of_out(out)),
+        "rand", sizes_from("rand", size, named), dtype,
         lambda shape, kind: _random.uniform(shape, kind, generator=generator), device=device,
         requires_grad=requires_grad, out=out,
     )  # fmt: skip
@@ -73,7 +73,7 @@ def randn(
     """
     _check_generator("randn", generator)
     return make(
-        "randn", sizes_from("randn", named_size("randn", size, named)), dtype_from("randn", dtype, dtype_of_out(out)),
+        "randn", sizes_from("randn", size, named), dtype,
         lambda shape, kind: _random.normal(shape, kind, generator=generator), device=device,
         requires_grad=requires_grad, out=out,
     )  # fmt: skip
@@ -109,8 +109,8 @@ def randint(*args: Any, generator: Generator | None = None, dtype: Any = None, *
     for ignored in ("layout", "pin_memory"):
         options.pop(ignored, None)
     return make(
-        "randint", sizes_from("randint", (named["size"],)), dtype_from("randint", dtype, dtypes.int64),
-        lambda shape, kind: _random.randint(low, high, shape, kind, generator), **options,
+        "randint", sizes_from("randint", (named["size"],)), dtype,
+        lambda shape, kind: _random.randint(low, high, shape, kind, generator), default=dtypes.int64, **options,
     )  # fmt: skip
 
 
@@ -126,16 +126,16 @@ def randperm(
     """
     _check_generator("randperm", generator)
     return make(
-        "randperm", (n,), dtype_from("randperm", dtype, dtypes.int64),
-        lambda shape, kind: _random.randperm(n, kind, generator), device=device, requires_grad=requires_grad, out=out,
+        "randperm", (n,), dtype, lambda shape, kind: _random.randperm(n, kind, generator), default=dtypes.int64,
+        device=device, requires_grad=requires_grad, out=out,
     )  # fmt: skip
 
 
 def _drawn_like(
     name: str, input: Any, dtype: Any, device: Any, requires_grad: bool, format: Any,
-    draw: Callable[[Array, Dtype], Array],
+    draw: Callable[[tuple[int, ...], np.dtype[Any], bool], Array],
 ) -> Any:  # fmt: skip
-    """A tensor like the input, filled with what ``draw`` gives for it, element after element in logical order."""
+    """A tensor like the input, filled with what ``draw(shape, dtype, contiguous)`` gives, in the order of memory."""
     if not isinstance(input, Variable):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     wanted = dtype_from(name, dtype, input.dtype)
@@ -143,7 +143,7 @@ def _drawn_like(
     if target is META:
         return new(np.broadcast_to(np.zeros((), wanted.numpy), input.array.shape), META, requires_grad)
     array = array_like(input, wanted, format)
-    array[...] = draw(array, wanted)
+    fill_in_memory_order(array, lambda shape: draw(shape, wanted.numpy, array.flags.c_contiguous))
     return new(array, target, requires_grad)
 
 
@@ -154,7 +154,7 @@ def rand_like(
     """:func:`rand` in the shape, dtype and device of ``input``, unless others are given."""
     return _drawn_like(
         "rand_like", input, dtype, device, requires_grad, memory_format,
-        lambda array, wanted: _random.uniform(array.shape, wanted.numpy, generator=generator),
+        lambda shape, kind, contiguous: _random.uniform(shape, kind, generator=generator),
     )  # fmt: skip
 
 
@@ -165,9 +165,7 @@ def randn_like(
     """:func:`randn` in the shape, dtype and device of ``input``, unless others are given."""
     return _drawn_like(
         "randn_like", input, dtype, device, requires_grad, memory_format,
-        lambda array, wanted: _random.normal(
-            array.shape, wanted.numpy, generator=generator, contiguous=array.flags.c_contiguous
-        ),
+        lambda shape, kind, contiguous: _random.normal(shape, kind, generator=generator, contiguous=contiguous),
     )  # fmt: skip
 
 
@@ -180,7 +178,7 @@ def randint_like(
     first, last = (low, *bounds) if len(bounds) == 1 else bounds if bounds else (low, high)
     return _drawn_like(
         "randint_like", input, dtype, device, requires_grad, memory_format,
-        lambda array, wanted: _random.randint(int(first), int(last), array.shape, wanted.numpy, generator),  # type: ignore[arg-type]
+        lambda shape, kind, contiguous: _random.randint(int(first), int(last), shape, kind, generator),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -206,7 +204,7 @@ def normal(
                 " * (float mean, float std, tuple of ints size)\n"
             )
         return make(
-            "normal", sizes_from("normal", (size,)), dtype_from("normal", dtype),
+            "normal", sizes_from("normal", (size,)), dtype,
             lambda shape, kind: _random.normal(shape, kind, float(mean), float(std), generator), device=device,
             requires_grad=requires_grad, out=out,
         )  # fmt: skip

@@ -52,7 +52,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
             super().__init__(np.array(data, dtype=dtype))
         else:
             sizes = args[0] if len(args) == 1 and isinstance(args[0], Size) else args
-            super().__init__(np.empty(tuple(operator.index(each) for each in sizes), dtype))
+            super().__init__(np.empty(tuple(operator.index(each) for each in sizes) if args else (0,), dtype))
 
     # Description --------------------------------------------------------------------------------------------------
 
