@@ -319,10 +319,12 @@ CONTAINERS = {
     ),
     "parameter dict": lambda m: m.nn.ParameterDict({"b": m.ones(2, 3), "a": 3, "c": m.ones(())}),
     "parameter dict methods": lambda m: (
-        lambda p: [list(p), p["b"], p.get("q"), p.setdefault("z", m.ones(1)), "z" in p, len(p), p.pop("a"),
-                   list(p.keys()), list(p.values()), [key for key, _ in p.items()], p.copy(), p.popitem()[0],
-                   list(reversed(p)), p | m.nn.ParameterDict({"n": m.ones(1)}), p.update([("w", m.zeros(1))]), p, list(p.state_dict()),
-                   p.clear(), p, p.fromkeys(["u"], 1)]
+        lambda p: [
+            list(p), p["b"], p.get("q"), p.setdefault("z", m.ones(1)), "z" in p, len(p), p.pop("a"), list(p.keys()),
+            list(p.values()), [key for key, _ in p.items()], p.copy(), p.popitem()[0], list(reversed(p)),
+            p | m.nn.ParameterDict({"n": m.ones(1)}), p.update([("w", m.zeros(1))]), p, list(p.state_dict()),
+            p.clear(), p, p.fromkeys(["u"], 1),
+        ]
     )(m.nn.ParameterDict({"b": m.ones(2), "a": m.zeros(1)})),
 }  # fmt: skip
 

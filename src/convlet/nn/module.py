@@ -37,6 +37,7 @@ _global_forward_pre_hooks: dict[int, Any] = {}
 _global_forward_hooks: dict[int, Any] = {}
 _global_backward_pre_hooks: dict[int, Any] = {}
 _global_backward_hooks: dict[int, Any] = {}
+_GLOBAL_HOOKS = (_global_forward_pre_hooks, _global_forward_hooks, _global_backward_pre_hooks, _global_backward_hooks)
 
 
 def typename(value: Any) -> str:
@@ -715,9 +716,17 @@ def _replaced_args(args: tuple[Any, ...], replaced: Any) -> tuple[Any, ...]:
 _global_always_called: dict[int, bool] = {}
 
 
+class _GlobalHandle(RemovableHandle):
+    """Removes a hook of every module; after the last one, calls are as cheap as before."""
+
+    def remove(self) -> None:
+        super().remove()
+        Module._hooked = any(_GLOBAL_HOOKS)
+
+
 def _add_global(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
     Module._hooked = True
-    return RemovableHandle.add(hooks, hook)
+    return _GlobalHandle(hooks, RemovableHandle.add(hooks, hook).id)
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
