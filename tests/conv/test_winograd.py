@@ -216,13 +216,15 @@ def test_what_it_cannot_compute():
 
 def test_where_it_is_faster():
     faster = ("ic64 ih56 iw56 oc64", "ic128 ih28 iw28 oc128", "ic256 ih14 iw14 oc256", "ic64 ih224 iw224 oc64")
-    slower = ("ic1 ih28 iw28 oc8", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32", "ic3 ih32 iw32 oc16")
-    slower = (*slower, "g64 ic64 ih56 iw56 oc64")
+    slower = ("ic128 ih4 iw4 oc128", "g64 ic64 ih56 iw56 oc64", "g32 ic128 ih56 iw56 oc128")
+    small = ("ic1 ih8 iw8 oc32", "ic32 ih8 iw8 oc32", "ic32 ih4 iw4 oc64", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32")
     for direction in DIRECTIONS:
         for text in faster:
             assert winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction)) is None
         for text in slower:
-            assert "direct" in winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction))
+            assert "as fast as direct" in winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction))
+        for text in small:
+            assert "little to save" in winograd.refuse(of(f"n64 {text} ph1 pw1").with_direction(direction))
 
 
 def test_precision_highest_does_without_it():

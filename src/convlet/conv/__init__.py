@@ -5,6 +5,7 @@
 
 from convlet.conv.arguments import conv2d_output_shape, conv2d_problem
 from convlet.conv.plan import Plan, forward, input_gradient, plan_for, weight_gradient
+from convlet.conv.precision import convolution_precision, get_convolution_precision, set_convolution_precision
 from convlet.conv.problem import ConvProblem, receptive_field
 from convlet.conv.select import force_algorithm, select
 
@@ -13,11 +14,14 @@ __all__ = [
     "Plan",
     "conv2d_output_shape",
     "conv2d_problem",
+    "convolution_precision",
     "force_algorithm",
     "forward",
+    "get_convolution_precision",
     "input_gradient",
     "plan_for",
     "receptive_field",
     "select",
+    "set_convolution_precision",
     "weight_gradient",
 ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convlet.conv.gradient import Run
+from convlet.conv.precision import get_convolution_precision
 from convlet.conv.problem import ConvProblem, numpy_dtype
 from convlet.conv.select import Walk, forced_algorithm, select
 from convlet.runtime import trace
@@ -25,9 +26,9 @@ class Plan(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _plan(problem: ConvProblem, direction: str, forced: str | None) -> Plan:
+def _plan(problem: ConvProblem, direction: str, forced: str | None, precision: str) -> Plan:
     if direction != problem.direction:
-        return _plan(problem.with_direction(direction), direction, forced)
+        return _plan(problem.with_direction(direction), direction, forced, precision)
     dtype, shape = numpy_dtype(problem.dtype), problem.result_shape
     if problem.empty:
         return Plan(problem, "empty", (), _fill_empty, dtype, shape)
@@ -38,7 +39,7 @@ def _plan(problem: ConvProblem, direction: str, forced: str | None) -> Plan:
 
 def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
     """The plan of a problem, in another direction if one is given; kept, the least recently used forgotten."""
-    return _plan(problem, direction or problem.direction, forced_algorithm())
+    return _plan(problem, direction or problem.direction, forced_algorithm(), get_convolution_precision())
 
 
 def _fill_empty(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
@@ -57,7 +58,8 @@ def forward(
     channels_last: bool = False,
 ) -> np.ndarray:
     """out[n,oc,oh,ow] = conv(x[n,ic,ih,iw], w[oc,ic/g,kh,kw]) + bias[oc]; `out` is filled, or made and returned."""
-    return _execute(_plan(problem, "fwd", forced_algorithm()), x, w, bias, out, channels_last)
+    plan = _plan(problem, "fwd", forced_algorithm(), get_convolution_precision())
+    return _execute(plan, x, w, bias, out, channels_last)
 
 
 def input_gradient(
@@ -69,7 +71,8 @@ def input_gradient(
     channels_last: bool = False,
 ) -> np.ndarray:
     """The gradient [n,ic,ih,iw] by the input for the output's gradient [n,oc,oh,ow]; no conjugation."""
-    return _execute(_plan(problem, "bwd_input", forced_algorithm()), grad, w, None, out, channels_last)
+    plan = _plan(problem, "bwd_input", forced_algorithm(), get_convolution_precision())
+    return _execute(plan, grad, w, None, out, channels_last)
 
 
 def weight_gradient(
@@ -81,7 +84,8 @@ def weight_gradient(
     channels_last: bool = False,
 ) -> np.ndarray:
     """The gradient [oc,ic/g,kh,kw] by the weight for the output's gradient [n,oc,oh,ow]; no conjugation."""
-    return _execute(_plan(problem, "bwd_weight", forced_algorithm()), x, grad, None, out, channels_last)
+    plan = _plan(problem, "bwd_weight", forced_algorithm(), get_convolution_precision())
+    return _execute(plan, x, grad, None, out, channels_last)
 
 
 def _execute(

@@ -16,38 +16,13 @@ the weights it needs, or sums over all tiles. So every sum has one order, whoeve
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
-from convlet.kernels import edges, emit
-from convlet.kernels.edges import pack_weight, store_band, store_products
+from convlet.kernels import emit
+from convlet.kernels.edges import FRAME, pack_weight, store_band, store_products
 from convlet.kernels.emit import NATIVE, call, load_i64, next_ticket
 from convlet.kernels.launch import Kernel, frame_reader
 from convlet.kernels.winograd_transforms import OUTPUT, WEIGHT, WEIGHT_GRADIENT
-
-# A frame says what those of the other kernels do (`x_...` is what is transformed, input or gradient), and:
-FRAME = np.dtype(
-    [
-        *edges.FRAME.descr,
-        *(
-            (name, np.int64)
-            for name in (
-                # compiled steps; the transform of images, the elements of a tile it reads, the distance of tiles
-                *("transform", "apart", "which", "size", "m", "x_size"),
-                # units: of all images, the first and last of the pass, and how an image is cut into them
-                *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
-                # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
-                *("vectors", "side", "v_group", "v_plane", "v_block"),
-                # the tap that comes first, and steps between rows and columns of taps: they may be read backwards
-                *("taps_at", "tap_row", "tap_column"),
-                # the same as V's for W; bytes between the points of U or P, and of M
-                *("g_group", "g_plane", "g_block", "u_plane", "m_plane"),
-                # tasks of the second region: blocks of units; whether this is the first or last pass
-                *("unit_blocks", "first", "last"),
-            )
-        ),
-    ]
-)
 
 frame_at = frame_reader(FRAME)
 apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)
@@ -61,7 +36,7 @@ def _apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
 apart = Kernel(_apart_f32)
 
 
-@njit
+@njit(error_model="numpy")
 def pack_pixels(f, src, channels, y_padded, x_padded, rows, columns, dst, spare):
     """dst[row][column][lane] = padded pixels of up to `lanes` channels; src is the image's first of them."""
     vector = f.lanes * f.element
@@ -93,7 +68,7 @@ def pack_pixels(f, src, channels, y_padded, x_padded, rows, columns, dst, spare)
         dst += columns * vector
 
 
-@njit
+@njit(error_model="numpy")
 def pack_border(f, row, channels, x_padded, low, high, dst):
     """The columns low..high of a row of pixels, outside the image: zeros, or what the padding mode names."""
     vector = f.lanes * f.element
@@ -137,7 +112,8 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
     """Multiplies tiles with the weights of a block of output channels; a task is (block of units, group, block)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    u, products, rows, spare = slot + f.weight_at, slot + f.sum_at, slot + f.band_at, slot + f.row_at
+    u, products, rows = slot + f.weight_at, slot + f.sum_at, slot + f.band_at
+    packed, spare = slot + f.other_at, slot + f.row_at
     vector = f.lanes * f.element
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
@@ -161,10 +137,10 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
             c1 = min(f.icg, c0 + f.segment)
             for c in range(c0, c1, f.chunk):
                 count = min(f.chunk, c1 - c)
-                pack_weight(f, src, width, c, c + count, spare)
+                pack_weight(f, src, width, c, c + count, packed, spare)
                 for i in range(vectors):
                     to = u + (c - c0) * step + i * vector
-                    taps = spare + f.taps_at * step + i * vector
+                    taps = packed + f.taps_at * step + i * vector
                     row, column = f.tap_row * step, f.tap_column * step
                     call(
                         f.transform,

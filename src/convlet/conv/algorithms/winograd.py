@@ -10,7 +10,7 @@ This file plans; kernels/winograd.py says how it is computed and kernels/winogra
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from convlet.conv.precision import get_convolution_precision
 from convlet.conv.problem import DTYPES, ConvProblem
 from convlet.kernels import launch, target
 from convlet.kernels import winograd as kernels
+from convlet.kernels.edges import FRAME
 from convlet.kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
 from convlet.runtime import memory, threads
 
@@ -42,6 +43,31 @@ CHUNK = 16
 # Weight gradient: input channels of a task, and tiles that are summed up before they are added to others.
 GRADIENT_CHANNELS = 64
 GRADIENT_CHUNK = 64
+
+
+class Cost(NamedTuple):
+    """What is done besides multiplying, in multiplications of a vector that would take as long."""
+
+    image: int  # transforming a tile of a vector of input channels
+    result: int  # the same for output channels
+    weight: int  # transforming a vector of weights, all their taps
+    direct_weight: int  # direct: packing such a vector
+    direct_result: int  # direct: storing or reading a vector of a position
+
+
+# Fitted to 110 problems of 4..256 channels and 4x4..56x56 positions, one thread, AVX-512, Zen 4 (EPYC, 3.3 GHz),
+# November 2026 (`python -m benchmarks.winograd`). Nine of ten times are predicted within 15%.
+COSTS = {
+    "fwd": Cost(image=700, result=290, weight=230, direct_weight=130, direct_result=9),
+    "bwd_input": Cost(image=700, result=310, weight=350, direct_weight=280, direct_result=9),
+    "bwd_weight": Cost(image=650, result=220, weight=430, direct_weight=200, direct_result=20),
+}
+# What a call costs either of them, in the same unit.
+CALL = 16_000
+# So much faster it must be expected to be, because expectations err.
+MARGIN = 1.25
+# Operations an image below which it saves a few microseconds: not worth compiling for.
+LEAST_FLOPS = 2_500_000
 
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 LINE = memory.LINE
@@ -73,22 +99,43 @@ def unable(problem: ConvProblem) -> str | None:
 
 
 def slower(problem: ConvProblem) -> str | None:
-    """Why direct convolution is expected to be faster, or None."""
-    return None
+    """Why direct convolution is expected to be as fast, or None."""
+    if problem.per_image().flops < LEAST_FLOPS:
+        return f"below {LEAST_FLOPS / 1e6} million operations an image there is little to save"
+    expected = speedup(problem)
+    return None if expected >= MARGIN else f"expected to be {expected:.2f} times as fast as direct, less than {MARGIN}"
+
+
+def work(problem: ConvProblem) -> tuple[int, int, int, int, int]:
+    """How often each thing is done: vectors multiplied, images', results' and weights' vectors transformed, calls."""
+    p, lanes = problem, target.current().lanes(4)
+    ic, oc, tiles = p.ic // p.g, p.oc // p.g, p.n * split(p.oh, M) * split(p.ow, M)
+    if p.direction == "bwd_input":  # a forward from the output's channels to the input's
+        ic, oc, tiles = oc, ic, p.n * split(p.ih, M) * split(p.iw, M)
+    inputs, outputs, weights = p.g * split(ic, lanes), p.g * split(oc, lanes), p.g * ic * split(oc, lanes)
+    return POINTS * tiles * weights, tiles * inputs, tiles * outputs, weights, 1
+
+
+def speedup(problem: ConvProblem) -> float:
+    """The time that direct convolution is expected to take for an image, relative to this algorithm's."""
+    p = problem.per_image()
+    cost = COSTS[p.direction]
+    products, images, results, weights, _ = work(p)
+    own = products + cost.image * images + cost.result * results + cost.weight * weights
+    positions, tiles = (p.ih * p.iw if p.direction == "bwd_input" else p.oh * p.ow), products // (POINTS * weights)
+    plain = weights * (9 * positions + cost.direct_weight) + positions * cost.direct_result * results // tiles
+    return (plain + CALL) / (own + CALL)
 
 
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     if problem.direction == "bwd_input":
-        return gradient.input_gradient(problem, _forward_of)
+        # The strips that padding modes add are small.
+        whole = problem.ih, problem.iw
+        return gradient.input_gradient(problem, lambda p: _Forward(p) if (p.oh, p.ow) == whole else direct.plan(p))
     if problem.direction == "bwd_weight":
         return _WeightGradient(problem)
     return _Forward(problem)
-
-
-def _forward_of(phase: ConvProblem) -> Run:
-    """The forward of an input gradient's phase; the borders of padding modes are small, and may be cut from it."""
-    return _Forward(phase) if refuse(phase.per_image()) is None else direct.plan(phase)
 
 
 def _plane(nbytes: int) -> int:
@@ -177,7 +224,7 @@ def _records(
     """A frame for each pass."""
     frames = []
     for number, (first, last) in enumerate(units.bounds()):
-        record = np.zeros(1, kernels.FRAME)
+        record = np.zeros(1, FRAME)
         own = {"unit_0": first, "unit_1": last, "first": number == 0, "last": number == units.passes - 1}
         for field, value in (fields | own).items():
             record[field] = value
@@ -269,7 +316,8 @@ class _Forward:
                 "weight_at": POINTS * u_plane,
                 "sum_at": POINTS * m_plane,
                 "band_at": (M * columns + M) * wide * 4,
-                "row_at": max(CHUNK * 9 * wide, lanes * (columns + lanes)) * 4,
+                "other_at": CHUNK * 9 * wide * 4,
+                "row_at": lanes * (max(CHUNK * 9, M * columns) + lanes) * 4,
             }
         )
         size = DTYPES[p.dtype][1]
@@ -281,7 +329,7 @@ class _Forward:
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
             "w_size": size,
             "w_code": CODES[p.dtype],
-            "run": weight.run(icg, 4),
+            "run": weight.run(icg, size),
             "taps_at": 3 * row + column,
             "tap_row": -3 if row else 3,
             "tap_column": -1 if column else 1,
@@ -296,6 +344,7 @@ class _Forward:
             "y_w": out.strides[3],
             "y_size": size,
             "y_code": CODES[p.dtype],
+            "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
             "unit_blocks": unit_blocks,
             "u_plane": u_plane,
             "m_plane": m_plane,
