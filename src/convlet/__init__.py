@@ -104,6 +104,9 @@ _ELSEWHERE = {
     "load": "io",
     "get_num_threads": "runtime.threads",
     "set_num_threads": "runtime.threads",
+    "convolution_precision": "conv.precision",
+    "get_convolution_precision": "conv.precision",
+    "set_convolution_precision": "conv.precision",
 }
 
 
