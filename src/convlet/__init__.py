@@ -41,10 +41,12 @@ from .dtypes import (
     uint8,
 )
 from .ops.activation import *
+from .ops.blending import *
 from .ops.comparison import *
 from .ops.complex_numbers import *
 from .ops.conversion import *
 from .ops.convolution import *
+from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.extremes import *
 from .ops.gathering import *
@@ -52,23 +54,31 @@ from .ops.indexing import *
 from .ops.joining import *
 from .ops.linalg import *
 from .ops.losses import *
+from .ops.matrices import *
 from .ops.norm import *
 from .ops.padding import *
 from .ops.pooling import *
+from .ops.powers import *
+from .ops.rearranging import *
 from .ops.reduction import *
 from .ops.scan import *
 from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *
+from .ops.strided import *
+from .ops.subscripts import *
+from .ops.two_operands import *
 from .ops.unary import *
 from .tensor import Tensor
 from .tensor.creation import *
 from .tensor.describing import is_complex, is_floating_point, is_nonzero, is_signed, is_tensor, numel
+from .tensor.from_data import *
 from .tensor.legacy import *
 from .tensor.limits import finfo, iinfo
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
 from .tensor.random_tensors import *
+from .tensor.ranges import *
 from .tensor.shaping import *
 from .tensor.size import (
     Size,
@@ -102,6 +112,7 @@ _SUBMODULES = frozenset(
 _ELSEWHERE = {
     "save": "io",
     "load": "io",
+    "return_types": "ops",
     "get_num_threads": "runtime.threads",
     "set_num_threads": "runtime.threads",
     "convolution_precision": "conv.precision",

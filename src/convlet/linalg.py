@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ops.linalg import LinAlgError, det, matmul, matrix_power, multi_dot
-from .ops.linalg import cross as _cross
-from .ops.linalg import inverse as inv
+from .ops.linalg import matmul
+from .ops.matrices import LinAlgError, det, matrix_power, multi_dot
+from .ops.matrices import cross as _cross
+from .ops.matrices import inverse as inv
 from .ops.reduction import norm as _norm
 from .ops.reduction import vector_norm
-from .ops.shape import diagonal as _diagonal
+from .ops.strided import diagonal as _diagonal
 
 __all__ = [
     "LinAlgError", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops.shape import flatten, pixel_shuffle, pixel_unshuffle, unflatten
+from ..ops.rearranging import pixel_shuffle, pixel_unshuffle
+from ..ops.shape import flatten, unflatten
 from ..ops.unfolding import fold, unfold
 from .module import Module
 

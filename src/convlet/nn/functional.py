@@ -70,10 +70,11 @@ from ..ops.pooling import (
     max_pool2d,
     max_unpool2d,
 )
+from ..ops.rearranging import pixel_shuffle, pixel_unshuffle
 from ..ops.reduction import norm, sum
 from ..ops.resampling import interpolate
 from ..ops.selection import clamp_min
-from ..ops.shape import flatten, pixel_shuffle, pixel_unshuffle
+from ..ops.shape import flatten
 from ..ops.softmax import log_softmax as _log_softmax
 from ..ops.softmax import softmax as _softmax
 from ..ops.unary import neg, sigmoid, tanh

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ..dtypes import int64
-from ..tensor.creation import empty, ones, tensor, zeros
+from ..tensor.creation import empty, ones, zeros
 from . import functional as F
 from . import init
 from .module import Module
@@ -62,7 +62,7 @@ class _Norm(Module):
         if track_running_stats:
             self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype))
             self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype))
-            self.register_buffer("num_batches_tracked", tensor(0, dtype=int64, device=device))
+            self.register_buffer("num_batches_tracked", zeros((), dtype=int64, device=device))
         else:
             for name in ("running_mean", "running_var", "num_batches_tracked"):
                 self.register_buffer(name, None)
@@ -100,7 +100,7 @@ class _Norm(Module):
         if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
             # The first version had no count of the batches.
             known = self.num_batches_tracked
-            state_dict[key] = tensor(0, dtype=int64) if known is None or known.meta else known
+            state_dict[key] = zeros((), dtype=int64) if known is None or known.meta else known
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 

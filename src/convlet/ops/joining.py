@@ -13,7 +13,8 @@ from .axes import array_of, axis_of, sizes_of
 from .conversion import cast, result_type
 from .indexing import Part, narrow, select
 from .keywords import numpy_names
-from .shape import atleast_1d, atleast_2d, atleast_3d, meshgrid, reshape
+from .rearranging import meshgrid
+from .shape import atleast_1d, atleast_2d, atleast_3d, reshape
 
 __all__ = [
     "block_diag", "cartesian_prod", "cat", "chunk", "column_stack", "concat", "concatenate", "dsplit", "dstack",
@@ -220,8 +221,8 @@ class Unbind(Operation):
     @staticmethod
     def forward(ctx: Any, input: Array, axis: int) -> tuple[Array, ...]:
         ctx.axis = axis
-        lead = (slice(None),) * axis
-        return tuple([input[(*lead, index, ...)] for index in range(input.shape[axis])])
+        front = np.moveaxis(input, axis, 0)
+        return tuple([front[index, ...] for index in range(input.shape[axis])])
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

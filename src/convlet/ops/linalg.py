@@ -1,11 +1,8 @@
-"""Products of matrices, and a little more linear algebra, each beside its gradient."""
+"""Products of matrices and vectors, each beside its gradient."""
 
 from __future__ import annotations
 
 import math
-import operator
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,20 +10,16 @@ import numpy as np
 from .. import dtypes
 from ..autograd.function import Operation
 from ..autograd.inplace import apply_inplace
-from ..autograd.variable import Array, Variable
-from .axes import array_of, axis_of
+from ..autograd.variable import Array
+from .axes import array_of
 from .broadcasting import sum_to
 from .complex_numbers import conj
 from .conversion import dtype_of
 from .elementwise import add, mul
 from .shape import (
-    Diagonal,
-    OnDiagonal,
-    Permute,
     adjoint,
     common_shape,
     expanded_shape,
-    permute,
     reshape,
     reshape_result,
     transpose,
@@ -34,8 +27,7 @@ from .shape import (
 )
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "cross", "det", "dot", "einsum", "ger",
-    "inverse", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "tensordot", "trace", "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer", "vdot",
 ]  # fmt: skip
 
 
@@ -106,7 +98,7 @@ def _mismatch(a: tuple[int, ...], b: tuple[int, ...]) -> RuntimeError:
     )
 
 
-def _require_product(kernel: str, a: Any, b: Any, same_dtype: str) -> None:
+def require_product(kernel: str, a: Any, b: Any, same_dtype: str) -> None:
     """That both have one dtype, not bool; ``same_dtype`` is PyTorch's sentence with {} for the two names."""
     first, second = dtype_of(a), dtype_of(b)
     if first is not second:
@@ -123,7 +115,7 @@ def _c_name(dtype: dtypes.dtype) -> str:
 
 _MM_DTYPES = "expected m1 and m2 to have the same dtype, but got: {c[0]} != {c[1]}"
 _MV_DTYPES = "addmv input tensors must have the same dtype, but got {1}, {0}, and {1}"
-_BMM_DTYPES = "expected scalar type {} but found {}"
+BMM_DTYPES = "expected scalar type {} but found {}"
 _DOT_DTYPES = "dot : expected both vectors to have same dtype, but found {} and {}"
 
 
@@ -142,14 +134,14 @@ def mm(input: Any, mat2: Any) -> Any:
         raise RuntimeError("mat2 must be a matrix")
     if a[1] != b[0]:
         raise _mismatch(a, b)
-    _require_product("addmm_impl_cpu_", input, mat2, _MM_DTYPES)
+    require_product("addmm_impl_cpu_", input, mat2, _MM_DTYPES)
     return Product.apply(input, mat2, "MmBackward0")
 
 
 def bmm(input: Any, mat2: Any) -> Any:
     """The products of two batches of matrices: (b, n, k) @ (b, k, m) -> (b, n, m). RuntimeError as for :func:`mm`."""
     _require_batches(input, mat2)
-    _require_product("bmm", input, mat2, _BMM_DTYPES)
+    require_product("bmm", input, mat2, BMM_DTYPES)
     return Product.apply(input, mat2, "BmmBackward0")
 
 
@@ -179,7 +171,7 @@ def _require_vector_product(mat: Any, vec: Any, result: int | None = None) -> No
     size = a[0] if result is None else result
     if a[1] != b[0] or size not in (1, a[0]):
         raise RuntimeError(f"size mismatch, got input ({size}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
-    _require_product("addmv_impl_cpu", mat, vec, _MV_DTYPES)
+    require_product("addmv_impl_cpu", mat, vec, _MV_DTYPES)
 
 
 def dot(input: Any, tensor: Any) -> Any:
@@ -196,7 +188,7 @@ def _require_vectors(input: Any, tensor: Any) -> None:
     a, b = array_of(input).shape, array_of(tensor).shape
     if len(a) != 1 or len(b) != 1:
         raise RuntimeError(f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors")
-    _require_product("dot", input, tensor, _DOT_DTYPES)
+    require_product("dot", input, tensor, _DOT_DTYPES)
     if a != b:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor {list(a)} and src {list(b)} to have the same number of "
@@ -271,7 +263,7 @@ def matmul(input: Any, other: Any) -> Any:
             f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {rows_a[-1]}] but got: "
             f"[{count}, {b[-2]}]."
         )
-    _require_product("bmm", input, other, _BMM_DTYPES)
+    require_product("bmm", input, other, BMM_DTYPES)
     return Product.apply(input, other, "UnsafeViewBackward0")
 
 
@@ -285,7 +277,7 @@ def _matrix_product(input: Any, other: Any, left: int, right: int) -> Any:
     a, b = array_of(input).shape, array_of(other).shape
     if a[0] != b[0]:
         raise _mismatch((1, *a), b)
-    _require_product("addmm_impl_cpu_", input, other, _MM_DTYPES)
+    require_product("addmm_impl_cpu_", input, other, _MM_DTYPES)
     return Product.apply(input, other, "SqueezeBackward4")
 
 
@@ -363,7 +355,7 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) ->
         raise _mismatch(a, b)
     _sum_dtypes(input, mat1, mat2)
     expanded_shape(array_of(input), (a[0], b[1]))
-    _require_product("addmm_impl_cpu_", mat1, mat2, _MM_DTYPES)
+    require_product("addmm_impl_cpu_", mat1, mat2, _MM_DTYPES)
     return AddProduct.apply(input, mat1, mat2, beta, alpha, "AddmmBackward0")
 
 
@@ -391,7 +383,7 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
     _require_batches(batch1, batch2)
     a, b = array_of(batch1).shape, array_of(batch2).shape
     expanded_shape(array_of(input), (a[0], a[1], b[2]))
-    _require_product("baddbmm", batch1, batch2, _BMM_DTYPES)
+    require_product("baddbmm", batch1, batch2, BMM_DTYPES)
     return AddProduct.apply(input, batch1, batch2, beta, alpha, "BaddbmmBackward0")
 
 
@@ -403,7 +395,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
     left, right = reshape(transpose(batch1, 0, 1), (rows, n * k)), reshape(batch2, (n * k, columns))
     _sum_dtypes(input, left, right)
     expanded_shape(array_of(input), (rows, columns))
-    _require_product("addmm_impl_cpu_", left, right, _MM_DTYPES)
+    require_product("addmm_impl_cpu_", left, right, _MM_DTYPES)
     return AddProduct.apply(input, left, right, beta, alpha, "AddbmmBackward0")
 
 
@@ -492,7 +484,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         _sum_dtypes(bias, input, weight)
     if len(w) == 1:
         raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
-    _require_product("addmm_impl_cpu_", input, weight, _MM_DTYPES)
+    require_product("addmm_impl_cpu_", input, weight, _MM_DTYPES)
     rows = math.prod(x[:-1])
     if x[-1] != w[1]:
         raise _mismatch((rows, x[-1]), (w[1], w[0]))
@@ -506,491 +498,3 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 _LINEAR_NAMES = {1: "SqueezeBackward4", 2: "MmBackward0"}
-
-
-# Sums over named axes ---------------------------------------------------------------------------------------------
-
-
-def einsum(equation: Any, *operands: Any) -> Any:
-    """Sums of products over named axes: 'ij,jk->ik' is the matrix product (Einstein's summation convention).
-
-    Each operand's axes are letters [a-zA-Z]; '...' stands for axes that broadcast; a letter twice in one operand takes
-    a diagonal; without '->' the letters that occur once come out, in alphabetical order. Also
-    ``einsum(operand, [0, 1], ..., [0])``. RuntimeError for an equation that does not fit the operands.
-
-    >>> torch.einsum("ij,ij->i", torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
-    tensor([11.])
-    """
-    if not operands:
-        raise ValueError(
-            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
-            "subscripts list"
-        )
-    if isinstance(equation, (Variable, np.ndarray)):
-        equation, operands = _from_lists((equation, *operands))
-    elif not isinstance(equation, str):
-        raise TypeError(
-            f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}"
-        )
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = tuple(operands[0])
-    inputs, output = _parse_equation(equation, operands)
-    return _contract(inputs, output, list(operands))
-
-
-def _from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """einsum's form with lists of numbers, as an equation."""
-
-    def text(axes: Sequence[Any]) -> str:
-        return "".join("..." if each is ... else _LETTERS[operator.index(each)] for each in axes)
-
-    equation = ",".join(text(axes) for axes in arguments[1::2] if len(arguments) % 2 == 0 or axes is not None)
-    operands = arguments[0 : len(arguments) - len(arguments) % 2 : 2]
-    if len(arguments) % 2:
-        equation += "->" + text(arguments[-1])
-    return equation, operands
-
-
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def _parse_term(term: str, which: str, start: int) -> list[str]:
-    """The letters of one operand, '...' as one of them."""
-    letters: list[str] = []
-    position = 0
-    while position < len(term):
-        character = term[position]
-        if character == " ":
-            position += 1
-        elif character == ".":
-            if "..." in letters:
-                raise RuntimeError(f"einsum(): found '.' for {which} for which an ellipsis was already found")
-            if term[position : position + 3] != "...":
-                raise RuntimeError(f"einsum(): found '.' for {which} that is not part of any ellipsis")
-            letters.append("...")
-            position += 3
-        elif character in _LETTERS:
-            letters.append(character)
-            position += 1
-        else:
-            raise RuntimeError(
-                f"einsum(): invalid subscript given at index {start + position} in the equation string, subscripts "
-                "must be in [a-zA-Z]"
-            )
-    return letters
-
-
-def _parse_equation(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[Any]], list[Any]]:
-    """The axis names of each operand and of the result; the axes of '...' are numbers, counted from the last."""
-    left, arrow, right = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) > len(operands):
-        raise RuntimeError("einsum(): fewer operands were provided than specified in the equation")
-    if len(terms) < len(operands):
-        raise RuntimeError("einsum(): more operands were provided than specified in the equation")
-    inputs: list[list[Any]] = []
-    start = widest = 0
-    for number, (term, operand) in enumerate(zip(terms, operands)):
-        letters = _parse_term(term, f"operand {number}", start)
-        start += len(term) + 1
-        ndim = array_of(operand).ndim
-        named = len(letters) - ("..." in letters)
-        if ("..." in letters and named > ndim) or ("..." not in letters and named != ndim):
-            given = (
-                f"is greater than the number of dimensions ({ndim}) for operand {number} and an ellipsis was given"
-                if "..." in letters
-                else f"does not match the number of dimensions ({ndim}) for operand {number} and no ellipsis was given"
-            )
-            subject = "the number of subscripts in the equation"
-            raise RuntimeError(f"einsum(): {subject} ({named}) {given}")
-        hidden = ndim - named
-        names: list[Any] = []
-        for letter in letters:
-            names += range(hidden - 1, -1, -1) if letter == "..." else [letter]
-        widest = max(widest, hidden)
-        inputs.append(names)
-    everything = [name for names in inputs for name in names]
-    dots = list(range(widest - 1, -1, -1))
-    if not arrow:
-        once = [each for each in _LETTERS if everything.count(each) == 1]
-        return inputs, [*dots, *once]
-    output: list[Any] = []
-    for letter in _parse_term(right, "the output", start + 1):
-        if letter == "...":
-            output += dots
-            continue
-        if letter in output:
-            raise RuntimeError(f"einsum(): output subscript {letter} appears more than once in the output")
-        if letter not in everything:
-            raise RuntimeError(
-                f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
-            )
-        output.append(letter)
-    return inputs, output
-
-
-def _contract(inputs: list[list[Any]], output: list[Any], operands: list[Any]) -> Any:
-    """Diagonals first, then operand by operand one batched matrix product, summing what no later one needs."""
-    sizes: dict[Any, int] = {}
-    for number, (names, operand) in enumerate(zip(inputs, operands)):
-        shape = array_of(operand).shape
-        own: dict[Any, int] = {}
-        for name, size in zip(names, shape):
-            if own.setdefault(name, size) != size:
-                raise RuntimeError(
-                    f"einsum(): subscript {name} is repeated for operand {number} but the sizes don't match, {size} != "
-                    f"{own[name]}"
-                )
-            known = sizes.get(name, 1)
-            if known != size and 1 not in (known, size):
-                raise RuntimeError(
-                    f"einsum(): subscript {name if isinstance(name, str) else '...'} has size {size} for operand "
-                    f"{number} which does not broadcast with previously seen size {known}"
-                )
-            sizes[name] = max(known, size) if 0 not in (known, size) else 0
-        for name in dict.fromkeys(names):
-            while names.count(name) > 1:
-                first, second = [i for i, each in enumerate(names) if each == name][:2]
-                operand = Diagonal.apply(operand, 0, first, second)
-                names = [each for i, each in enumerate(names) if i not in (first, second)] + [name]
-        inputs[number], operands[number] = names, operand
-    names, result = inputs[0], operands[0]
-    for number in range(1, len(operands)):
-        later = {*output, *(name for each in inputs[number + 1 :] for name in each)}
-        names, result = _pair(names, result, inputs[number], operands[number], later)
-    names, result = _sum_out(names, result, set(output))
-    order = [names.index(name) for name in output if name in names]
-    result = result if order == list(range(len(order))) else permute(result, order)
-    return reshape(result, [sizes[name] for name in output]) if len(order) != len(output) else result
-
-
-def _sum_out(names: list[Any], operand: Any, kept: set[Any]) -> tuple[list[Any], Any]:
-    """Without the axes that are not to be kept, summed over."""
-    gone = [i for i, name in enumerate(names) if name not in kept]
-    if not gone:
-        return names, operand
-    shape = array_of(operand).shape
-    ones = tuple([1 if i in gone else n for i, n in enumerate(shape)])
-    rest = tuple([n for i, n in enumerate(shape) if i not in gone])
-    return [name for name in names if name in kept], reshape(sum_to(operand, ones), rest)
-
-
-def _pair(
-    names_a: list[Any], a: Any, names_b: list[Any], b: Any, later: set[Any]
-) -> tuple[list[Any], Any]:
-    """Two operands made one; axes that occur in neither the other nor ``later`` are summed."""
-    names_a, a = _sum_out(names_a, a, later | set(names_b))
-    names_b, b = _sum_out(names_b, b, later | set(names_a))
-    shape_a, shape_b = dict(zip(names_a, array_of(a).shape)), dict(zip(names_b, array_of(b).shape))
-    both = [name for name in names_a if name in shape_b]
-    # An axis of size 1 against n broadcasts: it is summed with the other's and multiplies it.
-    summed = [n for n in both if n not in later and shape_a[n] == shape_b[n]]
-    for name in [n for n in both if n not in later and shape_a[n] != shape_b[n]]:
-        if shape_a[name] == 1:
-            names_b, b = _sum_out(names_b, b, {*shape_b} - {name})
-            names_a, a = _dropped(names_a, a, name)
-        else:
-            names_a, a = _sum_out(names_a, a, {*shape_a} - {name})
-            names_b, b = _dropped(names_b, b, name)
-        del shape_a[name], shape_b[name]
-    batch = [n for n in both if n in later]
-    only_a = [n for n in names_a if n not in shape_b]
-    only_b = [n for n in names_b if n not in shape_a]
-    left = _arranged(names_a, a, [*batch, *only_a, *summed])
-    right = _arranged(names_b, b, [*batch, *summed, *only_b])
-    batch_a, batch_b = ([shape[n] for n in batch] for shape in (shape_a, shape_b))
-    rows, columns = [shape_a[n] for n in only_a], [shape_b[n] for n in only_b]
-    depth = math.prod(shape_a[n] for n in summed)
-    left = reshape(left, (*batch_a, math.prod(rows), depth))
-    right = reshape(right, (*batch_b, depth, math.prod(columns)))
-    if not summed:
-        _require_product("bmm", left, right, _BMM_DTYPES) if dtype_of(left) is not dtype_of(right) else None
-        product = mul(left, right)
-    else:
-        _require_product("bmm", left, right, _BMM_DTYPES)
-        product = Product.apply(left, right, "BmmBackward0")
-    common = [max(m, n) if 0 not in (m, n) else 0 for m, n in zip(batch_a, batch_b)]
-    return [*batch, *only_a, *only_b], reshape(product, (*common, *rows, *columns))
-
-
-def _dropped(names: list[Any], operand: Any, name: Any) -> tuple[list[Any], Any]:
-    """Without an axis of size 1."""
-    position = names.index(name)
-    shape = array_of(operand).shape
-    return names[:position] + names[position + 1 :], reshape(operand, shape[:position] + shape[position + 1 :])
-
-
-def _arranged(names: list[Any], operand: Any, order: list[Any]) -> Any:
-    dims = tuple([names.index(name) for name in order])
-    return operand if dims == tuple(range(len(dims))) else Permute.apply(operand, dims)
-
-
-def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """The sum of products over pairs of axes: the last ``dims`` of ``a`` with the first of ``b``, or two lists of axes.
-
-    RuntimeError when their sizes differ.
-
-    >>> torch.tensordot(torch.ones(2, 3), torch.ones(3, 4), 1).shape
-    torch.Size([2, 4])
-    """
-    shape_a, shape_b = array_of(a).shape, array_of(b).shape
-    if isinstance(dims, Variable):
-        dims = dims.array.tolist()
-    if isinstance(dims, (tuple, list)):
-        first, second = ([each] if isinstance(each, int) else list(each) for each in dims)
-    else:
-        if dims < 0:
-            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
-        first, second = list(range(-dims, 0)), list(range(dims))
-    if len(first) != len(second):
-        raise RuntimeError("both dimension lists should have same length")
-    if dtype_of(a) is not dtype_of(b):
-        raise RuntimeError("both inputs should have same dtype")
-    axes_a = [axis_of(each, len(shape_a)) for each in first]
-    axes_b = [axis_of(each, len(shape_b)) for each in second]
-    for given_a, given_b, axis_a, axis_b in zip(first, second, axes_a, axes_b):
-        if shape_a[axis_a] != shape_b[axis_b]:
-            raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {shape_a[axis_a]} in dim {given_a} and "
-                f"second has size {shape_b[axis_b]} in dim {given_b}"
-            )
-    rest_a = [i for i in range(len(shape_a)) if i not in axes_a]
-    rest_b = [i for i in range(len(shape_b)) if i not in axes_b]
-    depth = math.prod(shape_a[i] for i in axes_a)
-    out = [shape_a[i] for i in rest_a] + [shape_b[i] for i in rest_b]
-    left = reshape(Permute.apply(a, (*rest_a, *axes_a)), (math.prod(shape_a[i] for i in rest_a), depth))
-    right = reshape(Permute.apply(b, (*axes_b, *rest_b)), (depth, math.prod(shape_b[i] for i in rest_b)))
-    return reshape(mm(left, right), out)
-
-
-def kron(input: Any, other: Any) -> Any:
-    """The Kronecker product: every element of ``input`` times the whole of ``other``."""
-    a, b = array_of(input).shape, array_of(other).shape
-    rank = max(len(a), len(b))
-    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
-    left = reshape(input, [n for size in a for n in (size, 1)])
-    right = reshape(other, [n for size in b for n in (1, size)])
-    return reshape_result(mul(left, right), [m * n for m, n in zip(a, b)])
-
-
-# Matrices ---------------------------------------------------------------------------------------------------------
-
-
-class Trace(Operation):
-    """The sum of the diagonal of a matrix."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Array) -> Array:
-        ctx.shape = input.shape
-        return np.asarray(np.trace(input, dtype=np.int64 if input.dtype.kind in "ui" else input.dtype))
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        ones = np.ones(min(ctx.shape), array_of(grad).dtype)
-        return OnDiagonal.apply(mul(grad, ones), ctx.shape, 0, 0, 1)
-
-
-def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix. RuntimeError for another rank.
-
-    >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
-    tensor(5)
-    """
-    array = array_of(input)
-    if array.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {array.ndim}")
-    if array.dtype == np.bool_:
-        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
-    return Trace.apply(input)
-
-
-def _require_square(name: str, input: Any) -> None:
-    array = array_of(input)
-    dtype = dtypes.from_numpy(array.dtype)
-    if array.ndim < 2:
-        raise RuntimeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
-    if array.shape[-1] != array.shape[-2]:
-        raise RuntimeError(
-            f"linalg.{name}: A must be batches of square matrices, but they are {array.shape[-2]} by {array.shape[-1]} "
-            "matrices"
-        )
-    if not dtype.is_differentiable:
-        raise RuntimeError(
-            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {dtype.scalar_name}"
-        )
-
-
-class LinAlgError(RuntimeError):
-    """What linear algebra raises when a matrix has no answer (``torch.linalg.LinAlgError``)."""
-
-
-class Inverse(Operation):
-    """The inverse of each matrix of a batch."""
-
-    backward_name = "LinalgInvExBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, input: Array) -> Array:
-        try:
-            result = np.linalg.inv(input)
-        except np.linalg.LinAlgError:
-            raise LinAlgError(
-                f"linalg.inv: The diagonal element {_zero_pivot(input)} is zero, the inversion could not be completed "
-                "because the input matrix is singular."
-            ) from None
-        ctx.save(result)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        (inverse,) = ctx.saved
-        turned = adjoint(inverse)
-        product = Product.apply(Product.apply(turned, grad, "BmmBackward0"), turned, "BmmBackward0")
-        return mul(product, -1)
-
-
-def _zero_pivot(matrices: Array) -> int:
-    """The number (from 1) of the first zero on the diagonal that Gaussian elimination meets."""
-    for matrix in matrices.reshape(-1, *matrices.shape[-2:]):
-        rest = matrix.astype(np.complex128 if matrix.dtype.kind == "c" else np.float64)
-        for column in range(len(rest)):
-            best = column + int(np.argmax(np.abs(rest[column:, column])))
-            if rest[best, column] == 0:
-                return column + 1
-            rest[[column, best]] = rest[[best, column]]
-            below = rest[column + 1 :, column] / rest[column, column]
-            rest[column + 1 :] -= below[:, None] * rest[column]
-    return matrices.shape[-1]
-
-
-def inverse(input: Any) -> Any:
-    """The inverse of a square matrix, or of each in a batch. LinAlgError (a RuntimeError) for a singular one."""
-    _require_square("inv", input)
-    return Inverse.apply(input)
-
-
-class Determinant(Operation):
-    """The determinant of each matrix of a batch."""
-
-    backward_name = "LinalgDetBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, input: Array) -> Array:
-        ctx.save(input)
-        return np.asarray(np.linalg.det(input))
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        (input,) = ctx.saved
-        cofactors = adjoint(Cofactors.apply(input))
-        return mul(unsqueeze(unsqueeze(grad, -1), -1), transpose(cofactors, -2, -1))
-
-
-class Cofactors(Operation):
-    """The matrix of cofactors, also of a singular matrix: by removing each row and column."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Array) -> Array:
-        n = input.shape[-1]
-        ctx.save(input)
-        result = np.empty_like(input)
-        for row in range(n):
-            for column in range(n):
-                minor = np.delete(np.delete(input, row, -2), column, -1)
-                result[..., row, column] = (-1) ** (row + column) * np.linalg.det(minor)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        raise RuntimeError("the second derivative of det is not supported")
-
-
-def det(input: Any) -> Any:
-    """The determinant of a square matrix, or of each in a batch."""
-    _require_square("det", input)
-    return Determinant.apply(input)
-
-
-def matrix_power(input: Any, n: int) -> Any:
-    """A square matrix (or each in a batch) multiplied ``n`` times with itself; a negative n inverts it first."""
-    array = array_of(input)
-    if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
-        raise RuntimeError("linalg.matrix_power: A must be batches of square matrices")
-    if n == 0:
-        eye = np.broadcast_to(np.eye(array.shape[-1], dtype=array.dtype), array.shape)
-        return add(mul(input, 0), eye)
-    base = inverse(input) if n < 0 else input
-    result, power = None, abs(n)
-    while power:
-        if power & 1:
-            result = base if result is None else matmul(result, base)
-        power >>= 1
-        if power:
-            base = matmul(base, base)
-    return result
-
-
-def multi_dot(tensors: Sequence[Any]) -> Any:
-    """The product of several matrices, one after the other."""
-    if len(tensors) < 2:
-        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
-    result = tensors[0]
-    for each in tensors[1:]:
-        result = matmul(result, each)
-    return result
-
-
-def chain_matmul(*matrices: Any) -> Any:
-    """The product of several matrices (``linalg.multi_dot`` is its newer name)."""
-    warnings.warn(
-        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot "
-        "instead, which accepts a list of two or more tensors rather than multiple parameters.",
-        stacklevel=2,
-    )
-    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
-
-
-def cross(input: Any, other: Any, dim: int | None = None) -> Any:
-    """The cross product of vectors of length 3 along ``dim`` (the first axis of size 3 without it)."""
-    a, b = array_of(input).shape, array_of(other).shape
-    shape = common_shape(a, b)
-    if dim is None:
-        if 3 not in shape:
-            raise RuntimeError("no dimension of size 3 in input")
-        warnings.warn(
-            "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or "
-            "simply use torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross "
-            "in a future release.",
-            stacklevel=2,
-        )
-        dim = shape.index(3)
-    if len(a) != len(b):
-        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
-    axis = axis_of(dim, len(shape))
-    if a[axis] != 3 or b[axis] != 3:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {a[axis]} and {b[axis]}"
-        )
-    return Cross.apply(input, other, axis)
-
-
-class Cross(Operation):
-    """The cross product along an axis of size 3."""
-
-    backward_name = "LinalgCrossBackward0"
-
-    @staticmethod
-    def forward(ctx: Any, input: Array, other: Array, axis: int) -> Array:
-        ctx.axis, ctx.shapes = axis, (input.shape, other.shape)
-        ctx.save(input if ctx.needs_input_grad[1] else None, other if ctx.needs_input_grad[0] else None)
-        return np.cross(input, other, axis=axis)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        input, other = ctx.saved
-        to_input = to_other = None
-        if other is not None:
-            to_input = sum_to(Cross.apply(conj(other), grad, ctx.axis), ctx.shapes[0])
-        if input is not None:
-            to_other = sum_to(Cross.apply(grad, conj(input), ctx.axis), ctx.shapes[1])
-        return to_input, to_other

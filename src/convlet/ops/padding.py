@@ -137,6 +137,8 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     array = array_of(input)
     if not isinstance(mode, str):
         raise TypeError(f"pad(): argument 'mode' (position 3) must be str, not {type(mode).__name__}")
+    if mode != "constant" and mode not in _MODES:
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     pads = _pairs(array, pad)
     if mode == "constant":
         return _constant(input, pads, value)
@@ -150,8 +152,6 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
             "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
             "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
         )
-    if mode not in _MODES:
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     check_pads(array.shape, pads, (mode,) * len(pads))
     spatial = len(pads)
     if mode == "circular":

@@ -9,15 +9,16 @@ from ..autograd.variable import Variable
 from ..ops import gathering as g
 from ..ops import indexing as i
 from ..ops import joining as j
-from ..ops import shape as s
+from ..ops import rearranging as r
+from ..ops import subscripts as k
 from ..ops.scalars import is_number
 
 
 class Indexing(Variable):
     """Reading and writing parts of a tensor."""
 
-    __getitem__ = i.get_item
-    __setitem__ = i.set_item
+    __getitem__ = k.get_item
+    __setitem__ = k.set_item
 
     def __delitem__(self, key: Any) -> NoReturn:
         raise TypeError("Tensor does not support deleting items")
@@ -28,11 +29,11 @@ class Indexing(Variable):
         return iter(j.unbind(self, 0))
 
     def __reversed__(self) -> Any:
-        return self if self.array.ndim == 0 else s.flip(self, 0)
+        return self if self.array.ndim == 0 else r.flip(self, 0)
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, Variable) or is_number(element):
-            return bool((element == self).any())  # type: ignore[union-attr]
+            return bool((element == self).any())
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
         )
@@ -44,8 +45,8 @@ class Indexing(Variable):
     index_copy_ = g.index_copy_
     index_fill = g.index_fill
     index_fill_ = g.index_fill_
-    index_put = i.index_put
-    index_put_ = i.index_put_
+    index_put = k.index_put
+    index_put_ = k.index_put_
     gather = g.gather
     scatter = g.scatter
     scatter_ = g.scatter_

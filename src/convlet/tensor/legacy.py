@@ -9,7 +9,8 @@ import numpy as np
 from .. import dtypes
 from ..autograd.variable import Variable
 from ..dtypes import dtype as Dtype
-from .creation import array_from, new
+from .creation import new
+from .from_data import array_from
 from .size import Size, require_supported
 
 __all__ = [f"{each.scalar_name}Tensor" for each in dtypes.ALL if not each.is_complex]

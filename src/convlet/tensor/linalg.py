@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.variable import Variable
 from ..ops import linalg as l
+from ..ops import matrices as m
 
 
 class LinearAlgebra(Variable):
@@ -24,12 +25,12 @@ class LinearAlgebra(Variable):
     addmv = l.addmv
     addr = l.addr
     baddbmm = l.baddbmm
-    kron = l.kron
-    trace = l.trace
-    det = l.det
-    inverse = l.inverse
-    cross = l.cross
-    matrix_power = l.matrix_power
+    kron = m.kron
+    trace = m.trace
+    det = m.det
+    inverse = m.inverse
+    cross = m.cross
+    matrix_power = m.matrix_power
 
     def __matmul__(self, other: Any) -> Any:
         return l.matmul(self, other) if isinstance(other, Variable) else NotImplemented

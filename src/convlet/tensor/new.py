@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.variable import Variable
 from . import creation as c
+from . import from_data as d
 
 
 class New(Variable):
@@ -48,11 +49,11 @@ class New(Variable):
                 stacklevel=2,
             )
             data = data.array
-        return c.tensor(data, **self._options(options))
+        return d.tensor(data, **self._options(options))
 
     def new(self, *args: Any, device: Any = None) -> Any:
         """The old form: ``new(2, 3)`` a tensor of this shape, ``new([1, 2])`` one of these numbers."""
         if len(args) == 1 and isinstance(args[0], (list, np.ndarray, Variable)):
             data = args[0].array if isinstance(args[0], Variable) else args[0]
-            return c.tensor(data, dtype=self.dtype, device=device)
+            return d.tensor(data, dtype=self.dtype, device=device)
         return c.empty(*(args or (0,)), dtype=self.dtype, device=device)

@@ -122,7 +122,7 @@ def randperm(
 
     >>> generator = torch.manual_seed(0)
     >>> torch.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     _check_generator("randperm", generator)
     return make(

@@ -16,7 +16,8 @@ from ..ops.axes import array_of
 from ..ops.broadcasting import sum_to
 from ..ops.conversion import cast
 from ..ops.scalars import is_number, scalar_as
-from ..ops.shape import as_strided, expanded_shape
+from ..ops.shape import expanded_shape
+from ..ops.strided import as_strided
 from . import random as _random
 from .generator import Generator
 

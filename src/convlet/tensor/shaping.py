@@ -9,7 +9,9 @@ from ..autograd.variable import Variable
 from ..ops import gathering as g
 from ..ops import indexing as i
 from ..ops import joining as j
+from ..ops import rearranging as r
 from ..ops import shape as s
+from ..ops import strided as v
 from .size import Size
 
 __all__ = ["broadcast_shapes"]
@@ -54,22 +56,22 @@ class Shaping(Variable):
 
     expand = s.expand
     expand_as = s.expand_as
-    repeat = s.repeat
+    repeat = r.repeat
     repeat_interleave = g.repeat_interleave
 
-    unfold = s.unfold
-    as_strided = s.as_strided
-    as_strided_ = s.as_strided_
-    diagonal = s.diagonal
-    diag = s.diag
-    diag_embed = s.diag_embed
-    tril = s.tril
-    triu = s.triu
+    unfold = v.unfold
+    as_strided = v.as_strided
+    as_strided_ = v.as_strided_
+    diagonal = v.diagonal
+    diag = v.diag
+    diag_embed = v.diag_embed
+    tril = r.tril
+    triu = r.triu
 
-    fliplr = s.fliplr
-    flipud = s.flipud
-    roll = s.roll
-    rot90 = s.rot90
+    fliplr = r.fliplr
+    flipud = r.flipud
+    roll = r.roll
+    rot90 = r.rot90
 
     narrow = i.narrow
     select = i.select
@@ -84,8 +86,8 @@ class Shaping(Variable):
     reshape = _separately(s.reshape)
     permute = _separately(s.permute)
     broadcast_to = _separately(s.broadcast_to)
-    tile = _separately(s.tile)
-    flip = _separately(s.flip)
+    tile = _separately(r.tile)
+    flip = _separately(r.flip)
 
     def unflatten(self, dim: int, *sizes: Any) -> Any:
         return s.unflatten(self, dim, sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
