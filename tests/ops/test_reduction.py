@@ -76,7 +76,9 @@ def test_complex_gradients(name):
         assert gradgradcheck(CALLS[name], x)
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "var", "prod", "max", "softmax", "cumsum", "norm", "logsumexp", "median"])
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "var", "prod", "max", "softmax", "cumsum", "norm", "logsumexp", "median"]
+)
 def test_gradients_of_zero_dimensional_tensors(name):
     x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     calls = {
@@ -222,12 +224,17 @@ def test_numpy_names_of_arguments():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: torch.ones(2, 2).sum(2), IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"),
+        (
+            lambda: torch.ones(2, 2).sum(2),
+            IndexError,
+            "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+        ),
         (lambda: torch.ones(2, 2).sum((0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
         (
             lambda: torch.tensor([1]).mean(),
             RuntimeError,
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: Long",
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            "Long",
         ),
         (
             lambda: torch.ones(0).max(),
@@ -237,7 +244,11 @@ def test_numpy_names_of_arguments():
         ),
         (lambda: torch.ones(0, 3).max(0), IndexError, "max(): Expected reduction dim 0 to have non-zero size."),
         (lambda: torch.ones(3).topk(4), RuntimeError, "selected index k out of range"),
-        (lambda: torch.tensor([1]).softmax(0), NotImplementedError, "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'"),
+        (
+            lambda: torch.tensor([1]).softmax(0),
+            NotImplementedError,
+            "\"softmax_lastdim_kernel_impl\" not implemented for 'Long'",
+        ),
         (lambda: torch.tensor([1j]).argmax(), RuntimeError, "argmax(): does not support complex input"),
     ],
 )

@@ -8,7 +8,9 @@ import numpy as np
 
 import convlet
 
-TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 4e-6, "complex64": 8e-6, "float64": 2e-14, "complex128": 4e-14}
+TOLERANCE = {
+    "float16": 2e-3, "bfloat16": 1.6e-2, "float32": 4e-6, "complex64": 8e-6, "float64": 2e-14, "complex128": 4e-14,
+}  # fmt: skip
 
 
 def to_convlet(tensor):

@@ -297,7 +297,9 @@ OTHERS = {
     "unique": lambda t: t.unique(t.tensor([3, 1, 2, 3, 1])),
     "unique_2d": lambda t: t.unique(t.tensor([[3, 1], [1, 2]]), return_inverse=True, return_counts=True),
     "unique_nan": lambda t: t.unique(t.tensor([1.0, float("nan"), 1.0, float("nan")]), return_counts=True),
-    "unique_dim": lambda t: t.unique(t.tensor([[1, 2], [3, 4], [1, 2]]), dim=0, return_inverse=True, return_counts=True),
+    "unique_dim": lambda t: t.unique(
+        t.tensor([[1, 2], [3, 4], [1, 2]]), dim=0, return_inverse=True, return_counts=True
+    ),
     "unique_bool": lambda t: t.tensor([True, False, True]).unique(),
     "consecutive": lambda t: t.unique_consecutive(t.tensor([1, 1, 2, 2, 1]), return_inverse=True, return_counts=True),
     "consecutive_dim": lambda t: t.unique_consecutive(t.tensor([[1, 1], [1, 1], [2, 1]]), dim=0),
@@ -341,7 +343,5 @@ def test_sums_are_as_accurate_as_pytorchs():
     for shape, dim in (((100000, 8), 0), ((64, 16, 28, 28), (0, 2, 3)), ((1, 300000), 1), ((5000, 3, 7), (0, 2))):
         values = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
         exact = values.astype(np.float64).sum(dim)
-        worst = [
-            np.max(np.abs(t.from_numpy(values).sum(dim).numpy() - exact) / exact) for t in (convlet, torch)
-        ]
+        worst = [np.max(np.abs(t.from_numpy(values).sum(dim).numpy() - exact) / exact) for t in (convlet, torch)]
         assert worst[0] < max(worst[1] * 4, 4e-7)

@@ -219,9 +219,7 @@ signbit, _ = compare(
 # Closeness --------------------------------------------------------------------------------------------------------
 
 
-def isclose(
-    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Any:
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     """Whether ``|input - other| <= atol + rtol * |other|``, element by element.
 
     Equal infinities are close, and NaN are when ``equal_nan``. RuntimeError for tensors of two dtypes and for
@@ -280,7 +278,5 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2, 5]))
     tensor([False,  True, False])
     """
-    arrays = [each.array if isinstance(each, Variable) else np.asarray(each) for each in (elements, test_elements)]
-    return make_result(np.asarray(np.isin(*arrays, assume_unique=assume_unique, invert=invert)))
-
-
+    a, b = (each.array if isinstance(each, Variable) else np.asarray(each) for each in (elements, test_elements))
+    return make_result(np.asarray(np.isin(a, b, assume_unique=assume_unique, invert=invert)))

@@ -14,7 +14,8 @@ from .conversion import RealPart, check_broadcast, dtype_of
 from .pointwise import Pointwise, by_operand
 
 __all__ = [
-    "angle", "complex", "conj", "conj_physical", "imag", "polar", "real", "resolve_conj", "view_as_complex", "view_as_real",
+    "angle", "complex", "conj", "conj_physical", "imag", "polar", "real", "resolve_conj", "view_as_complex",
+    "view_as_real",
 ]  # fmt: skip
 
 

@@ -24,9 +24,7 @@ class Cast(Operation):
     def forward(ctx: Any, input: Array, dtype: Dtype) -> Array:
         ctx.source = dtypes.from_numpy(input.dtype)
         if input.dtype.kind == "c" and not dtype.is_complex:
-            warnings.warn(
-                "Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2
-            )
+            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=2)
             input = input.real
         if dtype.kind in "ui" and input.dtype.kind in "fV":  # NaN and overflow give the hardware's value, unsaid
             with np.errstate(invalid="ignore"):

@@ -26,7 +26,7 @@ class MaxAlong(Operation):
 
     backward_name = "MaxBackward0"
     non_differentiable_outputs = (1,)
-    find = staticmethod(np.argmax)
+    find: Any = staticmethod(np.argmax)
 
     @classmethod
     def forward(cls, ctx: Any, input: Array, axis: int, keepdim: bool) -> tuple[Array, Array]:
@@ -59,7 +59,7 @@ class MaxAll(Operation):
     """The largest element over axes. The gradient is shared by all that equal it."""
 
     backward_name = "MaxBackward1"
-    reduce = staticmethod(np.maximum.reduce)
+    reduce: Any = staticmethod(np.maximum.reduce)
 
     @classmethod
     def forward(cls, ctx: Any, input: Array, axes: Axes, keepdim: bool) -> Array:
@@ -84,7 +84,7 @@ def _share(grad: Any, input: Any, result: Any, shape: tuple[int, ...], axes: Axe
 
 class MinAll(MaxAll):
     backward_name = "MinBackward1"
-    reduce = staticmethod(np.minimum.reduce)
+    reduce: Any = staticmethod(np.minimum.reduce)
 
 
 class Amax(MaxAll):
@@ -101,8 +101,8 @@ class Aminmax(Operation):
     @staticmethod
     def forward(ctx: Any, input: Array, axes: Axes, keepdim: bool) -> tuple[Array, Array]:
         ctx.shape, ctx.axes = input.shape, axes
-        low = np.asarray(np.minimum.reduce(input, axis=axes, keepdims=keepdim))
-        high = np.asarray(np.maximum.reduce(input, axis=axes, keepdims=keepdim))
+        low = np.asarray(MinAll.reduce(input, axis=axes, keepdims=keepdim))
+        high = np.asarray(MaxAll.reduce(input, axis=axes, keepdims=keepdim))
         ctx.save(input, low, high)
         return low, high
 
@@ -136,8 +136,8 @@ def _extreme(name: str, all_: Any, along: Any, two: Any, kind: Any, input: Any, 
         return all_.apply(input, tuple(range(array.ndim)), False)
     if isinstance(dim, (tuple, list)):
         raise TypeError(
-            f"{name}() received an invalid combination of arguments - got ({type(dim).__name__}); use a{name} for several "
-            "axes"
+            f"{name}() received an invalid combination of arguments - got ({type(dim).__name__}). For several axes "
+            f"there is a{name}."
         )
     if array.dtype.kind == "c":
         raise RuntimeError(f"{name}(): does not support complex input")

@@ -14,11 +14,12 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
 from .activation import Keep, hardtanh, logsigmoid, threshold
 from .conversion import cast, dtype_of, is_half, promote
-from .elementwise import Div, add, div, mul, sub, xlogy
+from .elementwise import Div, add, div, mul, sub
 from .pooling import not_implemented
 from .reduction import mean, sum
 from .shape import broadcast_tensors, reshape
 from .softmax import log_softmax
+from .two_operands import xlogy
 from .unary import abs, exp, log, neg, sigmoid
 
 __all__ = ["binary_cross_entropy_with_logits", "kl_div"]

@@ -20,7 +20,8 @@ from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy, int64
 from .conversion import is_half
-from .elementwise import mul, pow
+from .elementwise import mul
+from .powers import pow
 from .layout import empty_like_layout, without_data
 from .reduction import mean
 

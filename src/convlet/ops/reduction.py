@@ -16,10 +16,11 @@ from ..dtypes import dtype as Dtype
 from .axes import array_of, axes_of, axis_of
 from .complex_numbers import conj
 from .conversion import cast, dtype_of, is_half
-from .elementwise import div, pow
+from .elementwise import div
 from .keywords import numpy_names
+from .powers import pow
 from .selection import where
-from .summation import sum_over
+from .summation import add_reduce, sum_over
 from .unary import abs, exp, sgn
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 Axes = tuple[int, ...]
+multiply_reduce: Any = np.multiply.reduce
 
 
 def reduced_axes(dim: Any, ndim: int) -> Axes:
@@ -183,11 +185,10 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Dtype 
     array = array_of(input)
     if not dtype_of(input).is_differentiable:
         raise RuntimeError(
-            "nanmean(): expected input to have floating point or complex dtype but got "
-            f"{dtype_of(input).scalar_name}"
+            f"nanmean(): expected input to have floating point or complex dtype but got {dtype_of(input).scalar_name}"
         )
     axes = reduced_axes(dim, array.ndim)
-    counts = np.asarray(np.add.reduce(array == array, axis=axes, keepdims=keepdim, dtype=np.int64))
+    counts = np.asarray(add_reduce(array == array, axis=axes, keepdims=keepdim, dtype=np.int64))
     return div(nansum(input, dim, keepdim, dtype=dtype), counts)
 
 
@@ -201,7 +202,7 @@ class Prod(Operation):
     def forward(ctx: Any, input: Array, axes: Axes, keepdim: bool) -> Array:
         ctx.shape, ctx.axes = input.shape, axes
         wide = input.astype(np.float32) if is_half(input.dtype) else input
-        result = np.asarray(np.multiply.reduce(wide, axis=axes, keepdims=keepdim, dtype=wide.dtype))
+        result = np.asarray(multiply_reduce(wide, axis=axes, keepdims=keepdim, dtype=wide.dtype))
         result = result.astype(input.dtype, copy=False)
         if ctx.needs_input_grad[0]:
             ctx.save(input, result)
@@ -364,8 +365,8 @@ def _spread_of_values(
     axes = reduced_axes(dim, array.ndim)
     if _count(array.shape, axes) - correction <= 0:
         warnings.warn(
-            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
-            "numel divided by output numel).",
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input numel divided by output numel).",
             UserWarning,
             stacklevel=4,
         )
@@ -511,7 +512,7 @@ def _norm_of(x: Array, p: float, axes: Axes, keepdims: bool) -> Array:
         return np.asarray(np.sqrt(sum_over(squares, axes, keepdims)))
     size = np.abs(x)
     if math.isinf(p):
-        reduce = np.maximum.reduce if p > 0 else np.minimum.reduce
+        reduce: Any = np.maximum.reduce if p > 0 else np.minimum.reduce
         return np.asarray(reduce(size, axis=axes, keepdims=keepdims))
     if p == 0:
         return sum_over((size != 0).astype(size.dtype), axes, keepdims)
@@ -551,16 +552,16 @@ def vector_norm(
             )
         if dtypes.promote_types(found, dtype) is not dtype:
             raise RuntimeError(
-                f"linalg.vector_norm: the dtype of the input ({found.scalar_name}) should be convertible without narrowing "
-                f"to the specified dtype ({dtype.scalar_name})"
+                f"linalg.vector_norm: the dtype of the input ({found.scalar_name}) should be convertible without "
+                f"narrowing to the specified dtype ({dtype.scalar_name})"
             )
         input = cast(input, dtype)
     axes = reduced_axes(dim, array.ndim)
     ord = float(ord)
     if (math.isinf(ord) or ord < 0) and not _count(array.shape, axes):
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not have "
-            "an identity"
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not "
+            "have an identity"
         )
     return VectorNorm.apply(input, ord, axes, keepdim)
 
@@ -590,9 +591,10 @@ def dist(input: Any, other: Any, p: float = 2) -> Any:
     tensor(5.)
     """
     difference = input - other
-    if not dtype_of(difference).is_differentiable:
+    dtype = dtype_of(difference)
+    if not dtype.is_differentiable:
         raise RuntimeError(
-            f"norm(): input dtype should be either floating point or complex. Got {dtype_of(difference).scalar_name} instead."
+            f"norm(): input dtype should be either floating point or complex. Got {dtype.scalar_name} instead."
         )
     return vector_norm(difference, p)
 

@@ -244,5 +244,3 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         after, before = narrow(result, axis, 1, count - 1), narrow(result, axis, 0, count - 1)
         result = after ^ before if array.dtype == np.bool_ else after - before
     return result
-
-

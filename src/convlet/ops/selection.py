@@ -25,7 +25,8 @@ from .conversion import (
 from .pointwise import Pointwise, binary, by_operand, write_into
 
 __all__ = [
-    "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "masked_fill", "maximum", "minimum", "nan_to_num", "where",
+    "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "masked_fill", "maximum", "minimum",
+    "nan_to_num", "where",
 ]  # fmt: skip
 
 # Where ------------------------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     mask = array_of(condition)
     if input is None and other is None:
-        from .indexing import nonzero
+        from .gathering import nonzero
 
         return nonzero(condition, as_tuple=True)
     if mask.dtype != np.bool_:
@@ -61,8 +62,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
                 f"{dtypes.from_numpy(mask.dtype).scalar_name}"
             )
         warnings.warn(
-            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version "
-            "of PyTorch. Use a boolean condition instead.",
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
+            "version of PyTorch. Use a boolean condition instead.",
             UserWarning,
             stacklevel=2,
         )
@@ -306,9 +307,7 @@ def _clamp(name: str, input: Any, low: Any, high: Any, inplace: bool = False) ->
         raise NotImplementedError(Clamp.refusal)
     if inplace and not can_cast(dtype, input.dtype):
         target = input.dtype.scalar_name if tensors else spelled(input.dtype)
-        raise RuntimeError(
-            f"result type {dtype.scalar_name} can't be cast to the desired output type {target}"
-        )
+        raise RuntimeError(f"result type {dtype.scalar_name} can't be cast to the desired output type {target}")
     if dtype.is_complex and not tensors:
         raise NotImplementedError(Clamp.refusal)
     if dtype is dtypes.bool_ and not tensors:
@@ -418,7 +417,9 @@ def spelled(dtype: Dtype) -> str:
 
 def converted(value: Any, dtype: Dtype) -> Array:
     """A Python number as a 0-d array of ``dtype``. RuntimeError when it does not fit."""
-    name = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int64": "int64_t"}.get(dtype.name, dtype.cpp_name)
+    name = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int64": "int64_t"}.get(
+        dtype.name, dtype.cpp_name
+    )
     overflow = RuntimeError(f"value cannot be converted to type {name} without overflow")
     if isinstance(value, complex) and not dtype.is_complex:
         if value.imag:
@@ -493,5 +494,3 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: float | None = None,
 def nan_to_num_(input: Any, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """:func:`nan_to_num` into ``input``."""
     return write_into(NanToNum, input, 0.0 if nan is None else nan, posinf, neginf)
-
-

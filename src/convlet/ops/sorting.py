@@ -12,8 +12,8 @@ from ..autograd.variable import Array, Variable
 from . import return_types
 from .along import AddAlong, TakeAlong
 from .axes import array_of, axis_of
+from .blending import lerp
 from .conversion import dtype_of, is_half
-from .elementwise import lerp
 from .keywords import numpy_names
 from .reduction import spread
 from .selection import where
@@ -404,9 +404,7 @@ def unique(
     array = array_of(input)
     if dim is not None:
         dim = axis_of(dim, array.ndim)
-    values, inverse, counts = np.unique(
-        array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
-    )
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
     inverse = inverse.reshape(array.shape if dim is None else -1)
     return _several(values, inverse, counts, return_inverse, return_counts)
 
@@ -432,7 +430,9 @@ def unique_consecutive(
     values = array.reshape(-1)[first] if axis is None else np.take(array, first, axis)
     inverse = np.cumsum(starts) - 1
     counts = np.diff(np.append(first, len(rows)))
-    return _several(values, inverse.reshape(array.shape) if axis is None else inverse, counts, return_inverse, return_counts)
+    return _several(
+        values, inverse.reshape(array.shape) if axis is None else inverse, counts, return_inverse, return_counts
+    )
 
 
 def _several(values: Array, inverse: Array, counts: Array, return_inverse: bool, return_counts: bool) -> Any:
@@ -519,7 +519,9 @@ def searchsorted(
     if side not in (None, "left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
     if not values.ndim and sequence.ndim != 1:
         raise RuntimeError(
             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
@@ -527,19 +529,20 @@ def searchsorted(
         )
     if sequence.ndim != 1 and sequence.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor "
-            f"and input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor "
-            f"{list(values.shape)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input "
+            f"value tensor {list(values.shape)}"
         )
     if sorter is not None:
         sequence = np.take_along_axis(sequence, array_of(sorter), -1)
+    find: Any = np.searchsorted
     where_ = "right" if right or side == "right" else "left"
     if sequence.ndim == 1:
-        found = np.asarray(np.searchsorted(sequence, values, where_))
+        found = np.asarray(find(sequence, values, where_))
     else:
         found = np.empty(values.shape, np.int64)
         for index in np.ndindex(*sequence.shape[:-1]):
-            found[index] = np.searchsorted(sequence[index], values[index], where_)
+            found[index] = find(sequence[index], values[index], where_)
     return make_result(found.astype(np.int32 if out_int32 else np.int64))
 
 
@@ -552,5 +555,3 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     if array_of(boundaries).ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({array_of(boundaries).ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-

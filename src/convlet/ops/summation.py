@@ -18,19 +18,21 @@ from .conversion import is_half
 BLOCK = 128  # terms added one after the other, as many as NumPy's own pairwise sum
 SHORT = 16  # partial sums left along an axis
 
+add_reduce: Any = np.add.reduce  # Any: the stubs know no keepdims that varies
+
 
 def sum_over(array: Array, axes: tuple[int, ...], keepdims: bool = False, dtype: Any = None) -> Array:
     """The sum over ``axes``, in ``dtype`` if given; float16 and bfloat16 are added up in float32."""
     if dtype is not None and array.dtype != dtype:
         array = array.astype(dtype)
     if array.dtype.kind not in "fVc":
-        return np.asarray(np.add.reduce(array, axis=axes, keepdims=keepdims, dtype=array.dtype))
+        return np.asarray(add_reduce(array, axis=axes, keepdims=keepdims, dtype=array.dtype))
     half = array.dtype if is_half(array.dtype) else None
     if half is not None:
         array = array.astype(np.float32)
     for axis in _long_outer(array, axes):
         array = _sum_blocks(array, axis)
-    result = np.asarray(np.add.reduce(array, axis=axes, keepdims=keepdims))
+    result = np.asarray(add_reduce(array, axis=axes, keepdims=keepdims))
     return result if half is None else result.astype(half)
 
 

@@ -74,6 +74,9 @@ __all__ = [
 ]  # fmt: skip
 
 Function = Callable[[Any], Any]
+sgn: Function  # named by gradients above them
+cos: Function
+cosh: Function
 
 
 def unary(
@@ -108,7 +111,7 @@ def unary(
         "backward_name": node or f"{name.capitalize()}Backward0",
     }
     operation: type[Pointwise] = type(name.capitalize(), (Pointwise,), attributes)
-    half = type(name.capitalize(), (operation,), {**attributes, "compute": staticmethod(in_float32(compute))})
+    half: Any = type(name.capitalize(), (operation,), {**attributes, "compute": staticmethod(in_float32(compute))})
     native = kinds
     unchanged = integers == "unchanged"
 
@@ -137,15 +140,12 @@ def unary(
 
     function.__name__ = function.__qualname__ = name
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
-    function.__doc__ = (
-        f"``{formula}``, element by element.\n\n    >>> torch.{name}({_tensor(example[0])})\n    {_tensor(example[1])}\n    "
-    )
+    if not formula:
+        return function, inplace
+    call = f"torch.{name}(torch.tensor({example[0]}))"
+    function.__doc__ = f"``{formula}``, element by element.\n\n    >>> {call}\n    tensor({example[1]})\n    "
     inplace.__doc__ = f":func:`{name}` into ``input``."
     return function, inplace
-
-
-def _tensor(values: str) -> str:
-    return f"torch.tensor({values})"
 
 
 class _Same(Pointwise):
@@ -171,6 +171,7 @@ neg, neg_ = unary(
     "neg", np.negative, lambda grad: -grad, "-input", ("[1.0, -2.0]", "[-1.,  2.]"),
     kinds="uifc", refusal=_NEG_BOOL, error=RuntimeError,
 )  # fmt: skip
+
 
 def _sign(x: Array) -> Array:
     """0 for NaN too, unless complex."""
@@ -209,7 +210,9 @@ def _sgn_gradient(grad: Any, input: Any, result: Any) -> Any:
         return zeros_as(grad)
     # sgn turns with the input: only what is across it counts.
     size = abs(input)
-    safe = size + (np.abs(array) == 0).astype(size.dtype if isinstance(size, (np.ndarray, np.generic)) else size.array.dtype)
+    safe = size + (np.abs(array) == 0).astype(
+        size.dtype if isinstance(size, (np.ndarray, np.generic)) else size.array.dtype
+    )
     return (grad - real_part(grad * conj(result)) * result) / safe * (np.abs(array) != 0).astype(array.real.dtype)
 
 
@@ -229,8 +232,9 @@ def positive(input: Any) -> Any:
 _LN_2, _LN_10 = math.log(2), math.log(10)
 
 square, square_ = unary(
-    "square", lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64), lambda grad, input: grad * (2 * conj(input)),
-    "input ** 2", ("[1.5]", "[2.2500]"), kinds="buifc", node="PowBackward0",
+    "square", lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64),
+    lambda grad, input: grad * (2 * conj(input)), "input ** 2",
+    ("[1.5]", "[2.2500]"), kinds="buifc", node="PowBackward0",
 )  # fmt: skip
 sqrt, sqrt_ = unary("sqrt", np.sqrt, lambda grad, result: grad / (2 * conj(result)), "sqrt(input)", ("[4.0]", "[2.]"))
 rsqrt, rsqrt_ = unary(
@@ -241,7 +245,9 @@ reciprocal, reciprocal_ = unary(
     "reciprocal", lambda x: 1 / x, lambda grad, result: -grad * conj(result * result), "1 / input",
     ("[4.0]", "[0.2500]"),
 )  # fmt: skip
-exp, exp_ = unary("exp", np.exp, lambda grad, result: grad * conj(result), "e ** input", ("[0.0, 1.0]", "[1.0000, 2.7183]"))
+exp, exp_ = unary(
+    "exp", np.exp, lambda grad, result: grad * conj(result), "e ** input", ("[0.0, 1.0]", "[1.0000, 2.7183]")
+)
 exp2, exp2_ = unary(
     "exp2", np.exp2, lambda grad, result: grad * (conj(result) * _LN_2), "2 ** input", ("[0.0, 3.0]", "[1., 8.]")
 )
@@ -249,12 +255,18 @@ expm1, expm1_ = unary(
     "expm1", np.expm1, lambda grad, result: grad * (conj(result) + 1), "e ** input - 1, exact near 0",
     ("[1.0]", "[1.7183]"),
 )  # fmt: skip
-log, log_ = unary("log", np.log, lambda grad, input: grad / conj(input), "the natural logarithm", ("[1.0, 2.0]", "[0.0000, 0.6931]"))
+log, log_ = unary(
+    "log", np.log, lambda grad, input: grad / conj(input), "the natural logarithm", ("[1.0, 2.0]", "[0.0000, 0.6931]")
+)
 log2, log2_ = unary(
     "log2", np.log2, lambda grad, input: grad / (conj(input) * _LN_2), "the logarithm to base 2", ("[8.0]", "[3.]")
 )
 log10, log10_ = unary(
-    "log10", np.log10, lambda grad, input: grad / (conj(input) * _LN_10), "the logarithm to base 10", ("[100.0]", "[2.]")
+    "log10",
+    np.log10,
+    lambda grad, input: grad / (conj(input) * _LN_10),
+    "the logarithm to base 10",
+    ("[3.0]", "[0.4771]"),
 )
 log1p, log1p_ = unary(
     "log1p", np.log1p, lambda grad, input: grad / (conj(input) + 1), "log(1 + input), exact near 0",
@@ -263,22 +275,30 @@ log1p, log1p_ = unary(
 
 # Trigonometric and hyperbolic functions ---------------------------------------------------------------------------
 
-sin, sin_ = unary("sin", np.sin, lambda grad, input: grad * conj(cos(input)), "sin(input), in radians", ("[0.5]", "[0.4794]"))
-cos, cos_ = unary("cos", np.cos, lambda grad, input: -grad * conj(sin(input)), "cos(input), in radians", ("[0.5]", "[0.8776]"))
+sin, sin_ = unary(
+    "sin", np.sin, lambda grad, input: grad * conj(cos(input)), "sin(input), in radians", ("[0.5]", "[0.4794]")
+)
+cos, cos_ = unary(
+    "cos", np.cos, lambda grad, input: -grad * conj(sin(input)), "cos(input), in radians", ("[0.5]", "[0.8776]")
+)
 tan, tan_ = unary(
-    "tan", np.tan, lambda grad, result: grad * conj(result * result + 1), "tan(input), in radians", ("[0.5]", "[0.5463]")
+    "tan",
+    np.tan,
+    lambda grad, result: grad * conj(result * result + 1),
+    "tan(input), in radians",
+    ("[0.5]", "[0.5463]"),
 )
 asin, asin_ = unary(
-    "asin", np.arcsin, lambda grad, input: grad * conj(rsqrt(1 - input * input)), "the angle in radians whose sine is input",
-    ("[0.5]", "[0.5236]"),
+    "asin", np.arcsin, lambda grad, input: grad * conj(rsqrt(1 - input * input)),
+    "the angle in radians whose sine is input", ("[0.5]", "[0.5236]"),
 )  # fmt: skip
 acos, acos_ = unary(
     "acos", np.arccos, lambda grad, input: -grad * conj(rsqrt(1 - input * input)),
     "the angle in radians whose cosine is input", ("[0.5]", "[1.0472]"),
 )  # fmt: skip
 atan, atan_ = unary(
-    "atan", np.arctan, lambda grad, input: grad / conj(input * input + 1), "the angle in radians whose tangent is input",
-    ("[0.5]", "[0.4636]"),
+    "atan", np.arctan, lambda grad, input: grad / conj(input * input + 1),
+    "the angle in radians whose tangent is input", ("[0.5]", "[0.4636]"),
 )  # fmt: skip
 sinh, sinh_ = unary("sinh", np.sinh, lambda grad, input: grad * conj(cosh(input)), "sinh(input)", ("[0.5]", "[0.5211]"))
 cosh, cosh_ = unary("cosh", np.cosh, lambda grad, input: grad * conj(sinh(input)), "cosh(input)", ("[0.5]", "[1.1276]"))
@@ -294,7 +314,11 @@ acosh, acosh_ = unary(
     ("[1.5]", "[0.9624]"),
 )  # fmt: skip
 atanh, atanh_ = unary(
-    "atanh", np.arctanh, lambda grad, input: grad / conj(1 - input * input), "the inverse of tanh", ("[0.5]", "[0.5493]")
+    "atanh",
+    np.arctanh,
+    lambda grad, input: grad / conj(1 - input * input),
+    "the inverse of tanh",
+    ("[0.5]", "[0.5493]"),
 )
 
 
@@ -358,14 +382,20 @@ _ROUNDING: dict[str, Any] = {
     "refusal": "{name} is not supported for complex inputs",
 }
 
-floor, floor_ = unary("floor", np.floor, lambda grad: zeros_as(grad), "the integer below", ("[-1.5, 1.5]", "[-2.,  1.]"), **_ROUNDING)
-ceil, ceil_ = unary("ceil", np.ceil, lambda grad: zeros_as(grad), "the integer above", ("[-1.5, 1.5]", "[-1.,  2.]"), **_ROUNDING)
-trunc, trunc_ = unary("trunc", np.trunc, lambda grad: zeros_as(grad), "the integer towards 0", ("[-1.5, 1.5]", "[-1.,  1.]"), **_ROUNDING)
+floor, floor_ = unary(
+    "floor", np.floor, lambda grad: zeros_as(grad), "the integer below", ("[-1.5, 1.5]", "[-2.,  1.]"), **_ROUNDING
+)
+ceil, ceil_ = unary(
+    "ceil", np.ceil, lambda grad: zeros_as(grad), "the integer above", ("[-1.5, 1.5]", "[-1.,  2.]"), **_ROUNDING
+)
+trunc, trunc_ = unary(
+    "trunc", np.trunc, lambda grad: zeros_as(grad), "the integer towards 0", ("[-1.5, 1.5]", "[-1.,  1.]"), **_ROUNDING
+)
 frac, frac_ = unary(
     "frac", lambda x: x - np.trunc(x), lambda grad: grad, "input - trunc(input)", ("[-1.5, 1.2]", "[-0.5000,  0.2000]"),
     kinds="f", integers="refused", refusal=_CPU,
 )  # fmt: skip
-_round, _round_ = unary("round", np.rint, lambda grad: zeros_as(grad), "", ("", ""), **{**_ROUNDING, "refusal": "\"round_vml_cpu\" not implemented for '{type}'"})
+_round, _round_ = unary("round", np.rint, lambda grad: zeros_as(grad), "", ("", ""), kinds="f", integers="unchanged")
 
 
 class RoundDecimals(Pointwise):
@@ -381,7 +411,7 @@ class RoundDecimals(Pointwise):
     def compute(input: Array, decimals: int) -> Array:
         if is_half(input.dtype):
             return in_float32(RoundDecimals.compute)(input, decimals)
-        scale = input.dtype.type(10.0 ** -decimals if decimals < 0 else 10.0**decimals)
+        scale = input.dtype.type(10.0**-decimals if decimals < 0 else 10.0**decimals)
         return np.rint(input / scale) * scale if decimals < 0 else np.rint(input * scale) / scale
 
 

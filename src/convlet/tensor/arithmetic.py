@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.variable import Variable
+from ..ops import blending as b
 from ..ops import comparison as k
 from ..ops import complex_numbers as c
 from ..ops import elementwise as e
+from ..ops import powers as p
 from ..ops import selection as s
+from ..ops import two_operands as t
 from ..ops import unary as u
 from ..ops.conversion import OPERANDS
 
@@ -48,8 +51,8 @@ class Arithmetic(Variable):
     __truediv__, __rtruediv__ = _operator(e.div), _operator(_reciprocal_times)
     __floordiv__, __rfloordiv__ = _operator(e.floor_divide), _reflected(e.floor_divide)
     __mod__, __rmod__ = _operator(e.remainder), _reflected(e.remainder)
-    __pow__, __rpow__ = _operator(e.pow), _reflected(e.pow)
-    __eq__, __ne__ = _operator(k.eq), _operator(k.ne)  # type: ignore[assignment]
+    __pow__, __rpow__ = _operator(p.pow), _reflected(p.pow)
+    __eq__, __ne__ = _operator(k.eq), _operator(k.ne)
     __lt__, __le__, __gt__, __ge__ = _operator(k.lt), _operator(k.le), _operator(k.gt), _operator(k.ge)
     __and__, __rand__ = _operator(k.bitwise_and), _reflected(k.bitwise_and)
     __or__, __ror__ = _operator(k.bitwise_or), _reflected(k.bitwise_or)
@@ -60,7 +63,7 @@ class Arithmetic(Variable):
     __neg__, __pos__, __abs__ = u.neg, u.positive, u.abs
     __iadd__, __isub__, __imul__ = _operator(e.add_), _operator(e.sub_), _operator(e.mul_)
     __itruediv__, __ifloordiv__ = _operator(e.div_), _operator(e.floor_divide_)
-    __imod__, __ipow__ = _operator(e.remainder_), _operator(e.pow_)
+    __imod__, __ipow__ = _operator(e.remainder_), _operator(p.pow_)
     __iand__, __ior__, __ixor__ = _operator(k.bitwise_and_), _operator(k.bitwise_or_), _operator(k.bitwise_xor_)
     __ilshift__, __irshift__ = _operator(k.bitwise_left_shift_), _operator(k.bitwise_right_shift_)
 
@@ -75,18 +78,18 @@ class Arithmetic(Variable):
     floor_divide, floor_divide_ = e.floor_divide, e.floor_divide_
     remainder, remainder_ = e.remainder, e.remainder_
     fmod, fmod_ = e.fmod, e.fmod_
-    pow, pow_ = e.pow, e.pow_
-    float_power = e.float_power
-    atan2, atan2_ = e.atan2, e.atan2_
-    arctan2, arctan2_ = e.atan2, e.atan2_
-    hypot, hypot_ = e.hypot, e.hypot_
-    copysign, copysign_ = e.copysign, e.copysign_
-    heaviside, heaviside_ = e.heaviside, e.heaviside_
-    xlogy, xlogy_ = e.xlogy, e.xlogy_
-    ldexp, logaddexp, logaddexp2 = e.ldexp, e.logaddexp, e.logaddexp2
-    lerp, lerp_ = e.lerp, e.lerp_
-    addcmul, addcmul_ = e.addcmul, e.addcmul_
-    addcdiv, addcdiv_ = e.addcdiv, e.addcdiv_
+    pow, pow_ = p.pow, p.pow_
+    float_power = p.float_power
+    atan2, atan2_ = t.atan2, t.atan2_
+    arctan2, arctan2_ = t.atan2, t.atan2_
+    hypot, hypot_ = t.hypot, t.hypot_
+    copysign, copysign_ = t.copysign, t.copysign_
+    heaviside, heaviside_ = t.heaviside, t.heaviside_
+    xlogy, xlogy_ = t.xlogy, t.xlogy_
+    ldexp, logaddexp, logaddexp2 = p.ldexp, t.logaddexp, t.logaddexp2
+    lerp, lerp_ = b.lerp, b.lerp_
+    addcmul, addcmul_ = b.addcmul, b.addcmul_
+    addcdiv, addcdiv_ = b.addcdiv, b.addcdiv_
 
     neg, neg_ = u.neg, u.neg_
     negative, negative_ = u.neg, u.neg_
