@@ -13,7 +13,8 @@ pytest.importorskip("numba")
 
 from convlet.conv.algorithms import ALGORITHMS, load
 from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
-from convlet.runtime import threads
+from convlet.kernels import launch
+from convlet.runtime import memory, threads
 
 COMPILED = [name for name in ALGORITHMS if name != "numpy"]
 
@@ -63,6 +64,48 @@ def test_the_same_bits_on_any_number_of_threads(name, problem, thread_count):
     assert not np.isnan(results[0].astype(np.float64)).any()
     for other in results[1:]:
         assert other.tobytes() == results[0].tobytes()
+
+
+LARGE = [
+    "ic2048 ih112 iw112 oc2048 kh3 kw3 ph1 pw1",
+    "ic512 ih512 iw512 oc512 kh3 kw3",
+    "ic64 ih224 iw224 oc64 kh31 kw31 ph15 pw15",
+    "ic1 ih4000 iw4000 oc8 kh3 kw3",
+    "ic512 ih33 iw33 oc512 kh3 kw3 ph12 pw12 dh12 dw12",
+    "ic64 ih1 iw100000 oc64 kh1 kw9",
+    "ic1024 ih64 iw64 oc3 kh3 kw3",
+    "g64 ic64 ih512 iw512 oc64 kh31 kw31",
+    "ic256 ih56 iw56 oc256 kh3 kw3 ph1 pw1 f64",
+]
+
+
+@pytest.mark.parametrize("text", LARGE)
+@pytest.mark.parametrize("name", ["direct", "narrow"])
+def test_scratch_of_a_worker_is_bounded_for_any_problem(name, text, monkeypatch):
+    """The plans are made for arrays that are not there; nothing is computed."""
+    slots = []
+    monkeypatch.setattr(launch, "launch", lambda *arguments: slots.append(arguments[-2]))
+    monkeypatch.setattr(memory, "scratch", lambda nbytes, use="workers": (0, None))
+    for direction in DIRECTIONS:
+        problem = ConvProblem.parse(f"{text} {direction}")
+        if load(name).refuse(problem) is not None:
+            continue
+        dtype = numpy_dtype(problem.dtype)
+        shapes = {"x": problem.input_shape, "w": problem.weight_shape, "g": problem.output_shape}
+        fakes = {each: fake(shape, dtype) for each, shape in shapes.items()}
+        a, b = {"fwd": "xw", "bwd_input": "gw", "bwd_weight": "xg"}[direction]
+        run = load(name).plan(problem)
+        if direction != "bwd_weight":  # that one owns its result
+            run(fakes[a], fakes[b], None, fake(problem.result_shape, dtype))
+        elif np.prod(problem.result_shape) < 1 << 22:
+            run(fakes[a], fakes[b], None, np.empty(problem.result_shape, dtype))
+    assert max(slots, default=0) <= 2 << 20
+
+
+def fake(shape, dtype):
+    """An array that has only the strides of a large one."""
+    strides = [int(np.prod(shape[axis + 1 :])) * dtype.itemsize for axis in range(len(shape))]
+    return np.lib.stride_tricks.as_strided(np.zeros(1, dtype), shape, strides)
 
 
 def guarded(array, at_end):

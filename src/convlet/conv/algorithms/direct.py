@@ -242,7 +242,7 @@ class _Forward:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
-        self.frames: dict[Any, Frame] = {}
+        self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = workers_for(self.problem)
@@ -277,7 +277,7 @@ class _InputGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.phases = gradient.input_phases(problem)
-        self.frames: dict[Any, list[Frame | None]] = {}
+        self.frames: dict[Any, list[Frame | None]] = Frames()
 
     def __call__(self, grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = workers_for(self.problem)
@@ -317,6 +317,17 @@ class _InputGradient:
         weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
         packed = True if len(self.phases) > 1 else None
         return _forward_frame(phase.problem, grad, weight, view, workers, packed)
+
+
+class Frames(dict):
+    """Frames by what they depend on: the strides of the arrays and the workers. Forgets all when there are many."""
+
+    LIMIT = 64
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) >= self.LIMIT:
+            self.clear()
+        super().__setitem__(key, value)
 
 
 @dataclass(slots=True)
@@ -504,7 +515,7 @@ class _WeightGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
-        self.frames: dict[Any, Frame] = {}
+        self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = workers_for(self.problem)

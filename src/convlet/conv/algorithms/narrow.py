@@ -73,7 +73,7 @@ class _Forward:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = direct.compute_dtype(problem)
-        self.frames: dict[tuple, Frame] = {}
+        self.frames: dict[tuple, Frame] = direct.Frames()
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = direct.workers_for(self.problem)
@@ -194,7 +194,7 @@ class _WeightGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = direct.compute_dtype(problem)
-        self.frames: dict[tuple, Frame] = {}
+        self.frames: dict[tuple, Frame] = direct.Frames()
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = direct.workers_for(self.problem)
