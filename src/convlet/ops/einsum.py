@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,8 @@ def einsum(equation: Any, *operands: Any) -> Any:
         )
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    inputs, output = _parse_equation(equation, operands)
-    return _contract(inputs, output, list(operands))
+    inputs, output = _parse_equation(equation, tuple([array_of(each).ndim for each in operands]))
+    return _contract([list(each) for each in inputs], list(output), list(operands))
 
 
 def _from_lists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
@@ -90,20 +91,20 @@ def _parse_term(term: str, which: str, start: int) -> list[str]:
     return letters
 
 
-def _parse_equation(equation: str, operands: tuple[Any, ...]) -> tuple[list[list[Any]], list[Any]]:
-    """The axis names of each operand and of the result; the axes of '...' are numbers, counted from the last."""
+@lru_cache(maxsize=256)
+def _parse_equation(equation: str, ranks: tuple[int, ...]) -> tuple[list[list[Any]], list[Any]]:
+    """The axis names of operands of these ranks and of the result; the axes of '...' are numbers, last one 0."""
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
-    if len(terms) > len(operands):
+    if len(terms) > len(ranks):
         raise RuntimeError("einsum(): fewer operands were provided than specified in the equation")
-    if len(terms) < len(operands):
+    if len(terms) < len(ranks):
         raise RuntimeError("einsum(): more operands were provided than specified in the equation")
     inputs: list[list[Any]] = []
     start = widest = 0
-    for number, (term, operand) in enumerate(zip(terms, operands)):
+    for number, (term, ndim) in enumerate(zip(terms, ranks)):
         letters = _parse_term(term, f"operand {number}", start)
         start += len(term) + 1
-        ndim = array_of(operand).ndim
         named = len(letters) - ("..." in letters)
         if ("..." in letters and named > ndim) or ("..." not in letters and named != ndim):
             given = (
@@ -211,8 +212,8 @@ def _pair(
     batch_a, batch_b = ([shape[n] for n in batch] for shape in (shape_a, shape_b))
     rows, columns = [shape_a[n] for n in only_a], [shape_b[n] for n in only_b]
     depth = math.prod(shape_a[n] for n in summed)
-    left = reshape(left, (*batch_a, math.prod(rows), depth))
-    right = reshape(right, (*batch_b, depth, math.prod(columns)))
+    left = _shaped(left, (*batch_a, math.prod(rows), depth))
+    right = _shaped(right, (*batch_b, depth, math.prod(columns)))
     if not summed:
         require_product("bmm", left, right, BMM_DTYPES) if dtype_of(left) is not dtype_of(right) else None
         product = mul(left, right)
@@ -228,6 +229,10 @@ def _dropped(names: list[Any], operand: Any, name: Any) -> tuple[list[Any], Any]
     position = names.index(name)
     shape = array_of(operand).shape
     return names[:position] + names[position + 1 :], reshape(operand, shape[:position] + shape[position + 1 :])
+
+
+def _shaped(operand: Any, shape: tuple[int, ...]) -> Any:
+    return operand if array_of(operand).shape == shape else reshape(operand, shape)
 
 
 def _arranged(names: list[Any], operand: Any, order: list[Any]) -> Any:

@@ -272,7 +272,7 @@ def _put(
 
 def picked_shape(shape: tuple[int, ...], axes: tuple[int, ...], indices: Sequence[Array]) -> tuple[int, ...]:
     """The shape of what index arrays pick from an array. IndexError for an index out of range."""
-    common = np.broadcast_shapes(*[each.shape for each in indices])
+    common = indices[0].shape if len(indices) == 1 else np.broadcast_shapes(*[each.shape for each in indices])
     for number, (axis, index) in enumerate(zip(axes, indices)):
         check_range(index, number, shape[axis], 0 in common)
     rest = [n for axis, n in enumerate(shape) if axis not in axes]

@@ -193,6 +193,8 @@ def _spread(
         indices += array.nonzero()
         once = once and number == 0
     shapes = [array_of(each).shape for each in indices]
+    if all(shape == shapes[0] for shape in shapes):
+        return tuple(axes), once, tuple(indices)
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:

@@ -163,6 +163,8 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set ``requires_grad`` and return the tensor. RuntimeError unless it is a leaf of a floating dtype."""
+        if requires_grad and not self.dtype.is_differentiable:  # the attribute says it in other words
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -336,7 +338,9 @@ class _Overwrite(Operation):
     def backward(ctx: Any, grad: Any) -> Any:
         from ..ops.broadcasting import sum_to
 
-        return None, sum_to(grad, ctx.shape)
+        array = grad.array if isinstance(grad, Variable) else grad
+        nothing = np.zeros(array.shape, array.dtype) if ctx.needs_input_grad[0] else None
+        return nothing, sum_to(grad, ctx.shape)
 
 
 def _rebuild(cls: Any, array: Array, requires_grad: bool, meta: bool, extra: dict[str, Any]) -> Any:
