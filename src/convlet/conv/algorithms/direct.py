@@ -436,10 +436,11 @@ def _forward_frame(
     blocks = split(ocg, wide)
     tables: list[np.ndarray] = []
 
-    chunk = max(1, min(icg, WEIGHT_CHUNK // (taps * wide * element)))
-    wanted = BAND_POSITIONS
+    # A phase reads a few of the packed taps. How the sum is cut must not depend on the workers, as `packed` may.
+    read = len(weight.taps) if packed else taps
+    chunk = max(1, min(icg, WEIGHT_CHUNK // (read * wide * element)))
     images = p.n * p.g
-    band = choose_band(p, element, machine.mr, icg, wanted)
+    band = choose_band(p, element, machine.mr, icg, BAND_POSITIONS)
     segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
     if segment < icg:
         segment = max(chunk, segment // chunk * chunk)
