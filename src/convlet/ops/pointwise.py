@@ -58,7 +58,7 @@ class Pointwise(Operation):
     wide: ClassVar[type[Pointwise] | None] = None  # takes a half-precision tensor with a float32 number
 
     _rules: ClassVar[tuple[tuple[Gradient, tuple[str, ...]] | None, ...]]
-    _kept: ClassVar[dict[tuple[bool, ...], tuple[str, ...]]]  # what to save, by needs_input_grad
+    _kept: ClassVar[dict[tuple[bool, ...], tuple[tuple[int, str], ...]]]  # by needs_input_grad: what to save
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -82,21 +82,22 @@ class Pointwise(Operation):
     @classmethod
     def _keep(cls, ctx: Any, args: tuple[Any, ...], result: Array) -> None:
         needs = ctx.needs_input_grad
-        names = cls._kept.get(needs)
-        if names is None:
+        kept = cls._kept.get(needs)
+        if kept is None:
             wanted = {name for rule, need in zip(cls._rules, needs) if rule and need for name in rule[1]}
-            names = tuple([name for name in (*cls.operands, "result") if name in wanted])
-            cls._kept[needs] = names
+            places = [*enumerate(cls.operands), (-1, "result")]
+            kept = cls._kept[needs] = tuple([(place, name) for place, name in places if name in wanted])
+        ctx.settings = args[len(cls.operands) :]
         ctx.shapes = [each.shape for each in args[: len(cls.operands)]]
-        ctx.given = dict(zip(cls.settings, args[len(cls.operands) :]))
-        if names:
-            values = {"result": result, **dict(zip(cls.operands, args))}
-            ctx.save(*[values[name] for name in names])
+        if kept:
+            ctx.save(*[result if place < 0 else args[place] for place, _ in kept])
 
     @classmethod
     def backward(cls, ctx: Any, grad: Any) -> tuple[Any, ...]:
         needs = ctx.needs_input_grad
-        values = {"grad": grad, **ctx.given, **dict(zip(cls._kept[needs], ctx.saved))}
+        values = {"grad": grad, **dict(zip(cls.settings, ctx.settings))}
+        for (_, name), value in zip(cls._kept[needs], ctx.saved):
+            values[name] = value
         return tuple(
             [
                 sum_to(rule[0](*[values[name] for name in rule[1]]), shape) if need and rule is not None else None
@@ -162,10 +163,15 @@ def binary(operation: type[Pointwise], input: Any, other: Any) -> Any:
     """
     a = input.array if isinstance(input, Variable) else input
     b = other.array if isinstance(other, Variable) else other
-    if type(a) is np.ndarray and type(b) is np.ndarray and a.dtype == b.dtype and a.dtype.kind in operation.kinds:
-        if a.shape != b.shape:
-            check_broadcast(a.shape, b.shape)
-        return operation.apply(input, other)
+    if type(a) is np.ndarray and type(b) is np.ndarray:
+        if a.dtype == b.dtype and a.dtype.kind in operation.kinds:
+            if a.shape != b.shape:
+                check_broadcast(a.shape, b.shape)
+            return operation.apply(input, other)
+    elif type(a) is np.ndarray and fits(b, a.dtype, operation):
+        return operation.apply(input, np.array(b, a.dtype))
+    elif type(b) is np.ndarray and fits(a, b.dtype, operation):
+        return operation.apply(np.array(a, b.dtype), other)
     if type(a) is not np.ndarray and type(b) is not np.ndarray:
         # Two numbers. NumPy's come from 0-dimensional gradients and keep their dtype.
         check_operands(operation.name, input=a, other=b)
@@ -177,6 +183,16 @@ def binary(operation: type[Pointwise], input: Any, other: Any) -> Any:
     if operation.wide is not None and is_half(dtype.numpy) and not np.ndim(b):
         return operation.wide.apply(as_operand(input, dtype), _widen(other, dtype))
     return operation.apply(as_operand(input, dtype), as_operand(other, dtype))
+
+
+def fits(number: Any, dtype: np.dtype[Any], operation: type[Pointwise]) -> bool:
+    """Whether a number beside a tensor of this dtype plainly takes it on: what remains is for result_type."""
+    kind = dtype.kind
+    if dtype.itemsize < 4 or kind not in operation.kinds or not operation.numbers:
+        return False
+    if type(number) is float:
+        return kind in "fc"
+    return type(number) is int and -(2**31) <= number < 2**31 and kind in "fci"
 
 
 def _widen(operand: Any, dtype: Dtype) -> Any:
@@ -192,10 +208,13 @@ def binary_(operation: type[Pointwise], input: Any, other: Any) -> Any:
     """:func:`binary` into the memory of ``input``; RuntimeError when the result's dtype or shape does not fit it."""
     a = input.array
     b = other.array if isinstance(other, Variable) else other
-    if type(b) is np.ndarray and a.dtype == b.dtype and a.dtype.kind in operation.kinds:
-        if a.shape != b.shape:
-            check_broadcast(a.shape, b.shape)
-        return write_into(operation, input, other)
+    if type(b) is np.ndarray:
+        if a.dtype == b.dtype and a.dtype.kind in operation.kinds:
+            if a.shape != b.shape:
+                check_broadcast(a.shape, b.shape)
+            return write_into(operation, input, other)
+    elif fits(b, a.dtype, operation):
+        return write_into(operation, input, np.array(b, a.dtype))
     dtype = _meet(operation, a, b, input)
     if operation.wide is not None and is_half(a.dtype) and not np.ndim(b):
         return write_into(operation.wide, input, _widen(other, dtype))

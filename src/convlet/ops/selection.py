@@ -22,7 +22,7 @@ from .conversion import (
     is_half,
     result_type,
 )
-from .pointwise import Pointwise, binary, by_operand, write_into
+from .pointwise import Pointwise, binary, by_operand, fits, write_into
 
 __all__ = [
     "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "masked_fill", "maximum", "minimum",
@@ -55,6 +55,18 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         from .gathering import nonzero
 
         return nonzero(condition, as_tuple=True)
+    a = input.array if isinstance(input, Variable) else input
+    b = other.array if isinstance(other, Variable) else other
+    if mask.dtype == np.bool_:
+        if type(b) is np.ndarray and fits(a, b.dtype, Where):
+            input = a = np.array(a, b.dtype)
+        elif type(a) is np.ndarray and fits(b, a.dtype, Where):
+            other = b = np.array(b, a.dtype)
+        if type(a) is np.ndarray and type(b) is np.ndarray and a.dtype == b.dtype:
+            if not mask.shape == a.shape == b.shape:
+                check_broadcast(a.shape, b.shape)
+                check_broadcast(mask.shape, np.broadcast_shapes(a.shape, b.shape))
+            return Where.apply(condition, input, other)
     if mask.dtype != np.bool_:
         if mask.dtype != np.uint8:
             raise RuntimeError(
