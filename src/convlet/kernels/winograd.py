@@ -79,33 +79,46 @@ def pack_border(f, row, channels, x_padded, low, high, dst):
         call(f.gather, (dst + i * vector, 0, place, 0, 1, f.x_c, f.lanes, 0, count, f.x_code))
 
 
+@njit(error_model="numpy")
+def place_of(f, unit):
+    """Image, first row and first column of tiles of a unit: those of an image are numbered downwards."""
+    at = f.unit_0 + unit
+    return at // (f.tiles_h * f.parts_w), at % f.tiles_h, at // f.tiles_h % f.parts_w * f.unit_tiles
+
+
 def _transform_images(frame, x, unused, bias, v, scratch, worker):
-    """V[group][xi][block][tile][vectors side by side], a task for each unit and vector of channels."""
+    """V[group][xi][block][tile][vectors side by side]; a task is (block of units, group, vector of channels)."""
     f = frame_at(frame)
-    pixels = scratch + 64 + worker * f.slot
-    spare = pixels + f.row_at
+    slot = scratch + 64 + worker * f.slot
+    pixels, spare = slot + f.band_at, slot + f.row_at
     vector = f.lanes * f.element
     units = f.unit_1 - f.unit_0
     columns = f.unit_tiles * f.m + f.size - f.m
+    row, step = columns * vector, f.side * vector
+    a = f.m + f.kh - 1
     while True:
         task = next_ticket(scratch)
-        if task >= units * f.g * f.vectors:
+        if task >= f.unit_blocks * f.g * f.vectors:
             break
         c, place = task % f.vectors, task // f.vectors
-        group, unit = place % f.g, place // f.g
-        at = f.unit_0 + unit
-        part, ty, image = at % f.parts_w, at // f.parts_w % f.tiles_h, at // f.parts_w // f.tiles_h
-        src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
+        group, share = place % f.g, place // f.g
+        first = share * units // f.unit_blocks
         channels = min(f.lanes, f.icg - c * f.lanes)
-        pack_pixels(f, src, channels, ty * f.m, part * f.unit_tiles * f.m, f.size, columns, pixels, spare)
-        step = f.side * vector
-        dst = v + group * f.v_group + c // f.side * f.v_block + c % f.side * vector + unit * f.unit_tiles * step
-        row = columns * vector
-        a = f.m + f.kh - 1
-        call(
-            f.transform,
-            (f.which, f.unit_tiles, dst, a * f.v_plane, f.v_plane, step, pixels, row, vector, f.m * vector),
-        )
+        to = v + group * f.v_group + c // f.side * f.v_block + c % f.side * vector
+        top = pixels
+        for unit in range(first, (share + 1) * units // f.unit_blocks):
+            image, ty, tx = place_of(f, unit)
+            src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
+            # The rows that the tiles above have read too are there already.
+            kept = f.size - f.m if ty > 0 and unit > first else 0
+            top = top + f.m * row if kept else pixels
+            rest = top + kept * row
+            pack_pixels(f, src, channels, ty * f.m + kept, tx * f.m, f.size - kept, columns, rest, spare)
+            dst = to + unit * f.unit_tiles * step
+            call(
+                f.transform,
+                (f.which, f.unit_tiles, dst, a * f.v_plane, f.v_plane, step, top, row, vector, f.m * vector),
+            )
 
 
 def _forward(frame, v, weight, bias, out, scratch, worker):
@@ -169,9 +182,8 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         o = group * f.ocg + block * wide
         shift = bias + o * f.element if bias else 0
         for unit in range(unit_0, unit_1):
-            at = f.unit_0 + unit
-            part, ty, image = at % f.parts_w, at // f.parts_w % f.tiles_h, at // f.parts_w // f.tiles_h
-            oy, ox = ty * f.m, part * f.unit_tiles * f.m
+            image, ty, tx = place_of(f, unit)
+            oy, ox = ty * f.m, tx * f.m
             columns = min(f.unit_tiles * f.m, f.ow - ox)
             # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
             last = -(-columns // f.m) - 1

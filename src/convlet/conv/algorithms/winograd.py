@@ -2,8 +2,8 @@
 
 Its sums are not only reordered but made of other terms, so its error is larger than direct convolution's and bounded:
 norm-relative 3e-6 in float32. `convlet.set_convolution_precision("highest")` does without it, and so does
-float64. An infinity or NaN of the input spreads over the output's tile of 4x4, and overflow begins a factor of 100
-before the largest float32.
+float64. An infinity or NaN of the input spreads over the output's tile of 4x4, and overflow begins some
+three orders of magnitude below the largest float32.
 
 This file plans; kernels/winograd.py says how it is computed and kernels/winograd_matrices.py by which matrices.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from convlet.conv import gradient
 from convlet.conv.algorithms import direct
-from convlet.conv.algorithms.direct import CODES, Frame, Weight, layout, size_fields, split
+from convlet.conv.algorithms.direct import CODES, Frame, Weight, layout, size_fields, split, workers_for
 from convlet.conv.gradient import Run
 from convlet.conv.padding import index_map
 from convlet.conv.precision import get_convolution_precision
@@ -25,7 +25,7 @@ from convlet.kernels import launch, target
 from convlet.kernels import winograd as kernels
 from convlet.kernels.edges import FRAME
 from convlet.kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
-from convlet.runtime import memory, threads
+from convlet.runtime import memory
 
 name = "winograd"
 
@@ -33,7 +33,9 @@ name = "winograd"
 UNIT_TILES = 64
 # Bytes of transformed images in a pass; for a weight gradient at least so many tiles, or its sums go to memory often.
 PASS_BYTES = 4 << 20
-GRADIENT_TILES = 64
+GRADIENT_TILES = 128
+# Units of a task that transforms images: each reads two rows that the one above has read too.
+UNITS = 4
 # Tiles of a task: enough to be worth transforming the weights, few enough for their products to stay in L2.
 TASK_TILES = 128
 # Input channels whose transformed weights are in the L2 cache at a time.
@@ -166,7 +168,14 @@ class _Units:
 
 
 def _image_fields(
-    p: ConvProblem, array: np.ndarray, channels: int, units: _Units, side: int, tables: list[np.ndarray], grad: bool
+    p: ConvProblem,
+    array: np.ndarray,
+    channels: int,
+    units: _Units,
+    unit_blocks: int,
+    side: int,
+    tables: list[np.ndarray],
+    grad: bool,
 ) -> dict:
     """Fields for transforming the images of an array: the input, padded, or the output's gradient, as it is."""
     lanes = target.current().lanes(4)
@@ -182,10 +191,12 @@ def _image_fields(
     vectors = split(channels, lanes)
     block = units.tiles * side * lanes * 4
     plane = _plane(split(vectors, side) * block)
-    pixel_row = (units.unit_tiles * M + size - M) * lanes * 4
-    places, slot = layout({"band_at": size * pixel_row, "row_at": lanes * (pixel_row // lanes + lanes * 4)})
+    rows_a_task = split(units.largest, unit_blocks) * M + size - M
+    row = units.unit_tiles * M + size - M
+    places, slot = layout({"band_at": rows_a_task * row * lanes * 4, "row_at": lanes * (row + lanes) * 4})
     return places | {
         "slot": slot,
+        "unit_blocks": unit_blocks,
         "x_n": array.strides[0],
         "x_c": array.strides[1],
         "x_h": array.strides[2],
@@ -248,9 +259,11 @@ class _Images:
         grad: bool = False,
     ):
         self.tables: list[np.ndarray] = []
-        self.fields = _image_fields(p, array, channels, units, side, self.tables, grad)
+        vectors = p.g * split(channels, target.current().lanes(4))
+        unit_blocks = min(units.largest, max(split(units.largest, UNITS), split(4 * workers, vectors)))
+        self.fields = _image_fields(p, array, channels, units, unit_blocks, side, self.tables, grad)
         self.nbytes = p.g * self.fields["v_group"]
-        tasks = units.largest * p.g * self.fields["vectors"]
+        tasks = unit_blocks * vectors
         fields = _unit_fields(p, units) | self.fields
         self.frames = _records(fields, units, self.tables, min(workers, tasks))
 
@@ -272,7 +285,7 @@ class _Forward:
         self.frames: dict[Any, tuple[_Images, list[Frame]]] = {}
 
     def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers()
+        workers = workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         found = self.frames.get(key)
         if found is None:
@@ -363,7 +376,7 @@ class _WeightGradient:
         self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = {}
 
     def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
-        workers = threads.workers()
+        workers = workers_for(self.problem)
         plain = out.dtype == np.float32 and out.flags.c_contiguous
         result = out if plain else np.empty(out.shape, np.float32)
         key = (x.strides, grad.strides, workers)
