@@ -452,3 +452,13 @@ def test_writing_into_a_part_of_complex_memory_reaches_the_base(write):
     x = cplx(3)
     assert gradcheck(function, x)
     assert gradgradcheck(function, x)
+
+
+def test_in_place_functions_beside_the_methods():
+    x = torch.tensor([1.0, 4.0])
+    assert torch.sqrt_(x) is x
+    assert torch.clamp_(x, max=1.5).tolist() == [1.0, 1.5]
+    assert x.ldexp_(torch.tensor([1, 2])).tolist() == [2.0, 6.0]
+    with pytest.raises(RuntimeError, match="the base given to float_power_ has dtype Float but the operation's result"):
+        x.float_power_(2)
+    assert torch.tensor([1 + 2j]).conj_physical_().tolist() == [1 - 2j]

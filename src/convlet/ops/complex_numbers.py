@@ -11,11 +11,11 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy
 from .axes import array_of
 from .conversion import RealPart, check_broadcast, dtype_of
-from .pointwise import Pointwise, by_operand
+from .pointwise import Pointwise, by_operand, write_into
 
 __all__ = [
-    "angle", "complex", "conj", "conj_physical", "imag", "polar", "real", "resolve_conj", "view_as_complex",
-    "view_as_real",
+    "angle", "complex", "conj", "conj_physical", "conj_physical_", "imag", "polar", "real", "resolve_conj",
+    "view_as_complex", "view_as_real",
 ]  # fmt: skip
 
 
@@ -47,6 +47,11 @@ def conj_physical(input: Any) -> Any:
     tensor([1.-2.j])
     """
     return ConjPhysical.apply(input) if dtype_of(input).is_complex else input
+
+
+def conj_physical_(input: Any) -> Any:
+    """:func:`conj_physical` into ``input``."""
+    return write_into(ConjPhysical, input) if input.dtype.is_complex else input
 
 
 def resolve_conj(input: Any) -> Any:

@@ -13,12 +13,12 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
 from .complex_numbers import conj
 from .conversion import cast, check_operands, dtype_of, is_half, result_type
-from .elementwise import mul
+from .elementwise import mul, mul_
 from .pointwise import Pointwise, binary, binary_, by_operand, in_float32, write_into, zeros_as
 from .selection import converted, where
 from .unary import log
 
-__all__ = ["float_power", "ldexp", "pow"]
+__all__ = ["float_power", "ldexp", "ldexp_", "pow"]
 
 
 def _power(base: Array, exponent: Array) -> Array:
@@ -177,6 +177,18 @@ def float_power(input: Any, exponent: Any) -> Any:
     return pow(*[cast(each, dtype) if isinstance(each, Variable) else each for each in (input, exponent)])
 
 
+def float_power_(input: Any, exponent: Any) -> Any:
+    """:func:`float_power` into ``input``, which must be of the dtype of the result. RuntimeError otherwise."""
+    check_operands("float_power_", input=input, exponent=exponent)
+    dtype = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
+    if input.dtype is not dtype:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {input.dtype.scalar_name} but the operation's result requires "
+            f"dtype {dtype.scalar_name}"
+        )
+    return pow_(input, exponent)
+
+
 def ldexp(input: Any, other: Any) -> Any:
     """``input * 2 ** other``.
 
@@ -184,3 +196,8 @@ def ldexp(input: Any, other: Any) -> Any:
     tensor([8.])
     """
     return mul(input, pow(2.0, other))
+
+
+def ldexp_(input: Any, other: Any) -> Any:
+    """:func:`ldexp` into ``input``."""
+    return mul_(input, pow(2.0, other))

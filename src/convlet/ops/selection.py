@@ -25,8 +25,8 @@ from .conversion import (
 from .pointwise import Pointwise, binary, by_operand, fits, write_into
 
 __all__ = [
-    "clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "masked_fill", "maximum", "minimum",
-    "nan_to_num", "where",
+    "clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_", "fmax", "fmin",
+    "masked_fill", "maximum", "minimum", "nan_to_num", "nan_to_num_", "where",
 ]  # fmt: skip
 
 # Where ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from .conversion import dtype_of
 from .pointwise import Pointwise, binary, binary_, by_operand, zeros_as
 from .unary import exp, exp2
 
-__all__ = ["arctan2", "atan2", "copysign", "heaviside", "hypot", "logaddexp", "logaddexp2", "xlogy"]
+__all__ = [
+    "arctan2", "atan2", "copysign", "heaviside", "hypot", "logaddexp", "logaddexp2", "xlogy", "xlogy_",
+]  # fmt: skip
 
 
 class Atan2(Pointwise):

@@ -79,14 +79,15 @@ class Arithmetic(Variable):
     remainder, remainder_ = e.remainder, e.remainder_
     fmod, fmod_ = e.fmod, e.fmod_
     pow, pow_ = p.pow, p.pow_
-    float_power = p.float_power
+    float_power, float_power_ = p.float_power, p.float_power_
     atan2, atan2_ = t.atan2, t.atan2_
     arctan2, arctan2_ = t.atan2, t.atan2_
     hypot, hypot_ = t.hypot, t.hypot_
     copysign, copysign_ = t.copysign, t.copysign_
     heaviside, heaviside_ = t.heaviside, t.heaviside_
     xlogy, xlogy_ = t.xlogy, t.xlogy_
-    ldexp, logaddexp, logaddexp2 = p.ldexp, t.logaddexp, t.logaddexp2
+    ldexp, ldexp_ = p.ldexp, p.ldexp_
+    logaddexp, logaddexp2 = t.logaddexp, t.logaddexp2
     lerp, lerp_ = b.lerp, b.lerp_
     addcmul, addcmul_ = b.addcmul, b.addcmul_
     addcdiv, addcdiv_ = b.addcdiv, b.addcdiv_
@@ -179,6 +180,7 @@ class Arithmetic(Variable):
     nan_to_num, nan_to_num_ = s.nan_to_num, s.nan_to_num_
 
     conj, conj_physical, resolve_conj, angle = c.conj, c.conj_physical, c.resolve_conj, c.angle
+    conj_physical_ = c.conj_physical_
     real = property(c.real, doc=c.real.__doc__)
     imag = property(c.imag, doc=c.imag.__doc__)
 
