@@ -14,17 +14,19 @@ SOURCE = Path(convlet.__file__).parent
 
 # The floor of a package or module; the longest matching prefix counts.
 FLOORS = {
-    "dtypes": 0, "runtime": 0,
+    "dtypes": 0, "determinism": 0, "runtime": 0,
     "kernels": 1,
     "conv.algorithms": 2, "conv.select": 2,
     "conv": 3,
     "autograd": 4,
-    "ops": 5, "tensor": 6,
-    "nn": 7,
-    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "explain": 8, "interop": 8, "backends": 7, "cuda": 7, "determinism": 0, "linalg": 7,
+    "ops": 5,
+    "tensor": 6,
+    "nn": 7, "backends": 7, "cuda": 7, "linalg": 7,
+    "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "interop": 8,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
-VALUES = {"conv.problem", "conv.padding", "conv.gradient", "conv.precision"}  # plain values, readable from the algorithms
+# Plain values of floor 3, which the algorithms below it read too.
+VALUES = {"conv.problem", "conv.padding", "conv.gradient", "conv.precision"}
 FACE = ""  # convlet/__init__.py itself
 
 
