@@ -38,6 +38,13 @@ class _Switches:
             self.__dict__.update(before)
 
 
+class _Precision:
+    """How one kind of operation of a back end rounds float32."""
+
+    def __init__(self, fp32_precision: str = "none") -> None:
+        self.fp32_precision = fp32_precision
+
+
 class _CuDNN(_Switches):
     enabled = True
     benchmark = False
@@ -46,6 +53,7 @@ class _CuDNN(_Switches):
     allow_tf32 = True
     fp32_precision = "none"
     depthwise_kernel = "auto"
+    conv, rnn = _Precision("tf32"), _Precision("tf32")
 
     def version(self) -> None:
         """None: there is no cuDNN here."""
@@ -56,11 +64,11 @@ class _MKLDNN(_Switches):
     deterministic = False
     allow_tf32: bool | None = None
     fp32_precision = "none"
+    conv, rnn, matmul = _Precision(), _Precision(), _Precision()
 
 
-class _Matmul:
+class _Matmul(_Precision):
     allow_tf32 = False
-    fp32_precision = "none"
     allow_fp16_reduced_precision_reduction = True
     allow_bf16_reduced_precision_reduction = True
 
@@ -84,11 +92,12 @@ class _CPU(_Switches):
 cudnn = _CuDNN(
     enabled=False,
     benchmark=False,
-    benchmark_limit=10,
+    benchmark_limit=None,
     deterministic=False,
     allow_tf32=True,
     fp32_precision="none",
     depthwise_kernel="auto",
 )
-mkldnn = _MKLDNN(enabled=False, deterministic=False, allow_tf32=True, fp32_precision="none")
+mkldnn = _MKLDNN(enabled=False, deterministic=False, allow_tf32=None, fp32_precision="none")
+fp32_precision = "none"
 mkl, openmp, mps, cuda, cpu = _Switches(), _Switches(), _Builds(), _CUDA(), _CPU(True)

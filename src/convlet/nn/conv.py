@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ..autograd.mode import no_grad
 from ..conv import conv2d_output_shape
 from ..ops.convolution import conv2d
 from ..tensor.creation import empty
@@ -112,7 +113,7 @@ class Conv2d(Module):
             not isinstance(padding_mode, str) and len(modes) != 2
         ):
             allowed = ", ".join(repr(mode) for mode in _MODES)
-            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode={padding_mode!r}")
+            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode='{padding_mode}'")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
@@ -120,7 +121,7 @@ class Conv2d(Module):
         self.padding = padding
         self.dilation = dilation
         self.transposed = False
-        self.output_padding = (0,) * len(kernel_size)
+        self.output_padding = (0, 0)
         self.groups = groups
         self.padding_mode = padding_mode if isinstance(padding_mode, str) else tuple(padding_mode)
         self._reversed_padding_repeated_twice = self._padding_from_the_last_axis()
@@ -149,7 +150,13 @@ class Conv2d(Module):
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew, in this order, from the default generator."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # uniform within 1 / sqrt(fan_in)
+        weight = self.weight
+        if weight.is_contiguous():
+            init.kaiming_uniform_(weight, a=math.sqrt(5))  # uniform within 1 / sqrt(fan_in)
+        else:  # the same numbers for the same seed, whatever the layout
+            drawn = empty(weight.shape, dtype=weight.dtype, device=weight.device)
+            with no_grad():
+                weight.copy_(init.kaiming_uniform_(drawn, a=math.sqrt(5)))
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
             bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
@@ -159,11 +166,11 @@ class Conv2d(Module):
         parts = [
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         ]
-        if self.padding != (0,) * len(self.kernel_size):
+        if self.padding != (0,) * len(self.padding):
             parts.append(f"padding={self.padding}")
-        if self.dilation != (1,) * len(self.kernel_size):
+        if self.dilation != (1,) * len(self.dilation):
             parts.append(f"dilation={self.dilation}")
-        if self.output_padding != (0,) * len(self.kernel_size):
+        if self.output_padding != (0,) * len(self.output_padding):
             parts.append(f"output_padding={self.output_padding}")
         if self.groups != 1:
             parts.append(f"groups={self.groups}")

@@ -166,7 +166,9 @@ class Convolution(_Product):
     def forward(ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem) -> Array:
         _save_operands(ctx, input, weight, problem)
         ctx.weight_shape = weight.shape
-        last = is_channels_last(input) or is_channels_last(weight)
+        # PyTorch's padded copy is contiguous for 'circular', and the output lies as that copy does.
+        kept = "circular" not in (problem.mode_h, problem.mode_w)
+        last = (kept and is_channels_last(input)) or is_channels_last(weight)
         return conv.forward(problem, input, weight, bias, channels_last=last)
 
     @staticmethod

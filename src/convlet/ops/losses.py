@@ -432,7 +432,7 @@ def kl_div(
 class NllLoss(Operation):
     """At every position the input of the target's class times a factor; their sum over a divisor, if there is one.
 
-    ``input`` is (N, C, ...), ``classes`` and ``factors`` (constants, the latter 0 where a position is ignored) are
+    ``input`` is (N, C, ...), ``classes`` (-1 where a position is ignored) and ``factors`` are constants,
     (N, positions). The gradient puts the incoming one, times the factor, at the places of the classes.
     """
 
@@ -445,7 +445,7 @@ class NllLoss(Operation):
         n, positions = classes.shape
         channels = input.shape[1 if input.ndim > 1 else 0]
         picked = np.take_along_axis(input.reshape(n, channels, positions), classes[:, None, :], 1)[:, 0]
-        values = np.where(factors, picked * factors, factors.dtype.type(0)).astype(factors.dtype, copy=False)
+        values = np.where(classes >= 0, picked * factors, factors.dtype.type(0)).astype(factors.dtype, copy=False)
         if divisor is None:
             return values.reshape(shape).astype(input.dtype, copy=False)
         return np.asarray(_total(values) / divisor).astype(input.dtype)
@@ -469,7 +469,8 @@ class NllLossGradient(Operation):
         if divisor is None:
             shares = grad.reshape(n, positions) * factors
         else:
-            shares = np.where(factors, grad * factors / divisor, factors.dtype.type(0))
+            shares = grad * factors / divisor
+        shares = np.where(classes >= 0, shares, factors.dtype.type(0))
         np.put_along_axis(result, classes[:, None, :], shares[:, None, :].astype(grad.dtype), 1)
         return result.reshape(input_shape)
 
@@ -517,13 +518,15 @@ def nll_loss(
         raise not_implemented(kernel, input)
     if weight is not None:
         _check_class_weight(weight, channels, x.ndim, input.dtype)
+    if x.ndim > 2 and t.size and target.dtype is dtypes.uint8:
+        raise RuntimeError("expected scalar type Long but found Byte. target.long() makes it so")
     classes = t.reshape(1 if x.ndim == 1 else x.shape[0], math.prod(t.shape[1:])).astype(np.int64, copy=False)
     kept = classes != ignore_index
     wrong = kept & ((classes < 0) | (classes >= channels))
     if wrong.any():
         raise IndexError(f"Target {classes[wrong][0]} is out of bounds.")
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
-    classes = np.where(kept, classes, 0)
+    classes = np.where(kept, classes, -1)
     if weight is None:
         factors = np.where(kept, wide.type(-1), wide.type(0))
     else:
@@ -538,10 +541,9 @@ def nll_loss(
 def _check_classes(shape: tuple[int, ...], target: Array, dtype: Dtype) -> None:
     if not shape:
         raise ValueError("Expected 1 or more dimensions (got 0)")
-    if len(shape) > 1 and target.ndim and shape[0] != target.shape[0]:
-        raise ValueError(
-            f"Expected input batch_size ({shape[0]}) to match target batch_size ({target.shape[0]})."
-        )
+    targets = target.shape[0] if target.ndim else 0
+    if len(shape) > 1 and shape[0] != targets:
+        raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({targets}).")
     if len(shape) <= 2:
         if target.ndim > 1:
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")

@@ -28,8 +28,8 @@ from .broadcasting import BroadcastTo, sum_to
 from .composite import gradients_of
 from .conversion import cast, is_half
 from .elementwise import add, div, mul, sub
-from .powers import pow
 from .padding import pad
+from .powers import pow
 from .reduction import mean
 from .shape import reshape
 from .unary import rsqrt

@@ -21,8 +21,8 @@ from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy, int64
 from .conversion import is_half
 from .elementwise import mul
-from .powers import pow
 from .layout import empty_like_layout, without_data
+from .powers import pow
 from .reduction import mean
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
@@ -129,6 +129,8 @@ def max_over_windows(x: Array, windows: Windows, want_places: bool) -> tuple[Arr
             tap[out][np.isnan(x[seen])] = number
     places = offset[tap]
     places += corner
+    if max(windows.dilation) > 1 and max(windows.padding) > 0:  # a dilated window can miss the image
+        np.clip(places, 0, windows.size[0] * windows.size[1] - 1, out=places)
     return best, places
 
 
