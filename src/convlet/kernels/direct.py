@@ -58,8 +58,8 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
         group, block = task // blocks, task % blocks
         src = weight + group * f.w_g + block * wide * f.w_o
         width = min(wide, f.ocg - block * wide)
-        channel = f.kh * f.kw * (f.lanes if width <= f.lanes else wide) * f.element
-        dst = packed + task * f.icg * f.kh * f.kw * wide * f.element
+        channel = (1 if f.by_tap else f.kh * f.kw) * (f.lanes if width <= f.lanes else wide) * f.element
+        dst = packed + task * max(f.icg, f.by_tap) * f.kh * f.kw * wide * f.element
         for c in range(0, f.icg, f.chunk):
             pack_weight(f, src, width, c, min(f.icg, c + f.chunk), dst + c * channel, spare)
 
@@ -99,8 +99,9 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                 for c0 in range(s0, s1, f.chunk):
                     c1 = min(s1, c0 + f.chunk)
                     if f.packed:
-                        start = (group * blocks + block) * f.icg * taps * wide
-                        ready = weight + (start + c0 * taps * vectors * f.lanes) * f.element
+                        start = (group * blocks + block) * max(f.icg, f.by_tap) * taps * wide
+                        channel = (1 if f.by_tap else taps) * vectors * f.lanes
+                        ready = weight + (start + c0 * channel) * f.element
                     else:
                         ready = spare_weight
                         src = weight + group * f.w_g + block * wide * f.w_o

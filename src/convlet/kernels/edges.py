@@ -33,6 +33,7 @@ FRAME = np.dtype(
             *("pitch", "channel_at", "joined", "col_planes", "col_table", "row_planes", "row_table"),
             # weight: strides of output and input channel, row and column of taps; how it is packed
             *("w_g", "w_o", "w_c", "w_h", "w_w", "w_size", "w_code", "kh", "kw", "taps", "run", "packed"),
+            "by_tap",  # rows between packed taps; 0: those of a channel lie together
             # one step of the inner sum: channels, and the tables of offsets
             *("chunk", "segment", "offsets", "step1", "step2"),
             # output
@@ -198,25 +199,29 @@ def pack_weight(f, w, width, c0, c1, dst, spare):
         rows = min(lanes, width - v * lanes)
         first = w + v * lanes * f.w_o
         to = dst + v * vector
-        if f.run == 1:  # channels and taps lie in one run
+        # Rows between packed channels, and between the taps of one.
+        channel_rows, tap_rows = taps, 1
+        if f.by_tap:
+            channel_rows, tap_rows = 1, f.by_tap
+        if f.run == 1 and not f.by_tap:  # channels and taps lie in one run
             pack_run(f, to, step, first + c0 * f.w_c, rows, (c1 - c0) * taps, spare)
             continue
-        if f.run == 2:  # the taps of a channel do
+        if f.run == 1 or f.run == 2:  # the taps of a channel do
             for c in range(c0, c1):
-                pack_run(f, to, step, first + c * f.w_c, rows, taps, spare)
-                to += taps * step
+                pack_run(f, to, tap_rows * step, first + c * f.w_c, rows, taps, spare)
+                to += channel_rows * step
             continue
         for u in range(f.kh):
             for t in range(f.kw):
                 src = first + c0 * f.w_c + u * f.w_h + t * f.w_w
                 if f.run == 3:  # the channels of a tap do
-                    pack_run(f, to, taps * step, src, rows, c1 - c0, spare)
+                    pack_run(f, to, channel_rows * step, src, rows, c1 - c0, spare)
                 else:
                     call(
                         f.gather,
-                        (to, taps * step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code),
+                        (to, channel_rows * step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code),
                     )
-                to += step
+                to += tap_rows * step
 
 
 @njit(error_model="numpy")
