@@ -12,6 +12,7 @@ power first. Relative errors are a few units in the last place.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -41,32 +42,47 @@ _NEAR_0_32 = (
 )  # fmt: skip
 
 
+CHUNK = 8192  # elements at a time: the intermediate results stay in the cache
+
+
+def _in_chunks(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """``function`` of 1-d arrays for arrays of any shape."""
+
+    def compute(x: Array) -> Array:
+        order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])  # as it lies in memory
+        source = np.ascontiguousarray(x.transpose(order)).reshape(-1)
+        target = np.empty_like(source)
+        for start in range(0, x.size, CHUNK):
+            target[start : start + CHUNK] = function(source[start : start + CHUNK])
+        return target.reshape([x.shape[axis] for axis in order]).transpose(np.argsort(order))
+
+    return compute
+
+
+@_in_chunks
 def erf_of(x: Array) -> Array:
     """erf of a float32 or float64 array."""
-    if not x.ndim:
-        return erf_of(x[None])[0]
-    near = np.abs(x) < 1
-    inner = np.where(near, x, x.dtype.type(0))
-    result = inner * _polynomial(_NEAR_0_64 if x.dtype == np.float64 else _NEAR_0_32, inner * inner)
-    if not near.all():
-        outer = x[~near]
-        result[~near] = np.copysign(1 - _erfc_of_positive(np.abs(outer)), outer)
-    return result
+    size = np.abs(x)
+    inner = np.minimum(size, x.dtype.type(1))
+    near = inner * _polynomial(_NEAR_0_64 if x.dtype == np.float64 else _NEAR_0_32, inner * inner)
+    if not (size < 1).all():
+        near = np.where(size < 1, near, 1 - _scaled(size, np.exp(-size * size)))
+    return np.copysign(near, x)
 
 
+@_in_chunks
 def erfc_of(x: Array) -> Array:
     """erfc of a float32 or float64 array; its relative accuracy holds for large x too, where it is tiny."""
-    if not x.ndim:
-        return erfc_of(x[None])[0]
-    tail = _erfc_of_positive(np.abs(x))
+    size = np.minimum(np.abs(x), 30)  # beyond, erfc is 0 in float64; NaN stays
+    coarse = np.floor(size * 16) / 16  # its square is exact, so the exponential's argument is not rounded
+    tail = _scaled(size, np.exp(-coarse * coarse) * np.exp((coarse - size) * (coarse + size)))
     return np.where(x > 0.5, tail, np.where(x < -1, 2 - tail, 1 - erf_of(np.clip(x, -1, 0.5))))
 
 
-def _erfc_of_positive(x: Array) -> Array:
+def _scaled(x: Array, exponential: Array) -> Array:
+    """erfc x for x >= 0, given exp(-x**2)."""
+    x = np.minimum(x, 1e18)  # infinity / infinity is none
     coefficients = _SCALED_64 if x.dtype == np.float64 else _SCALED_32
-    x = np.minimum(x, 30)  # beyond, erfc is 0 in float64; NaN stays
-    coarse = np.floor(x * 16) / 16  # its square is exact, so the exponential's argument is not rounded
-    exponential = np.exp(-coarse * coarse) * np.exp((coarse - x) * (coarse + x))
     return exponential / (1 + 2 * x) * _polynomial(coefficients, (x - 3.75) / (x + 3.75))
 
 
@@ -79,10 +95,9 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return result
 
 
+@_in_chunks
 def erfinv_of(y: Array) -> Array:
     """The x with erf x = y, by Halley's iteration in float64 from Winitzki's estimate (2008)."""
-    if not y.ndim:
-        return erfinv_of(y[None])[0]
     goal = y.astype(np.float64)
     magnitude = np.abs(goal)
     log = np.log1p(-goal * goal)
