@@ -77,6 +77,8 @@ def grad(
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
     variables = _sequence(inputs)
+    if not variables:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     results = _sequence(outputs)
     roots = _roots(results, _sequence(grad_outputs, len(results)))
     targets = []
@@ -88,14 +90,14 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     found = _walk(roots, retain, create_graph, targets)
     result: list[Any] = []
-    for variable, gradient in zip(variables, found):
+    for index, (variable, gradient) in enumerate(zip(variables, found)):
         if gradient is None:
             if materialize_grads:
                 result.append(make_result(np.zeros_like(variable.array)))
                 continue
             if not allow_unused:
                 raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. "
+                    f"The differentiated Tensor at index {index} appears to not have been used in the graph. "
                     "Set allow_unused=True if this is the desired behavior."
                 )
         result.append(gradient if gradient is None or isinstance(gradient, Variable) else make_result(gradient))
