@@ -21,7 +21,7 @@ from convlet.runtime import threads
 
 CHANNELS = (4, 8, 16, 32, 64, 128, 256)
 SIZES = (4, 5, 7, 8, 10, 14, 20, 28, 56)
-ROUNDS = 4
+ROUNDS = 8
 
 
 def problems(count: int) -> list[ConvProblem]:

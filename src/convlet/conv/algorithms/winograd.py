@@ -31,13 +31,16 @@ name = "winograd"
 
 # Tiles in a unit: only very wide images are cut.
 UNIT_TILES = 64
-# Bytes of transformed images in a pass; for a weight gradient at least so many tiles, or its sums go to memory often.
+# Bytes of transformed images in a pass, for two threads; more threads make larger passes.
 PASS_BYTES = 4 << 20
+# Tiles that a weight gradient has in a pass at least, or its sums go to memory often. Its passes, and with them the
+# order of its sums, do not depend on the threads.
 GRADIENT_TILES = 128
 # Units of a task that transforms images: each reads two rows that the one above has read too.
 UNITS = 4
-# Tiles of a task: enough to be worth transforming the weights, few enough for their products to stay in L2.
+# Tiles of a task at most, for their products to stay in L2, and at least, to be worth transforming the weights.
 TASK_TILES = 128
+LEAST_TASK_TILES = 28
 # Input channels whose transformed weights are in the L2 cache at a time.
 SEGMENT = 64
 # Input channels whose weights are packed at a time, in the L1 cache.
@@ -151,13 +154,13 @@ def _plane(nbytes: int) -> int:
 class _Units:
     """How tiles of a problem are cut into units, and units into passes."""
 
-    def __init__(self, p: ConvProblem, tile_bytes: int, least: int = 1):
+    def __init__(self, p: ConvProblem, tile_bytes: int, pass_bytes: int, least: int = 1):
         self.tiles_h = split(p.oh, M)
         tiles_w = split(p.ow, M)
         self.unit_tiles = split(tiles_w, split(tiles_w, UNIT_TILES))
         self.parts_w = split(tiles_w, self.unit_tiles)
         self.count = p.n * self.tiles_h * self.parts_w
-        largest = max(1, PASS_BYTES // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
+        largest = max(1, pass_bytes // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
         self.passes = split(self.count, largest)
         self.largest = split(self.count, self.passes)
         self.tiles = self.largest * self.unit_tiles
@@ -309,14 +312,15 @@ class _Forward:
         lanes = target.current().lanes(4)
         wide = 2 * lanes
         icg, ocg = p.ic // p.g, p.oc // p.g
-        units = _Units(p, p.g * split(icg, lanes) * lanes * 4 * POINTS)
+        pass_bytes = PASS_BYTES * max(1, workers // 2)
+        units = _Units(p, p.g * split(icg, lanes) * lanes * 4 * POINTS, pass_bytes)
         images = _Images(p, x, icg, units, 1, workers)
         tables = images.tables
 
         segment = min(SEGMENT, split(icg, lanes) * lanes)
         blocks = p.g * split(ocg, wide)
-        unit_blocks = split(units.tiles, TASK_TILES)
-        unit_blocks = max(1, min(unit_blocks, units.largest))
+        wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
+        unit_blocks = min(max(split(units.tiles, TASK_TILES), wanted), units.largest)
         task_tiles = split(units.largest, unit_blocks) * units.unit_tiles
         columns = min(p.ow, units.unit_tiles * M)
         j = np.arange(segment)
@@ -408,7 +412,7 @@ class _WeightGradient:
         side = split(channel_vectors, split(channel_vectors, max(1, GRADIENT_CHANNELS // lanes)))
         block = side * lanes
         blocks, all_blocks = split(icg, block), split(ocg, wide)
-        units = _Units(p, p.g * (blocks * block + all_blocks * wide) * 4 * POINTS, GRADIENT_TILES)
+        units = _Units(p, p.g * (blocks * block + all_blocks * wide) * 4 * POINTS, PASS_BYTES, GRADIENT_TILES)
         images = _Images(p, x, icg, units, side, workers)
         gradients = _Images(p, grad, ocg, units, 2, workers, grad=True)
         tables = images.tables
