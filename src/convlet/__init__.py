@@ -72,7 +72,7 @@ from .ops.two_operands import *
 from .ops.unary import *
 from .tensor import Tensor
 from .tensor.creation import *
-from .tensor.describing import is_complex, is_floating_point, is_nonzero, is_signed, is_tensor, numel
+from .tensor.functions import *
 from .tensor.from_data import *
 from .tensor.legacy import *
 from .tensor.limits import finfo, iinfo

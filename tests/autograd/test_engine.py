@@ -397,3 +397,17 @@ def test_gradcheck_finds_a_wrong_gradient():
     with pytest.raises(autograd.GradcheckError, match="Jacobian mismatch for output 0 with respect to input 0"):
         autograd.gradcheck(Wrong.apply, leaf(1.0))
     assert not autograd.gradcheck(Wrong.apply, leaf(1.0), raise_exception=False)
+
+
+def test_anomaly_detection_names_the_node_and_the_call():
+    x = leaf(0.0)
+    with autograd.detect_anomaly():
+        y = x.sqrt() * 0
+        with (
+            pytest.warns(UserWarning, match=r"Error detected in SqrtBackward0. Traceback of forward call") as warned,
+            pytest.raises(RuntimeError, match=r"Function 'SqrtBackward0' returned nan values in its 0th output."),
+        ):
+            y.sum().backward()
+    assert "y = x.sqrt() * 0" in str(warned[0].message)
+    assert not autograd.is_anomaly_enabled()
+    assert x.grad is None

@@ -3,7 +3,7 @@
 The public face is ``convlet.autograd``: ``backward``, ``grad``, ``Function``, ``no_grad`` and its kin, ``gradcheck``.
 """
 
-from . import engine as _engine
+from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .custom import Function, FunctionCtx, once_differentiable
 from .engine import backward, grad
 from .function import Node, Operation
@@ -26,15 +26,17 @@ __all__ = [
     "Operation",
     "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
-del _engine

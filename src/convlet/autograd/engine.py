@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
 from .mode import _mode, is_grad_enabled
 from .variable import Variable
@@ -320,7 +321,15 @@ def _run_node(node: Node, grads: list[Any], create_graph: bool) -> tuple[Any, ..
             replaced = hook(tuple(_as_variable(each) for each in grads))
             if replaced is not None:
                 grads = [_like(each, create_graph) for each in _sequence(replaced)]
-    results = node.run(grads, create_graph)
+    if anomaly.enabled:
+        try:
+            results = node.run(grads, create_graph)
+        except Exception:
+            anomaly.show(node)
+            raise
+        anomaly.check(node, results)
+    else:
+        results = node.run(grads, create_graph)
     if node.hooks:
         for hook in list(node.hooks.values()):
             replaced = hook(

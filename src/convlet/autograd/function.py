@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from . import anomaly
 from .mode import is_grad_enabled, is_inference_mode_enabled
 from .variable import Array, RemovableHandle, Variable, Version
 
@@ -137,6 +138,8 @@ class OperationNode(Node):
         super().__init__(tuple([edge_of(each) if isinstance(each, Variable) else None for each in arguments]))
         self.needs_input_grad = tuple([edge is not None for edge in self.edges])
         self._arguments = arguments
+        if anomaly.enabled:
+            anomaly.remember(self)
         self._pending: tuple[Array | None, ...] = ()
 
     def name(self) -> str:

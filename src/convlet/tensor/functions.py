@@ -1,10 +1,24 @@
-"""Questions about a tensor, as functions of the face."""
+"""What a tensor does and says of itself, as functions of the face."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..autograd.variable import Variable
+from .size import preserve_format
+
+
+__all__ = ["clone", "detach", "is_complex", "is_floating_point", "is_nonzero", "is_signed", "is_tensor", "numel"]
+
+
+def clone(input: Any, *, memory_format: Any = preserve_format) -> Any:
+    """A copy of ``input`` in its own memory; gradients flow through it."""
+    return input.clone(memory_format=memory_format)
+
+
+def detach(input: Any) -> Any:
+    """The same memory without history: see ``Tensor.detach``."""
+    return input.detach()
 
 
 def is_tensor(obj: Any) -> bool:
