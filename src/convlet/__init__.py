@@ -72,8 +72,8 @@ from .ops.two_operands import *
 from .ops.unary import *
 from .tensor import Tensor
 from .tensor.creation import *
-from .tensor.functions import *
 from .tensor.from_data import *
+from .tensor.functions import *
 from .tensor.legacy import *
 from .tensor.limits import finfo, iinfo
 from .tensor.printing import get_printoptions, printoptions, set_printoptions

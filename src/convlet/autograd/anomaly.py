@@ -58,7 +58,8 @@ def remember(node: Any) -> None:
 def show(node: Any) -> None:
     """Warn with the call that recorded a node whose backward pass failed."""
     stack = node.metadata.get("traceback_")
-    told = "".join(stack) if stack else "No forward pass information available. Enable detect anomaly during forward pass"
+    unknown = "No forward pass information available. Enable detect anomaly during forward pass for more information."
+    told = "".join(stack) if stack else unknown
     warnings.warn(
         f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{told}", stacklevel=3
     )

@@ -7,7 +7,6 @@ from typing import Any
 from ..autograd.variable import Variable
 from .size import preserve_format
 
-
 __all__ = ["clone", "detach", "is_complex", "is_floating_point", "is_nonzero", "is_signed", "is_tensor", "numel"]
 
 
