@@ -1,4 +1,4 @@
-"""A check: a function of a library that returns what it saw, run with PyTorch and with Convlet as the library."""
+"""A check: a function of a library that returns what it saw, run with PyTorch and with Convlet."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _plain(library: Any, value: Any) -> Any:
 
 
 def assert_same(ours: Any, theirs: Any, where: str = "result") -> None:
-    """Everything equal; values within what the order of a sum may change; our sentences may go on after theirs."""
+    """Everything equal; values up to what the order of a sum may change; our sentences may go on after theirs."""
     assert type(ours) is type(theirs), f"{where}: {ours!r}\nPyTorch: {theirs!r}"
     if isinstance(theirs, Seen):
         assert_same(ours.result, theirs.result)
@@ -196,16 +196,3 @@ def gradients(result: Any, tensors: Iterable[Any]) -> list[Any]:
     weights = 1 + np.arange(result.numel()).reshape(tuple(result.shape)) % 5
     result.backward(result.detach().new_tensor(weights))
     return [result, *(each.grad for each in tensors)]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What the page says is different: what `see(library)` returns with PyTorch and what with Convlet."""
-
-    line: int
-    what: str
-    see: See
-    theirs: Any
-    ours: Any
-
-    __str__ = Check.__str__

@@ -10,8 +10,8 @@ import numpy as np
 from tests.parity.compatibility.check import calls, integers, line, refusal
 
 ATTRIBUTES = (
-    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "transposed", "output_padding",
-    "groups", "padding_mode", "_reversed_padding_repeated_twice",
+    "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "transposed",
+    "output_padding", "groups", "padding_mode", "_reversed_padding_repeated_twice",
 )  # fmt: skip
 
 
@@ -108,8 +108,8 @@ def what_is_only_checked_in_forward(t: Any) -> Any:
     x = integers(t, 1, 1, 9, 9)
     found = []
     for wrong in (
-        {"stride": 0}, {"stride": -1}, {"padding": -1}, {"dilation": -1}, {"stride": (1, 1, 1)}, {"padding": (1, 1, 1)},
-        {"dilation": (1, 1, 1)}, {"kernel_size": (3,)}, {"kernel_size": (3, 3, 3)},
+        {"stride": 0}, {"stride": -1}, {"padding": -1}, {"dilation": -1}, {"stride": (1, 1, 1)},
+        {"padding": (1, 1, 1)}, {"dilation": (1, 1, 1)}, {"kernel_size": (3,)}, {"kernel_size": (3, 3, 3)},
     ):  # fmt: skip
         conv = t.nn.Conv2d(1, 1, **{"kernel_size": 3, **wrong})
         found.append((repr(conv), refusal(conv, x)))

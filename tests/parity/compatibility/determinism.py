@@ -31,7 +31,8 @@ def deterministic_algorithms(t: Any) -> Any:
 
 
 CUDNN = (
-    "enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32", "fp32_precision", "depthwise_kernel",
+    "enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32", "fp32_precision",
+    "depthwise_kernel",
 )  # fmt: skip
 
 

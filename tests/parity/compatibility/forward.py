@@ -188,13 +188,13 @@ def complex_numbers_are_not_conjugated(t: Any) -> Any:
 def any_strides(t: Any) -> Any:
     x, w, bias = integers(t, 2, 4, 8, 6), integers(t, 6, 4, 3, 3), integers(t, 6)
     inputs = [
-        x.permute(0, 1, 3, 2), x[:, :, ::2], x[:, :, 1:, 2:], x.flip(3), integers(t, 1, 4, 8, 1).expand(2, 4, 8, 6),
+        x.permute(0, 1, 3, 2), x[:, :, ::2], x[:, :, 1:, 2:], x.flip(3),
         x.transpose(0, 1).contiguous().transpose(0, 1), x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
-        integers(t, 4, 1, 1).expand(4, 8, 6),
+        integers(t, 1, 4, 8, 1).expand(2, 4, 8, 6), integers(t, 4, 1, 1).expand(4, 8, 6),
     ]  # fmt: skip
     weights = [
-        w, w.permute(0, 1, 3, 2), w.flip(0), integers(t, 6, 4, 1, 1).expand(6, 4, 3, 3), integers(t, 12, 4, 3, 3)[::2],
-        integers(t, 1, 1, 3, 3).expand(6, 4, 3, 3),
+        w, w.permute(0, 1, 3, 2), w.flip(0), integers(t, 6, 4, 1, 1).expand(6, 4, 3, 3),
+        integers(t, 12, 4, 3, 3)[::2], integers(t, 1, 1, 3, 3).expand(6, 4, 3, 3),
     ]  # fmt: skip
     biases = [bias, integers(t, 1).expand(6), integers(t, 12)[::2]]
     found = [t.nn.functional.conv2d(each, w, bias, 1, 1) for each in inputs]

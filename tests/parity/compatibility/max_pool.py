@@ -196,7 +196,8 @@ def layout(t: Any) -> Any:
 
 
 DTYPES = (
-    "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool", "complex64",
+    "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool",
+    "complex64",
 )  # fmt: skip
 
 
