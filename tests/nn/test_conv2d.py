@@ -126,7 +126,8 @@ def test_training_a_filter(algorithm):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "complex64"])
 def test_against_the_oracle(dtype):
-    x, w = (np.random.default_rng(i).integers(-3, 4, s).astype(dtype) for i, s in enumerate(((2, 4, 6, 7), (6, 2, 3, 2))))
+    shapes = (2, 4, 6, 7), (6, 2, 3, 2)
+    x, w = (np.random.default_rng(i).integers(-3, 4, s).astype(dtype) for i, s in enumerate(shapes))
     problem = conv2d_problem(x.shape, w.shape, None, x.dtype, w.dtype, None, (2, 1), 1, 1, 2)
     result = F.conv2d(torch.tensor(x), torch.tensor(w), None, (2, 1), 1, 1, 2).numpy()
     assert result.dtype == dtype

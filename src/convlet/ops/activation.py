@@ -49,7 +49,11 @@ class Keep(Operation):
     @staticmethod
     def forward(ctx: Any, input: Array, mask: Array) -> Array:
         ctx.save(mask)
-        return np.where(mask, input, input.dtype.type(0))
+        # Bits, because a multiplication makes NaN of infinities and a choice costs a misprediction an element.
+        bits = np.dtype(f"i{input.dtype.itemsize}")
+        keep = mask.astype(bits)
+        np.negative(keep, out=keep)
+        return np.bitwise_and(input.view(bits), keep).view(input.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:

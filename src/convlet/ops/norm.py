@@ -28,13 +28,14 @@ from .broadcasting import BroadcastTo, sum_to
 from .composite import gradients_of
 from .conversion import cast, is_half
 from .elementwise import add, div, mul, sub
+from .layout import is_channels_last
 from .padding import pad
 from .powers import pow
 from .reduction import mean
 from .shape import reshape
 from .unary import rsqrt
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Plan:
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     affine: tuple[int, ...]
+    parameters: tuple[int, ...] | None  # the shape that weight and bias have themselves; None when there are neither
     eps: float
 
     @property
@@ -59,15 +61,29 @@ class Plan:
         return tuple(1 if axis in self.axes else size for axis, size in enumerate(self.shape))
 
 
+_BLOCK = 64  # rows added one after the other before their sum goes on in float64
+
+
 def accurate_sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """The sum over axes, kept with size 1, as float64: pairwise in x's own type along memory, float64 across."""
-    trailing = 0
-    while trailing < x.ndim and x.ndim - 1 - trailing in axes:
-        trailing += 1
-    if trailing and x.flags.c_contiguous and x.size:
-        partial = np.add.reduce(x.reshape(*x.shape[: x.ndim - trailing], -1), axis=-1)
-        x = partial.reshape(partial.shape + (1,) * trailing)
-    return np.add.reduce(x, axis=axes, dtype=np.float64, keepdims=True)
+    """The sum over axes, kept with size 1, as float64: pairwise in x's own type along memory, in blocks across it."""
+    shape = tuple([1 if axis in axes else size for axis, size in enumerate(x.shape)])
+    if is_channels_last(x) and axes == (0, 2, 3):
+        x, axes = x.transpose(0, 2, 3, 1), (0, 1, 2)
+    count = len(axes)
+    if x.flags.c_contiguous and x.size and x.dtype != np.float64:
+        if axes == tuple(range(count)):
+            rows = x.reshape(-1, math.prod(x.shape[count:]))
+            blocked = len(rows) // _BLOCK * _BLOCK
+            parts = np.add.reduce(rows[:blocked].reshape(-1, _BLOCK, rows.shape[1]), axis=1)
+            total = np.add.reduce(parts, axis=0, dtype=np.float64) + np.add.reduce(rows[blocked:], axis=0)
+            return total.reshape(shape)
+        trailing = 0
+        while x.ndim - 1 - trailing in axes:
+            trailing += 1
+        if trailing:
+            partial = np.add.reduce(x.reshape(*x.shape[: x.ndim - trailing], -1), axis=-1)
+            x = partial.reshape(partial.shape + (1,) * trailing)
+    return np.add.reduce(x, axis=axes, dtype=np.float64).reshape(shape)
 
 
 def moments(x: Array, plan: Plan) -> tuple[Array, Array, Array]:
@@ -106,23 +122,25 @@ def normalise(
 
 def normalise_gradient(
     grad: Array, x: Array, weight: Array | None, average: Array, variance: Array, plan: Plan, fixed: bool
-) -> tuple[Array, Array, Array]:
-    """The gradients by input, weight and bias; see the top of the file."""
+) -> Any:
+    """The gradients by input, weight and bias, or by the input alone; see the top of the file."""
     g, wide = _wide(grad).reshape(plan.shape), _wide(x).reshape(plan.shape)
     inverse = 1 / np.sqrt(variance + plan.eps)
     xhat = (wide - average.astype(wide.dtype)) * inverse.astype(wide.dtype)
     product = g * xhat
-    grad_weight, grad_bias = accurate_sum(product, plan.affine_axes), accurate_sum(g, plan.affine_axes)
+    together = plan.affine == plan.moments_shape  # the weight stands before every sum
+    if plan.parameters is not None or together:
+        grad_weight, grad_bias = (accurate_sum(each, plan.affine_axes) for each in (product, g))
     w = None if weight is None else _wide(weight).reshape(plan.affine)
     n = plan.count
     if fixed:
         into = g * (inverse if w is None else inverse * w).astype(wide.dtype)
-    elif plan.affine == plan.moments_shape:  # the weight stands before every sum
-        xhat *= (-grad_weight / n).astype(wide.dtype)
-        xhat += g
-        xhat -= (grad_bias / n).astype(wide.dtype)
-        xhat *= (inverse if w is None else inverse * w).astype(wide.dtype)
+    elif together:
         into = xhat
+        into *= (-grad_weight / n).astype(wide.dtype)
+        into += g
+        into -= (grad_bias / n).astype(wide.dtype)
+        into *= (inverse if w is None else inverse * w).astype(wide.dtype)
     else:
         if w is not None:
             product *= w
@@ -130,12 +148,10 @@ def normalise_gradient(
         into = g - (accurate_sum(g, plan.axes) / n).astype(wide.dtype)
         into -= xhat * (accurate_sum(product, plan.axes) / n).astype(wide.dtype)
         into *= inverse.astype(wide.dtype)
-    affine = (x.dtype if weight is None else weight.dtype, -1 if weight is None else weight.shape)
-    return (
-        into.reshape(x.shape).astype(x.dtype, copy=False),
-        grad_weight.astype(affine[0]).reshape(affine[1]),
-        grad_bias.astype(affine[0]).reshape(affine[1]),
-    )
+    into = into.reshape(x.shape).astype(x.dtype, copy=False)
+    if plan.parameters is None:
+        return into
+    return into, grad_weight.reshape(plan.parameters), grad_bias.reshape(plan.parameters)
 
 
 def _gradient_in_operations(
@@ -157,10 +173,10 @@ def _gradient_in_operations(
     else:
         inner = h
     into = reshape(mul(inner, inverse), input.array.shape)
-    if weight is None:
-        return into, None, None
-    shape = weight.array.shape
-    return into, reshape(sum_to(mul(g, xhat), plan.affine), shape), reshape(sum_to(g, plan.affine), shape)
+    if plan.parameters is None:
+        return (into,)
+    sums = sum_to(mul(g, xhat), plan.affine), sum_to(g, plan.affine)
+    return into, *(reshape(each, plan.parameters) for each in sums)
 
 
 class NormalisationGradient(Operation):
@@ -177,7 +193,7 @@ class NormalisationGradient(Operation):
         statistics: tuple[Array, Array],
         plan: Plan,
         fixed: bool,
-    ) -> tuple[Array, Array, Array]:
+    ) -> Any:
         ctx.settings = plan, statistics if fixed else None
         ctx.save(grad, input, weight)
         return normalise_gradient(grad, input, weight, *statistics, plan, fixed)
@@ -302,7 +318,7 @@ def batch_norm(
         elif "running" in name and not training:
             raise RuntimeError(f"{name} must be defined in evaluation mode")
     _check_dtypes("batch_norm", input, weight, bias, running_mean, running_var)
-    plan = Plan(shape, (0, *range(2, len(shape))), (1, channels) + (1,) * (len(shape) - 2), eps)
+    plan = Plan(shape, (0, *range(2, len(shape))), (1, channels) + (1,) * (len(shape) - 2), _shared(weight, bias), eps)
     fixed = None if training else (running_mean.array, running_var.array)
     result, average, variance = NativeBatchNorm.apply(input, weight, bias, plan, fixed)
     if training and running_mean is not None and not input.meta:
@@ -311,6 +327,12 @@ def batch_norm(
         _move(running_mean, average.array, momentum)
         _move(running_var, unbiased, momentum)
     return result
+
+
+def _shared(weight: Any, bias: Any) -> tuple[int, ...] | None:
+    """The shape of weight and bias; None when there are neither."""
+    known = bias if weight is None else weight
+    return None if known is None else known.array.shape
 
 
 def _move(running: Variable, value: Array, momentum: float) -> None:
@@ -338,7 +360,7 @@ def layer_norm(
     normalized = _normalized("layer_norm", shape, normalized_shape, weight, bias)
     _check_dtypes("LayerNormKernelImpl", input, weight, bias)
     first = len(shape) - len(normalized)
-    plan = Plan(shape, tuple(range(first, len(shape))), (1,) * first + normalized, eps)
+    plan = Plan(shape, tuple(range(first, len(shape))), (1,) * first + normalized, _shared(weight, bias), eps)
     return NativeLayerNorm.apply(input, weight, bias, plan)
 
 
@@ -371,8 +393,8 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
             )
     _check_dtypes("GroupNormKernelImpl", input, weight, bias)
     each_group = channels // num_groups
-    seen = (n, num_groups, each_group, math.prod(rest))
-    return NativeGroupNorm.apply(input, weight, bias, Plan(seen, (2, 3), (1, num_groups, each_group, 1), eps))
+    seen, affine = (n, num_groups, each_group, math.prod(rest)), (1, num_groups, each_group, 1)
+    return NativeGroupNorm.apply(input, weight, bias, Plan(seen, (2, 3), affine, _shared(weight, bias), eps))
 
 
 def instance_norm(

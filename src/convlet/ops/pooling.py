@@ -25,7 +25,7 @@ from .layout import empty_like_layout, without_data
 from .powers import pow
 from .reduction import mean
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
+__all__ = ["max_pool2d"]
 
 Pair = tuple[int, int]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.variable import Variable
+from ..ops import activation as a
 from ..ops import blending as b
 from ..ops import comparison as k
 from ..ops import complex_numbers as c
@@ -133,6 +134,8 @@ class Arithmetic(Variable):
     rad2deg, rad2deg_ = u.rad2deg, u.rad2deg_
     sigmoid, sigmoid_ = u.sigmoid, u.sigmoid_
     logit, logit_ = u.logit, u.logit_
+    relu, relu_ = a.relu, a.relu_
+    prelu, hardshrink = a.prelu, a.hardshrink
     erf, erf_ = u.erf, u.erf_
     erfc, erfc_ = u.erfc, u.erfc_
     erfinv, erfinv_ = u.erfinv, u.erfinv_
