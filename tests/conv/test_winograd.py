@@ -163,19 +163,24 @@ def result(problem: ConvProblem, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("text", ["n3 ic70 ih14 iw15 oc40 ph1 pw1", "g2 ic32 ih9 iw40 oc70 ph1 pw1"])
-def test_same_bits_on_any_number_of_threads(text, direction):
-    problem = of(text).with_direction(direction)
+def on_threads(problem: ConvProblem, *counts: int) -> list[np.ndarray]:
     a, b = operands(problem)
     before = threads.get_num_threads()
+    results = []
     try:
-        results = []
-        for count in (1, 2, 5):
+        for count in counts:
             threads.set_num_threads(count)
             results.append(result(problem, a, b))
     finally:
         threads.set_num_threads(before)
+    return results
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("text", ["n3 ic70 ih14 iw15 oc40 ph1 pw1", "g2 ic32 ih9 iw40 oc70 ph1 pw1"])
+def test_same_bits_on_any_number_of_threads(text, direction):
+    problem = of(text).with_direction(direction)
+    results = on_threads(problem, 1, 2, 5)
     np.testing.assert_array_equal(results[1], results[0])
     np.testing.assert_array_equal(results[2], results[0])
 
@@ -198,6 +203,9 @@ def test_weight_gradient_in_several_passes(monkeypatch):
     monkeypatch.setattr(winograd, "GRADIENT_CHUNK", 4)
     problem = of("n3 g2 ic150 ih13 iw9 oc70 ph1 pw1 bwd_weight")
     assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+    results = on_threads(problem, 1, 2, 5)
+    np.testing.assert_array_equal(results[1], results[0])
+    np.testing.assert_array_equal(results[2], results[0])
 
 
 def test_what_it_cannot_compute():

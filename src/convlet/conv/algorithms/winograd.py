@@ -145,7 +145,7 @@ def plan(problem: ConvProblem) -> Run:
 
 def _plane(nbytes: int) -> int:
     """The distance of planes of so many bytes: an odd number of lines, or all would meet in the same cache sets."""
-    return (nbytes // LINE | 1) * LINE if nbytes % LINE == 0 else _plane(memory.lines(nbytes))
+    return memory.lines(nbytes) | LINE
 
 
 # Units and passes
@@ -164,10 +164,6 @@ class _Units:
         self.passes = split(self.count, largest)
         self.largest = split(self.count, self.passes)
         self.tiles = self.largest * self.unit_tiles
-
-    def bounds(self) -> list[tuple[int, int]]:
-        """First and last (excluded) unit of each pass."""
-        return [(i * self.count // self.passes, (i + 1) * self.count // self.passes) for i in range(self.passes)]
 
 
 def _image_fields(
@@ -236,16 +232,17 @@ def _records(
     fields: dict, units: _Units, tables: list[np.ndarray], workers: int, weight_offset: int = 0
 ) -> list[Frame]:
     """A frame for each pass."""
-    frames = []
-    for number, (first, last) in enumerate(units.bounds()):
-        record = np.zeros(1, FRAME)
-        own = {"unit_0": first, "unit_1": last, "first": number == 0, "last": number == units.passes - 1}
-        for field, value in (fields | own).items():
-            record[field] = value
-        frames.append(
-            Frame(record, tables, memory.address(record), fields["slot"], workers, weight_offset=weight_offset)
-        )
-    return frames
+    number = np.arange(units.passes)
+    bounds = np.arange(units.passes + 1) * units.count // units.passes
+    own = {"unit_0": bounds[:-1], "unit_1": bounds[1:], "first": number == 0, "last": number == units.passes - 1}
+    records = np.zeros(units.passes, FRAME)
+    for field, value in (fields | own).items():
+        records[field] = value
+    start = memory.address(records)
+    return [
+        Frame(records, tables, start + i * FRAME.itemsize, fields["slot"], workers, weight_offset=weight_offset)
+        for i in range(units.passes)
+    ]
 
 
 class _Images:
@@ -408,11 +405,12 @@ class _WeightGradient:
         lanes = target.current().lanes(4)
         wide = 2 * lanes
         icg, ocg = p.ic // p.g, p.oc // p.g
-        channel_vectors = split(icg, lanes)
-        side = split(channel_vectors, split(channel_vectors, max(1, GRADIENT_CHANNELS // lanes)))
+        vectors, all_blocks = split(icg, lanes), split(ocg, wide)
+        side = max(1, min(GRADIENT_CHANNELS // lanes, p.g * vectors * all_blocks // (2 * workers)))
+        side = split(vectors, split(vectors, side))
         block = side * lanes
-        blocks, all_blocks = split(icg, block), split(ocg, wide)
-        units = _Units(p, p.g * (blocks * block + all_blocks * wide) * 4 * POINTS, PASS_BYTES, GRADIENT_TILES)
+        blocks = split(icg, block)
+        units = _Units(p, p.g * (vectors * lanes + all_blocks * wide) * 4 * POINTS, PASS_BYTES, GRADIENT_TILES)
         images = _Images(p, x, icg, units, side, workers)
         gradients = _Images(p, grad, ocg, units, 2, workers, grad=True)
         tables = images.tables
