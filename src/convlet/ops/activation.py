@@ -51,7 +51,7 @@ class Keep(Operation):
         ctx.save(mask)
         # Bits, because a multiplication makes NaN of infinities and a choice costs a misprediction an element.
         bits = np.dtype(f"i{input.dtype.itemsize}")
-        keep = mask.astype(bits)
+        keep = np.asarray(mask).astype(bits)
         np.negative(keep, out=keep)
         return np.bitwise_and(input.view(bits), keep).view(input.dtype)
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,8 +37,7 @@ from .unary import rsqrt
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How the input is seen: its shape, the axes of each mean, the shape of weight and bias beside it."""
 
     shape: tuple[int, ...]
@@ -49,7 +47,8 @@ class Plan:
     eps: float
 
     @property
-    def count(self) -> int:
+    def elements(self) -> int:
+        """How many elements each mean is taken over."""
         return math.prod(self.shape[axis] for axis in self.axes)
 
     @property
@@ -88,7 +87,7 @@ def accurate_sum(x: Array, axes: tuple[int, ...]) -> Array:
 
 def moments(x: Array, plan: Plan) -> tuple[Array, Array, Array]:
     """(x - mean, mean, variance), the statistics in float64."""
-    count = plan.count
+    count = plan.elements
     average = accurate_sum(x, plan.axes) / count
     centred = x - average.astype(x.dtype)
     return centred, average, accurate_sum(np.square(centred), plan.axes) / count
@@ -132,7 +131,7 @@ def normalise_gradient(
     if plan.parameters is not None or together:
         grad_weight, grad_bias = (accurate_sum(each, plan.affine_axes) for each in (product, g))
     w = None if weight is None else _wide(weight).reshape(plan.affine)
-    n = plan.count
+    n = plan.elements
     if fixed:
         into = g * (inverse if w is None else inverse * w).astype(wide.dtype)
     elif together:
@@ -322,7 +321,7 @@ def batch_norm(
     fixed = None if training else (running_mean.array, running_var.array)
     result, average, variance = NativeBatchNorm.apply(input, weight, bias, plan, fixed)
     if training and running_mean is not None and not input.meta:
-        count = plan.count
+        count = plan.elements
         unbiased = variance.array * (count / (count - 1)) if count > 1 else variance.array
         _move(running_mean, average.array, momentum)
         _move(running_var, unbiased, momentum)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ __all__ = ["max_pool2d"]
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(NamedTuple):
     """Which elements of an image (size) each output position (out) sees; all pairs are (height, width)."""
 
     size: Pair
