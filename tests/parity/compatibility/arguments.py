@@ -47,7 +47,7 @@ calls(
     a_size=lambda t: conv(t, stride=t.Size((2, 2))),
     three_axes_of_weight=lambda t: [conv(t, (1, 3, 8), (6, 3, 3)), conv(t, (1, 3, 8, 8), (6, 3, 3))],
     five_axes_of_weight=lambda t: conv(t, (3, 8, 8), (6, 3, 3, 3, 3)),
-    output_padding=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3), None, [1], [0], [1]),
+    output_padding=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3), [1], [0], [1]),
 )
 calls(
     58,
@@ -84,7 +84,7 @@ calls(64, zero=lambda t: conv(t, groups=0), negative=lambda t: conv(t, groups=-1
 calls(65, two_axes=lambda t: conv(t, (1, 3, 8, 8), (6, 3)), none=lambda t: conv(t, (1, 3, 8, 8), ()))
 calls(
     66,
-    one_given_number=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3), None, [1], [0], [1]),
+    one_number_each=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3), [1], [0], [1]),
     five_axes=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3, 3, 3)),
     same=lambda t: conv(t, (1, 3, 8, 8), (6, 3, 3), padding="same"),
     same_with_five_axes=lambda t: conv(t, (3, 8, 8), (6, 3, 3, 3, 3), padding="same"),

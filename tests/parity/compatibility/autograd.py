@@ -92,7 +92,8 @@ def small(t: Any, groups: int, bias: bool) -> list[Any]:
 
 DOUBLE = (
     {"groups": 2}, {"stride": 2}, {"padding": (1, 2)}, {"dilation": 2},
-    {"groups": 4, "stride": (2, 1), "padding": 1}, {"padding": "same", "dilation": 2}, {"stride": 2, "groups": 2},
+    {"groups": 4, "stride": (2, 1), "padding": 1}, {"padding": "same", "dilation": 2},
+    {"stride": 2, "groups": 2},
 )  # fmt: skip
 
 

@@ -90,7 +90,8 @@ DIFFERENCES = [
     Difference(49, "dilated_integers", dilated_integers, ["NotImplementedError"] * 4, [(1, 1, 3, 3)] * 4),
     Difference(50, "complex32", lambda t: has(t, "complex32"), (True,), (False,)),
     Difference(
-        59, "empty_kernel_and_batch", lambda t: conv_of_ones(t, (0, 1, 5, 5), (1, 1, 0, 2)), "IndexError", ERROR
+        59, "kernel_0_of_an_empty_batch", lambda t: conv_of_ones(t, (0, 1, 5, 5), (1, 1, 0, 2)),
+        "IndexError", ERROR,
     ),
     Difference(
         63,
@@ -99,14 +100,18 @@ DIFFERENCES = [
         (0, 1, 5, 5),
         ERROR,
     ),
-    Difference(71, "bias_dtype_with_a_word", bias_of_another_dtype, [ERROR, (1, 1, 1, 1), (1, 1, 3, 3)], [ERROR] * 3),
+    Difference(
+        71, "bias_dtype_with_a_word", bias_of_another_dtype,
+        [ERROR, (1, 1, 1, 1), (1, 1, 3, 3)], [ERROR] * 3,
+    ),
     Difference(
         75, "padding_beyond_24_bits", a_huge_padding, [(1, 1, 2**25 + 1, 1), (1, 1, 2**25 + 3, 1)],
         [(1, 1, 2**25 + 1, 1), ERROR],
     ),
     Difference(80, "no_warning", warnings_of_an_odd_total, 1, 0),
     Difference(
-        81, "bytes", lambda t: conv_of_ones(t, (1, 1, 5, 5), (1, 1, 3, 3), padding=b"same"), (1, 1, 5, 5), "TypeError"
+        81, "bytes", lambda t: conv_of_ones(t, (1, 1, 5, 5), (1, 1, 3, 3), padding=b"same"),
+        (1, 1, 5, 5), "TypeError",
     ),
     Difference(111, "conv1d_and_conv3d", lambda t: has(t, *GRADIENTS), (True,) * 4, (False,) * 4),
     Difference(114, "forward_mode_and_vmap", lambda t: has(t, *SECOND_ORDER), (True,) * 3, (False,) * 3),
@@ -117,11 +122,12 @@ DIFFERENCES = [
 ABSENT = (
     "nn.Conv1d", "nn.Conv3d", "nn.functional.conv1d", "nn.functional.conv3d", "nn.LazyConv2d",
     "nn.UninitializedParameter", "nn.ConvTranspose2d", "nn.functional.conv_transpose2d", "nn.MaxPool1d",
-    "nn.MaxPool3d", "nn.LSTM", "nn.MultiheadAttention", "nn.functional.scaled_dot_product_attention", "nn.functional.grid_sample",
-    "nn.DataParallel", "nn.SyncBatchNorm", "nn.utils.parametrize", "nn.utils.weight_norm",
-    "vmap", "func", "autograd.forward_ad", "autograd.functional", "autograd.graph",
-    "compile", "jit", "fx", "export", "onnx", "overrides", "autocast", "amp", "distributed", "multiprocessing",
-    "sparse_coo_tensor", "quantize_per_tensor", "nested", "distributions", "fft", "stft", "special", "linalg.svd",
-    "linalg.solve", "profiler", "hub", "utils.checkpoint", "complex32", "uint16", "float8_e5m2",
-    "Tensor.__torch_function__", "Tensor.untyped_storage", "Tensor.resize_", "optim.LBFGS", "optim.swa_utils",
+    "nn.MaxPool3d", "nn.LSTM", "nn.MultiheadAttention", "nn.functional.scaled_dot_product_attention",
+    "nn.functional.grid_sample", "nn.DataParallel", "nn.SyncBatchNorm", "nn.utils.parametrize",
+    "nn.utils.weight_norm", "vmap", "func", "autograd.forward_ad", "autograd.functional", "autograd.graph",
+    "compile", "jit", "fx", "export", "onnx", "overrides", "autocast", "amp", "distributed",
+    "multiprocessing", "sparse_coo_tensor", "quantize_per_tensor", "nested", "distributions", "fft", "stft",
+    "special", "linalg.svd", "linalg.solve", "profiler", "hub", "utils.checkpoint", "complex32", "uint16",
+    "float8_e5m2", "Tensor.__torch_function__", "Tensor.untyped_storage", "Tensor.resize_", "optim.LBFGS",
+    "optim.swa_utils",
 )  # fmt: skip

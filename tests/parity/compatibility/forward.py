@@ -163,7 +163,7 @@ def int64_has_no_gradient(t: Any) -> Any:
 
 
 @line(49)
-def other_integers_are_refused(t: Any) -> Any:
+def other_integers(t: Any) -> Any:
     found = []
     for dtype in ("int32", "int16", "int8", "uint8", "bool"):
         x, w = (t.ones(*shape, dtype=getattr(t, dtype)) for shape in ((1, 1, 4, 4), (1, 1, 3, 3)))
@@ -189,7 +189,8 @@ def any_strides(t: Any) -> Any:
     x, w, bias = integers(t, 2, 4, 8, 6), integers(t, 6, 4, 3, 3), integers(t, 6)
     inputs = [
         x.permute(0, 1, 3, 2), x[:, :, ::2], x[:, :, 1:, 2:], x.flip(3),
-        x.transpose(0, 1).contiguous().transpose(0, 1), x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
+        x.transpose(0, 1).contiguous().transpose(0, 1),
+        x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
         integers(t, 1, 4, 8, 1).expand(2, 4, 8, 6), integers(t, 4, 1, 1).expand(4, 8, 6),
     ]  # fmt: skip
     weights = [

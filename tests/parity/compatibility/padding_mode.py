@@ -11,9 +11,8 @@ MODES = ("zeros", "reflect", "replicate", "circular")
 
 def filled(t: Any, conv: Any) -> Any:
     """The layer with small integers as parameters."""
-    conv.weight.data = integers(t, *conv.weight.shape)
-    if conv.bias is not None:
-        conv.bias.data = integers(t, *conv.bias.shape)
+    for each in conv.parameters():
+        each.data = integers(t, *each.shape).to(each.dtype)
     return conv
 
 
