@@ -90,6 +90,9 @@ class FunctionCtx(Node):
         if self._saved:
             self._saved = None
 
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
+
 
 class Function:
     """Subclass with static methods ``forward(ctx, ...)`` and ``backward(ctx, *grads)``; call ``MyFunction.apply(...)``.

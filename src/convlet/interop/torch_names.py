@@ -72,6 +72,9 @@ MODULES = {
 # Names that Convlet's module of that place uses for something of its own.
 REPLACED = {"torch.autograd.Variable": "interop.variable"}
 
+# Functions that hide the module of their name, as in PyTorch: the module can be imported from all the same.
+HIDING = frozenset({"torch.autograd.gradcheck"})
+
 # The PyTorch module whose name the classes of a module or package of Convlet carry; the longest prefix counts, and *
 # is the class's name in small letters.
 HOMES = {
@@ -148,7 +151,7 @@ class TorchModule(ModuleType):
         if name == "__all__":
             return [each for each in dir(self) if each[0] != "_"]
         full = f"{self.__name__}.{name}"
-        if full in MODULES:
+        if full in MODULES and full not in HIDING:
             try:
                 return importlib.import_module(full)
             except ModuleNotFoundError:
@@ -164,6 +167,10 @@ class TorchModule(ModuleType):
             raise self._missing(name)
         setattr(self, name, value)  # found directly the next time
         return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, TorchModule) and value.__name__ in HIDING):  # set by the import system
+            super().__setattr__(name, value)
 
     def _missing(self, name: str) -> AttributeError:
         return AttributeError(

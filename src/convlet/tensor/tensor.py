@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import dtypes
-from ..autograd.function import Operation
+from ..autograd.function import Operation, make_result
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable, Version
@@ -200,6 +200,10 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
                 raise ValueError("a change of dtype needs a copy, but copy=False was given")
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions of this tensor return: a tensor (of uint8 for truth values, as in PyTorch)."""
+        return make_result(np.asarray(array, np.uint8 if array.dtype == np.bool_ else None))
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
