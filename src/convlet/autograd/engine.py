@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime import memory
 from . import anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
 from .mode import _mode, is_grad_enabled
@@ -301,7 +302,7 @@ def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
 
 def _is_owned(value: Any, position: int, results: tuple[Any, ...], incoming: list[Any]) -> bool:
     """Whether this result of a node is an array that nobody else holds, so that it may be added to in place."""
-    if isinstance(value, Variable) or value.base is not None:
+    if isinstance(value, Variable) or not memory.owns(value):
         return False
     if any(value is each for each in incoming):
         return False

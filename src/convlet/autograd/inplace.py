@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..runtime import memory
 from .function import DISCARD, Node, Operation, edge_of, make_result, run_quietly
 from .mode import is_grad_enabled, is_inference_mode_enabled
 from .variable import Array, Variable
@@ -48,7 +49,7 @@ class Region:
 
     def take(self, base: Array) -> Array:
         """The view's part of an array of the base's shape: a view where the strides agree, else of a copy."""
-        if base.strides != self.base_strides or base.base is not None:
+        if base.strides != self.base_strides or not memory.owns(base):
             like = self.empty_base(base.dtype)
             like[...] = base
             base = like

@@ -11,7 +11,7 @@ from convlet.conv.gradient import Run
 from convlet.conv.precision import get_convolution_precision
 from convlet.conv.problem import ConvProblem, numpy_dtype
 from convlet.conv.select import Walk, forced_algorithm, select
-from convlet.runtime import trace
+from convlet.runtime import memory, trace
 
 
 class Plan(NamedTuple):
@@ -106,8 +106,10 @@ def _allocate(plan: Plan, channels_last: bool) -> np.ndarray:
     n, c, h, w = plan.shape
     try:
         if channels_last:
-            return np.empty((n, h, w, c), plan.dtype).transpose(0, 3, 1, 2)
-        return np.empty(plan.shape, plan.dtype)
+            return memory.empty(plan.shape, plan.dtype, (0, 2, 3, 1))
+        if n * c * h * w * plan.dtype.itemsize < memory.POOLED:
+            return np.empty(plan.shape, plan.dtype)
+        return memory.empty(plan.shape, plan.dtype)
     except MemoryError as error:
         size = n * c * h * w * plan.dtype.itemsize
         raise RuntimeError(

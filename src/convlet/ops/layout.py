@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.variable import Array
+from ..runtime import memory
 
 
 def is_channels_last(array: Array) -> bool:
@@ -17,10 +18,7 @@ def is_channels_last(array: Array) -> bool:
 def empty_like_layout(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Array:
     """An uninitialised array of another shape in the layout of ``array``: channels-last or contiguous."""
     dtype = array.dtype if dtype is None else dtype
-    if is_channels_last(array):
-        n, c, h, w = shape
-        return np.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
-    return np.empty(shape, dtype)
+    return memory.empty(shape, dtype, (0, 2, 3, 1) if is_channels_last(array) else None)
 
 
 def without_data(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

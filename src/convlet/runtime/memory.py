@@ -1,10 +1,20 @@
-"""Scratch memory: aligned buffers of each Python thread, reused by every call that thread makes."""
+"""Memory that is used again, because fresh memory costs over a microsecond a page, more than a convolution does.
+
+Scratch: aligned buffers of each Python thread, reused by every call that thread makes.
+Results: `empty` makes large arrays from blocks that come back when the last array that shows them is gone.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import math
+import mmap
+import os
 import sys
 import threading
+from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 
@@ -64,3 +74,157 @@ def scratch(nbytes: int, use: str = "workers") -> tuple[int, np.ndarray]:
     if buffer.nbytes <= KEEP:
         _scratch.buffers[use] = found
     return found
+
+
+# Results -------------------------------------------------------------------------------------------------------------
+
+POOLED = 1 << 18  # bytes from which a result comes from the pool; below, the C library reuses memory well
+SHARE = 4  # free blocks take at most this part of the machine's memory: a quarter
+PERIOD = 1024  # results after which the peak of memory in use is forgotten
+HUGE = 4 << 20  # bytes from which large pages are asked for
+
+
+def _machine_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return 8 << 30
+
+
+def _new_block(size: int) -> mmap.mmap:
+    """Fresh memory from the system, to which it returns when the object dies."""
+    try:
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, size)
+        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared with no child
+    except (OSError, OverflowError, ValueError) as error:
+        raise MemoryError(f"cannot allocate {size} bytes") from error
+    if size >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a system without them
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return block
+
+
+class Pool:
+    """Free blocks of memory by size, the longest unused dropped first.
+
+    Blocks in use and free ones together never exceed the most that was lately in use at once: the process does not
+    become larger than its arrays make it. Free ones take `limit` bytes at most. Blocks have their old contents.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        # An array may die while this very thread is in here, because the collector runs anywhere: hence reentrant.
+        self.lock = threading.RLock()
+        self.free: dict[int, list[int]] = {}  # by size, the numbers of free blocks
+        self.blocks: OrderedDict[int, mmap.mmap] = OrderedDict()  # free blocks by number, the oldest first
+        self.number = self.free_bytes = self.used = 0
+        self.peak = self.recent = self.count = 0  # of `used`: lately; in this period; results in this period
+
+    def take(self, size: int) -> mmap.mmap:
+        """A block of `size` bytes. MemoryError where the system has none, even without the free ones."""
+        block = None
+        with self.lock:
+            numbers = self.free.get(size)
+            if numbers:
+                block = self.blocks.pop(numbers.pop())
+                self.free_bytes -= size
+        if block is None:
+            try:
+                block = _new_block(size)
+            except MemoryError:
+                self.drop()
+                block = _new_block(size)
+        with self.lock:
+            self.used += size
+            self.recent = max(self.recent, self.used)
+            self.count += 1
+            if self.count == PERIOD:
+                self.peak, self.recent, self.count = self.recent, self.used, 0
+            self.peak = max(self.peak, self.used)
+            self._trim()
+        return block
+
+    def give_back(self, block: mmap.mmap, size: int) -> None:
+        """The block is free."""
+        with self.lock:
+            self.used = max(0, self.used - size)  # after a fork, the parent's
+            self.number += 1
+            self.blocks[self.number] = block
+            self.free.setdefault(size, []).append(self.number)
+            self.free_bytes += size
+            self._trim()
+
+    def drop(self) -> None:
+        """Return all free blocks to the system."""
+        with self.lock:
+            self.free, self.blocks, self.free_bytes = {}, OrderedDict(), 0
+
+    def _trim(self) -> None:
+        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > self.peak):
+            number, block = self.blocks.popitem(last=False)
+            size = len(block)
+            numbers = self.free[size]
+            numbers.remove(number)
+            if not numbers:
+                del self.free[size]
+            self.free_bytes -= size
+
+
+pool = Pool(_machine_bytes() // SHARE)
+
+
+def _after_fork() -> None:
+    """Another thread of the parent may have been in the pool; in the child nobody is, and it starts without blocks."""
+    pool.__init__(pool.limit)  # type: ignore[misc]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Lease(np.ndarray):
+    """A block in use: the base of the one array that `empty` made of it, and gone with that and all its views.
+
+    NumPy makes the base of a view's view the last array before one of another type, so no view outlives the array.
+    """
+
+    def __del__(self, pool: Pool = pool) -> None:
+        block = self.base
+        if type(block) is mmap.mmap:
+            pool.give_back(block, len(block))
+
+
+def owns(array: np.ndarray) -> bool:
+    """Whether an array is the first to show its memory: no view of another."""
+    base = array.base
+    return base is None or type(base) is Lease
+
+
+def empty(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...] | None = None) -> np.ndarray:
+    """A new C-contiguous array with undefined contents, as np.empty; large ones start at a page.
+
+    With `axes`, an array whose axes lie in this order in memory: (0, 2, 3, 1) is channels-last.
+    """
+    dtype = np.dtype(dtype)
+    nbytes = math.prod(shape) * dtype.itemsize
+    if axes is not None:
+        strides, step = [0] * len(shape), dtype.itemsize
+        for axis in reversed(axes):
+            strides[axis], step = step, step * max(1, shape[axis])
+    if nbytes < POOLED or dtype.hasobject:
+        return np.ndarray(shape, dtype, strides=None if axes is None else strides)
+    step = max(mmap.PAGESIZE, 1 << (nbytes.bit_length() - 4))  # an eighth larger at most: similar arrays share blocks
+    block = pool.take(-(-nbytes // step) * step)
+    lease = np.ndarray.__new__(Lease, (len(block),), np.uint8, block)
+    return np.ndarray(shape, dtype, lease, strides=None if axes is None else strides)
+
+
+def empty_like(array: np.ndarray, dtype: Any = None) -> np.ndarray:
+    """A new array of the same shape whose axes lie in the same order in memory, as np.empty_like."""
+    if array.nbytes < POOLED:
+        return np.empty_like(array, dtype)
+    if array.flags.c_contiguous:
+        return empty(array.shape, dtype or array.dtype)
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    return empty(array.shape, dtype or array.dtype, tuple(order))
