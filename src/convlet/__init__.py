@@ -46,6 +46,7 @@ from .ops.comparison import *
 from .ops.complex_numbers import *
 from .ops.conversion import *
 from .ops.convolution import *
+from .ops.distances import *
 from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.extremes import *

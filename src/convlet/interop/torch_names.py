@@ -92,6 +92,7 @@ HOMES = {
     "nn.flatten": "torch.nn.modules.flatten",
     "nn.linear": "torch.nn.modules.linear",
     "nn.loss": "torch.nn.modules.loss",
+    "nn.margin_loss": "torch.nn.modules.loss",
     "nn.module": "torch.nn.modules.module",
     "nn.norm": "torch.nn.modules.normalization",
     "nn.padding": "torch.nn.modules.padding",

@@ -46,7 +46,8 @@ from ..ops.activation import (
     threshold_,
 )
 from ..ops.convolution import conv2d
-from ..ops.elementwise import add, div, mul, sub
+from ..ops.distances import cosine_similarity, pairwise_distance, pdist
+from ..ops.elementwise import add, div, mul
 from ..ops.embedding import embedding, one_hot
 from ..ops.linalg import linear
 from ..ops.losses import (
@@ -60,6 +61,19 @@ from ..ops.losses import (
     nll_loss,
     smooth_l1_loss,
 )
+from ..ops.margin_losses import (
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    poisson_nll_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from ..ops.norm import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
 from ..ops.padding import pad
 from ..ops.pooling import (
@@ -71,7 +85,7 @@ from ..ops.pooling import (
     max_unpool2d,
 )
 from ..ops.rearranging import pixel_shuffle, pixel_unshuffle
-from ..ops.reduction import norm, sum
+from ..ops.reduction import norm
 from ..ops.resampling import interpolate
 from ..ops.selection import clamp_min
 from ..ops.shape import flatten
@@ -93,6 +107,7 @@ __all__ = [
     "celu_",
     "conv2d",
     "conv2d_output_shape",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
@@ -104,6 +119,7 @@ __all__ = [
     "embedding",
     "flatten",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
@@ -112,6 +128,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
     "interpolate",
@@ -125,17 +142,23 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "lp_pool2d",
+    "margin_ranking_loss",
     "max_pool2d",
     "max_unpool2d",
     "mish",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -147,6 +170,7 @@ __all__ = [
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -156,6 +180,8 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
 ]
@@ -344,25 +370,6 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     length = clamp_min(norm(input, p, dim, True), eps)
     result = div(input, length.expand_as(input))
     return result if out is None else out.copy_(result)
-
-
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """``x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))`` along ``dim``; the shapes broadcast.
-
-    >>> torch.nn.functional.cosine_similarity(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))
-    tensor([0.7071])
-    """
-    lengths = [clamp_min(norm(each, 2, dim, True), eps) for each in (x1, x2)]
-    return sum(mul(div(x1, lengths[0]), div(x2, lengths[1])), dim)
-
-
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """The p-norm of ``x1 - x2 + eps`` along the last axis.
-
-    >>> torch.nn.functional.pairwise_distance(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
-    tensor([5.0000])
-    """
-    return norm(add(sub(x1, x2), eps), p, -1, keepdim)
 
 
 def upsample(

@@ -44,7 +44,7 @@ def reduction_of(reduction: Any, size_average: Any = None, reduce: Any = None) -
     return reduction
 
 
-def _reduced(values: Any, reduction: str) -> Any:
+def reduced(values: Any, reduction: str) -> Any:
     return values if reduction == "none" else mean(values) if reduction == "mean" else sum(values)
 
 
@@ -259,9 +259,9 @@ def l1_loss(
         raise ValueError("Weights and input must have the same size.")
     values = abs(sub(input, target))
     if weight is None:
-        return _reduced(values, reduction)
+        return reduced(values, reduction)
     values = mul(values, weight)
-    return div(sum(values), sum(weight)) if reduction == "mean" else _reduced(values, reduction)
+    return div(sum(values), sum(weight)) if reduction == "mean" else reduced(values, reduction)
 
 
 def smooth_l1_loss(
@@ -420,7 +420,7 @@ def kl_div(
         values = mul(exp(target), sub(target, input))
     else:
         values = sub(xlogy(target, target), mul(target, input))
-    result = _reduced(values, reduction)
+    result = reduced(values, reduction)
     if batchmean and input.array.ndim:
         result = div(result, input.array.shape[0])
     return result
