@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..autograd.function import Operation
+from ..autograd.function import DISCARD, Operation
 from ..autograd.inplace import apply_inplace
 from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy
+from ..kernels import large
+from ..runtime import memory
 from .axes import axis_of
 from .broadcasting import sum_to
 from .conversion import is_half
@@ -61,6 +63,46 @@ class Keep(Operation):
         return Keep.apply(grad, mask)
 
 
+class Within(Operation):
+    """The elements where those of another tensor lie inside two bounds (no upper one if None) or are NaN; else zero."""
+
+    backward_name = "ThresholdBackwardBackward0"
+
+    @staticmethod
+    def forward(ctx: Any, input: Array, of: Array, low: float, high: float | None) -> Array:
+        ctx.bounds = low, high
+        if ctx.needs_input_grad[0]:
+            ctx.save(of)
+        kernels = large.once_loaded("elementwise", of)
+        if kernels is not None and large.alike(of, input):
+            out = memory.empty_like(of)
+            kernels.keep(of, input, low, math.nan if high is None else high, out)
+            return out
+        outside = of <= low
+        if high is not None:
+            outside |= of >= high
+        return Keep.forward(DISCARD, input, ~outside)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        if not ctx.needs_input_grad[0]:
+            return None, None
+        (of,) = ctx.saved
+        return Within.apply(grad, of, *ctx.bounds), None
+
+
+def _clamp(input: Array, low: float, high: float | None, out: Array | None = None) -> Array:
+    """The input between two bounds, NaN where it is NaN."""
+    kernels = large.once_loaded("elementwise", input)
+    if kernels is not None and large.dense(input):
+        out = memory.empty_like(input) if out is None else out
+        kernels.clamp(input, low, math.nan if high is None else high, out)
+        return out
+    if high is None:
+        return np.maximum(input.dtype.type(low), input, out=out)  # in this order -0 stays -0
+    return np.clip(input, input.dtype.type(low), input.dtype.type(high), out=out)
+
+
 def _values(operand: Any) -> Array:
     return operand.array if isinstance(operand, Variable) else operand
 
@@ -93,6 +135,16 @@ class Activation(Pointwise):
         return result
 
 
+def _clamp_inplace(cls: type[Activation], ctx: Any, input: Array, *bounds: Any) -> bool:
+    """`overwrite` of clamps: their gradients ask the result what they would ask the input."""
+    if is_half(input.dtype):
+        return False
+    cls.compute(input, *bounds, out=input)  # type: ignore[call-arg]
+    if ctx is not DISCARD:
+        cls._keep(ctx, (input, *bounds), input)
+    return True
+
+
 def _activate(operation: type[Activation], input: Any, inplace: bool, *settings: Any) -> Any:
     array = input.array if isinstance(input, Variable) else input
     if not isinstance(array, np.ndarray):
@@ -122,11 +174,13 @@ class Relu(Activation):
     kernel = "relu"
     kinds = "uifV"
     half = np.maximum
-    gradients: ClassVar = {"input": lambda grad, result: Keep.apply(grad, ~(_values(result) <= 0))}
+    gradients: ClassVar = {"input": lambda grad, result: Within.apply(grad, result, 0.0, None)}
 
     @staticmethod
-    def compute(input: Array) -> Array:
-        return np.maximum(input, input.dtype.type(0))
+    def compute(input: Array, out: Array | None = None) -> Array:
+        return _clamp(input, 0.0, None, out)
+
+    overwrite = classmethod(_clamp_inplace)
 
 
 @_inplace_named("LeakyReluBackward1")
@@ -162,12 +216,14 @@ class Hardtanh(Activation):
     kinds = "uifV"
     settings = ("low", "high")
     gradients: ClassVar = {
-        "input": lambda grad, input, low, high: Keep.apply(grad, ~((_values(input) <= low) | (_values(input) >= high)))
+        "input": lambda grad, input, low, high: Within.apply(grad, input, low, high)
     }
 
     @staticmethod
-    def compute(input: Array, low: float, high: float) -> Array:
-        return np.clip(input, input.dtype.type(low), input.dtype.type(high))
+    def compute(input: Array, low: float, high: float, out: Array | None = None) -> Array:
+        return _clamp(input, low, high, out)
+
+    overwrite = classmethod(_clamp_inplace)
 
 
 class Threshold(Activation):

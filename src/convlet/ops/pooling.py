@@ -51,12 +51,9 @@ class Windows(NamedTuple):
 
     def taps(self) -> Iterator[tuple[int, tuple[Any, slice, slice], tuple[Any, slice, slice]]]:
         """(number, index of the outputs, index of the elements it sees) of each tap, in the order of the rows."""
-        columns = _axis_taps(self, 1)
-        for u, rows in enumerate(_axis_taps(self, 0)):
-            for v, across in enumerate(columns):
-                if rows is not None and across is not None:
-                    number = u * self.kernel[1] + v
-                    yield number, (..., rows[0], across[0]), (..., rows[1], across[1])
+        for u, out_rows, rows in _axis_taps(self, 0):
+            for v, out_columns, columns in _axis_taps(self, 1):
+                yield u * self.kernel[1] + v, (..., out_rows, out_columns), (..., rows, columns)
 
 
 def _count(windows: Windows, axis: int) -> int:
@@ -69,16 +66,16 @@ def _count(windows: Windows, axis: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def _axis_taps(windows: Windows, axis: int) -> tuple[tuple[slice, slice] | None, ...]:
-    """For each tap along one axis: the outputs that see an element through it, and these elements."""
+def _axis_taps(windows: Windows, axis: int) -> tuple[tuple[int, slice, slice], ...]:
+    """Each tap along one axis that sees the image: its number, the outputs that use it, the elements they see."""
     size, s, p, d = windows.size[axis], windows.stride[axis], windows.padding[axis], windows.dilation[axis]
-    found: list[tuple[slice, slice] | None] = []
+    found = []
     for tap in range(windows.kernel[axis]):
         first = max(0, -((tap * d - p) // s))
         last = min(windows.out[axis] - 1, (size - 1 + p - tap * d) // s)
-        start = first * s - p + tap * d
-        inside = slice(start, last * s - p + tap * d + 1, s)
-        found.append((slice(first, last + 1), inside) if first <= last else None)
+        if first <= last:
+            start = first * s - p + tap * d
+            found.append((tap, slice(first, last + 1), slice(start, last * s - p + tap * d + 1, s)))
     return tuple(found)
 
 
