@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import large
 from ..runtime import memory
 from . import anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
@@ -162,11 +163,11 @@ class _Grads:
             self.values[index] = value
             self.owned[index] = owned
         elif self.owned[index] and not isinstance(known, Variable) and known.flags.writeable:
-            np.add(known, value, out=known)
+            large.add(known, value, out=known)
         elif isinstance(known, Variable) or isinstance(value, Variable):
             self.values[index] = _as_variable(known) + _as_variable(value)
         else:
-            self.values[index] = np.asarray(known + value)
+            self.values[index] = np.asarray(large.add(known, value))
             self.owned[index] = True
 
 

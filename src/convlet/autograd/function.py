@@ -8,6 +8,7 @@ of the gradient is wanted (the fast case), and on variables, recorded again, whe
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -61,15 +62,23 @@ class Saved:
         assert version is not None
         source: Node | None = node if self.variable is None else self.variable._grad_fn
         index = self.output_index if self.variable is None else self.variable._output_index
-        of = f", which is output {max(index, 0)} of {source.name()}," if source is not None else ""
+        of = f", which is output {max(index, 0)} of {_operation_name(source)}," if source is not None else ""
         from ..dtypes import from_numpy
 
         return (
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             f"[{from_numpy(array.dtype).tensor_type} {list(array.shape)}]{of} is at version {version.value}; "
             f"expected version {self.expected} instead. Hint: enable anomaly detection to find the operation that "
-            "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
+            "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
         )
+
+
+def _operation_name(node: Node) -> str:
+    """What PyTorch calls the operation of a node in that sentence."""
+    return "torch::autograd::CopySlices" if node.name() == "CopySlices" else _SUFFIX.sub("", node.name())
+
+
+_SUFFIX = re.compile(r"Backward\d+$")
 
 
 class Node:
@@ -244,6 +253,9 @@ class Operation:
     is_view: ClassVar[bool] = False  # the output shares the memory of argument 0
     differentiable: ClassVar[bool] = True  # False: never recorded (comparisons, argmax)
     non_differentiable_outputs: ClassVar[tuple[int, ...]] = ()  # of several outputs, those without a gradient
+    # Where the result may be written over argument 0 (its backward does not ask for it): the same arguments as forward,
+    # False when it left everything as it was and forward has to compute.
+    overwrite: ClassVar[Callable[..., bool] | None] = None
 
     def __init_subclass__(cls) -> None:
         name = cls.__dict__.get("backward_name") or f"{cls.__name__}Backward0"

@@ -202,8 +202,12 @@ def apply_inplace(operation: type[Operation], target: Variable, *args: Any) -> A
     arguments = (target, *args)
     node = operation.node_type(arguments) if recorded and operation.differentiable else None
     arrays = [each.array if isinstance(each, Variable) else each for each in arguments]
-    result = np.asarray(run_quietly(operation.forward, node or DISCARD, arrays))
     array = target.array
+    overwrite = None if target.meta else operation.overwrite
+    if overwrite is not None and run_quietly(overwrite, node or DISCARD, arrays):
+        record_write(target, node)
+        return target
+    result = np.asarray(run_quietly(operation.forward, node or DISCARD, arrays))
     if result.shape != array.shape:
         raise RuntimeError(
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(result.shape)}"

@@ -139,7 +139,7 @@ def _clamp_inplace(cls: type[Activation], ctx: Any, input: Array, *bounds: Any) 
     """`overwrite` of clamps: their gradients ask the result what they would ask the input."""
     if is_half(input.dtype):
         return False
-    cls.compute(input, *bounds, out=input)  # type: ignore[call-arg]
+    cls.compute(input, *bounds, out=input)
     if ctx is not DISCARD:
         cls._keep(ctx, (input, *bounds), input)
     return True

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.function import DISCARD
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
+from ..kernels import large
 from .complex_numbers import conj
 from .conversion import (
     as_operand,
@@ -36,6 +38,21 @@ _TWO_BOOLS = _NO_BOOL.format("two bool tensors", "Use the `^` or `logical_xor()`
 class Add(Pointwise):
     compute = np.add
     gradients = by_operand(input=lambda grad: grad, other=lambda grad: grad)
+
+    @classmethod
+    def forward(cls, ctx: Any, input: Array, other: Array) -> Any:
+        if ctx is not DISCARD:
+            cls._keep(ctx, (input, other), input)  # keeps their shapes
+        return large.add(input, other)
+
+    @classmethod
+    def overwrite(cls, ctx: Any, input: Array, other: Array) -> bool:
+        if input.dtype != other.dtype or input.shape != other.shape:
+            return False
+        large.add(input, other, out=input)
+        if ctx is not DISCARD:
+            cls._keep(ctx, (input, other), input)
+        return True
 
 
 class AddScaled(Pointwise):

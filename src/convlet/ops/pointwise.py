@@ -244,7 +244,8 @@ def write_into(operation: type[Pointwise], target: Variable, *args: Any) -> Vari
         ):
             check_writable(target, False)
             with np.errstate(all="ignore"):
-                operation.compute(array, *arrays, out=array)
+                if operation.overwrite is None or not operation.overwrite(DISCARD, array, *arrays):
+                    operation.compute(array, *arrays, out=array)
             record_write(target)
             return target
     return apply_inplace(operation, target, *args)

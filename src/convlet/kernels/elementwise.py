@@ -1,0 +1,82 @@
+"""Element by element over contiguous float32: sums, and keeping what lies between two bounds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convlet.kernels.elements import TASK, Fields, floats
+from convlet.kernels.emit import next_ticket
+from convlet.kernels.launch import Kernel
+
+_fields = Fields("a", "b", "out", "size", "low", "high")
+frame_at = _fields.reader
+
+
+def _add(frame, unused_a, unused_b, bias, out, scratch, worker):
+    """out = a + b."""
+    f = frame_at(frame)
+    while True:
+        first = next_ticket(scratch) * TASK
+        if first >= f.size:
+            break
+        n = min(TASK, f.size - first)
+        a, b, to = floats(f.a + 4 * first, n), floats(f.b + 4 * first, n), floats(f.out + 4 * first, n)
+        for i in range(n):
+            to[i] = a[i] + b[i]
+
+
+def _clamp(frame, unused_a, unused_b, bias, out, scratch, worker):
+    """out = a between low and high, NaN where a is NaN. Bounds are addresses of a number; without high, none."""
+    f = frame_at(frame)
+    low = floats(f.low, 1)[0]
+    high = floats(f.high, 1)[0]
+    while True:
+        first = next_ticket(scratch) * TASK
+        if first >= f.size:
+            break
+        n = min(TASK, f.size - first)
+        a, to = floats(f.a + 4 * first, n), floats(f.out + 4 * first, n)
+        for i in range(n):
+            value = a[i]
+            value = low if value < low else value
+            to[i] = high if value > high else value
+
+
+def _keep(frame, unused_a, unused_b, bias, out, scratch, worker):
+    """out = b where a lies inside low and high (or is NaN), else 0."""
+    f = frame_at(frame)
+    low = floats(f.low, 1)[0]
+    high = floats(f.high, 1)[0]
+    zero = np.float32(0)
+    while True:
+        first = next_ticket(scratch) * TASK
+        if first >= f.size:
+            break
+        n = min(TASK, f.size - first)
+        a, b, to = floats(f.a + 4 * first, n), floats(f.b + 4 * first, n), floats(f.out + 4 * first, n)
+        for i in range(n):
+            to[i] = zero if (a[i] <= low) | (a[i] >= high) else b[i]
+
+
+_kernels = {"add": Kernel(_add), "clamp": Kernel(_clamp), "keep": Kernel(_keep)}
+
+
+def _tasks(size: int) -> int:
+    return -(-size // TASK)
+
+
+def add(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = a + b, for float32 arrays of one dense layout; out may be one of them."""
+    _fields.run(_kernels["add"], _tasks(a.size), a=a, b=b, out=out, size=a.size, low=0, high=0)
+
+
+def clamp(a: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+    """out = min(max(a, low), high), NaN where a is; for dense float32 arrays of one layout; out may be a."""
+    bounds = np.array([low, high], np.float32)
+    _fields.run(_kernels["clamp"], _tasks(a.size), a=a, b=0, out=out, size=a.size, low=bounds, high=bounds[1:])
+
+
+def keep(a: np.ndarray, b: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+    """out = b where not (a <= low or a >= high), else 0; for dense float32 arrays of one layout; out may be b."""
+    bounds = np.array([low, high], np.float32)
+    _fields.run(_kernels["keep"], _tasks(a.size), a=a, b=b, out=out, size=a.size, low=bounds, high=bounds[1:])

@@ -1,0 +1,199 @@
+"""The compiled kernels for large arrays beside NumPy, through the operations that use them."""
+
+import mmap
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import convlet as torch
+from convlet.kernels import elementwise, large, launch  # noqa: F401  launch: "after the first convolution"
+from convlet.runtime import threads
+
+F = torch.nn.functional
+NUMPY, COMPILED = 1 << 60, 0  # thresholds that leave everything to one side
+
+
+@pytest.fixture
+def threshold(monkeypatch):
+    return lambda elements: monkeypatch.setattr(large, "LARGE", elements)
+
+
+@pytest.fixture
+def thread_count():
+    before = threads.get_num_threads()
+    yield threads.set_num_threads
+    threads.set_num_threads(before)
+
+
+def some(*shape, seed=0, last=False):
+    array = np.random.default_rng(seed).standard_normal(shape).astype(np.float32) * 3
+    return array.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if last else array
+
+
+def odd(*shape, last=False):
+    """With every kind of number that is not like the others."""
+    array = some(*shape, last=last)
+    array.flat[::7] = np.resize(np.float32([np.nan, np.inf, -np.inf, -0.0, 0.0, 6.0, 1e-40]), array.flat[::7].shape)
+    return array
+
+
+def results(*arrays, function):
+    """What a function of tensors returns, and its gradients."""
+    inputs = [torch.from_numpy(each.copy(order="K")).requires_grad_() for each in arrays]
+    out = function(*inputs)
+    out.backward(torch.from_numpy(np.asarray(some(*out.shape, seed=9))))
+    return [out.detach().numpy(), *[each.grad.numpy() for each in inputs]]
+
+
+POINTWISE = {
+    "relu": (F.relu, 1),
+    "relu_": (lambda x: F.relu(x * 1, inplace=True), 1),
+    "relu6": (F.relu6, 1),
+    "relu6_": (lambda x: F.relu6(x * 1, inplace=True), 1),
+    "hardtanh": (lambda x: F.hardtanh(x, -0.5, 2.0), 1),
+    "add": (torch.add, 2),
+    "iadd": (lambda x, y: (x * 1).add_(y), 2),
+    "three uses": (lambda x, y: (x + y) + (x * 2 + x), 2),
+}
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 5, 7), (2, 37, 31, 33)])
+@pytest.mark.parametrize("name", POINTWISE)
+def test_elementwise_has_numpys_bits(name, shape, last, threshold):
+    function, count = POINTWISE[name]
+    arrays = [odd(*shape, last=last), odd(*shape, last=last)[::-1].copy()][:count]
+    found = []
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        found.append(results(*arrays, function=function))
+    for expected, result in zip(*found):
+        nan = np.isnan(expected)
+        assert (np.isnan(result) == nan).all()
+        assert (result.view(np.int32)[~nan] == expected.view(np.int32)[~nan]).all()
+
+
+def test_adding_an_overlapping_view(threshold):
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        x = torch.arange(200000.0)
+        x[1:] += x[:-1]
+        assert (x.numpy()[1:] == 2 * np.arange(1, 200000, dtype=np.float32) - 1).all()
+
+
+def test_relu_of_what_is_needed_elsewhere(threshold):
+    """Written over its input, which another gradient asks for: refused as by PyTorch."""
+    threshold(COMPILED)
+    x = torch.ones(50, requires_grad=True)
+    y = x * 2
+    z = (y * y).sum()
+    F.relu(y, inplace=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.backward()
+
+
+NORMS = [(2, 3, 4, 5), (4, 17, 9, 11), (1, 5, 64, 70), (3, 2, 40), (2, 3, 3, 4, 5), (16, 40, 1, 1)]
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", NORMS, ids=str)
+def test_batch_norm_in_training(shape, affine, threshold):
+    x = some(*shape) + np.arange(shape[1], dtype=np.float32).reshape(1, -1, *[1] * (len(shape) - 2)) * 100
+    arrays = [x, some(shape[1], seed=1), some(shape[1], seed=2)] if affine else [x]
+    found = []
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        mean, var = torch.zeros(shape[1]), torch.ones(shape[1])
+
+        def function(x, *affine, mean=mean, var=var):
+            return F.batch_norm(x, mean, var, *affine, training=True)
+
+        found.append([*results(*arrays, function=function), mean.numpy(), var.numpy()])
+    double = [each.astype(np.float64) for each in arrays]
+    threshold(NUMPY)
+    found.append(results(*double, function=lambda x, *affine: F.batch_norm(x, None, None, *affine, training=True)))
+    for expected, result, exact in zip(*found):
+        scale = np.abs(exact).max() + 1
+        assert np.abs(result - exact).max() <= max(2e-5 * scale, 2 * np.abs(expected - exact).max())
+    for expected, result in zip(found[0][-2:], found[1][-2:]):
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", NORMS, ids=str)
+def test_batch_norm_in_evaluation_has_numpys_bits(shape, threshold):
+    c = shape[1]
+    x, weight, bias = odd(*shape), torch.from_numpy(some(c)), torch.from_numpy(some(c, seed=1))
+    mean, var = torch.from_numpy(some(c, seed=2)), torch.from_numpy(np.abs(some(c, seed=3)))
+    for affine in [(weight, bias), (weight, None), (None, None)]:
+        found = []
+        for elements in (NUMPY, COMPILED):
+            threshold(elements)
+            found.append(F.batch_norm(torch.from_numpy(x), mean, var, *affine).numpy())
+        np.testing.assert_array_equal(*found)
+
+
+def test_batch_norm_of_a_large_mean_and_of_a_constant(threshold):
+    threshold(COMPILED)
+    x = some(4, 3, 50, 50)
+    x[:, 0] += 1e5
+    x[:, 1] = 1e6
+    x[:, 2] *= 1e-3
+    out = F.batch_norm(torch.from_numpy(x), None, None, training=True).numpy()
+    exact = x.astype(np.float64)
+    exact = (exact - exact.mean((0, 2, 3), keepdims=True)) / np.sqrt(exact.var((0, 2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(out, exact, atol=2e-3)
+    assert (out[:, 1] == 0).all()
+    x[0, 2, 0, 0] = np.nan
+    out = F.batch_norm(torch.from_numpy(x), None, None, training=True).numpy()
+    assert np.isnan(out[:, 2]).all()
+    assert not np.isnan(out[:, :2]).any()
+
+
+def test_the_same_bits_on_any_number_of_threads(threshold, thread_count):
+    threshold(COMPILED)
+    x, weight, bias = some(3, 13, 40, 41), some(13, seed=1), some(13, seed=2)
+    found = []
+    for count in (1, 2, 3, 7):
+        thread_count(count)
+        found.append(
+            results(x, weight, bias, function=lambda x, *affine: F.batch_norm(x, None, None, *affine, training=True))
+            + results(x, x * 2, function=lambda x, y: F.relu6(x + y))
+        )
+    for each in found[1:]:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found[0], each))
+
+
+def guarded(array):
+    """A copy of an array that ends where an unreadable page begins, and what keeps it."""
+    page = mmap.PAGESIZE
+    size = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, size + page)
+    import ctypes
+
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None).mprotect
+    protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    assert protect(start + size, page, 0) == 0
+    copy = np.frombuffer(memory, array.dtype, array.size, size - array.nbytes).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="POSIX only")
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 5, 7), (3, 5, 17, 13)])
+def test_nothing_is_read_or_written_outside(shape):
+    from convlet.kernels import norm
+
+    c = shape[1]
+    x, g, out = (guarded(each) for each in (some(*shape), some(*shape, seed=1), np.zeros(shape, np.float32)))
+    weight, bias = guarded(some(c)), guarded(some(c, seed=1))
+    mean, var = norm.training(x, weight, bias, 1e-5, out)
+    mean, var = guarded(mean), guarded(var)
+    norm.fixed(x, weight, bias, mean, var, 1e-5, out)
+    norm.gradient(g, x, weight, mean, var, 1e-5, out)
+    elementwise.add(x, g, out)
+    elementwise.clamp(x, -1.0, 1.0, out)
+    elementwise.keep(x, g, -1.0, 1.0, out)
+    np.testing.assert_array_equal(out, np.where((x > -1) & (x < 1), g, 0))
