@@ -10,7 +10,7 @@ from typing import Any
 from tests.parity.compatibility.check import calls, gradients, integers, line, refusal, some
 
 SHAPES = ((2, 4, 7, 6), (6, 2, 3, 2), (6,))
-OPTIONS = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
+OPTIONS: dict[str, Any] = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
 
 @line(104)
@@ -90,7 +90,7 @@ def small(t: Any, groups: int, bias: bool) -> list[Any]:
     return [some(t, *shape, grad=True) for shape in shapes]
 
 
-DOUBLE = (
+DOUBLE: tuple[dict[str, Any], ...] = (
     {"groups": 2}, {"stride": 2}, {"padding": (1, 2)}, {"dilation": 2},
     {"groups": 4, "stride": (2, 1), "padding": 1}, {"padding": "same", "dilation": 2},
     {"stride": 2, "groups": 2},
@@ -112,7 +112,7 @@ def second_derivatives(t: Any) -> Any:
 @line(109)
 def gradgradcheck(t: Any) -> Any:
     found = []
-    for arguments in ({"groups": 2, "stride": 2}, {"padding": (1, 2), "dilation": 2}):
+    for arguments in DOUBLE[-1], {"padding": (1, 2), "dilation": 2}:
         shapes = (1, 2, 3, 3), (2, 2 // arguments.get("groups", 1), 2, 2), (2,)
         operands = [some(t, *shape, grad=True) for shape in shapes]
         found.append(t.autograd.gradgradcheck(partial(t.nn.functional.conv2d, **arguments), operands))

@@ -12,7 +12,14 @@ def layout(t: Any, tensor: Any) -> Any:
     return tensor.is_contiguous(), tensor.is_contiguous(memory_format=t.channels_last), tensor.stride()
 
 
-CALLS = ({}, {"stride": 2, "padding": 1}, {"groups": 2}, {"groups": 4}, {"dilation": 2}, {"padding": "same"})
+CALLS: tuple[dict[str, Any], ...] = (
+    {},
+    {"stride": 2, "padding": 1},
+    {"groups": 2},
+    {"groups": 4},
+    {"dilation": 2},
+    {"padding": "same"},
+)
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 

@@ -22,9 +22,17 @@ calls(
     all_parts=lambda t: repr(
         t.nn.Conv2d(4, 8, 3, 2, 1, 2, 4, bias=False, padding_mode="reflect", dtype=t.float64)
     ),
-    output_padding=lambda t: [setattr(c := t.nn.Conv2d(4, 8, 3), "output_padding", (1, 0)), repr(c)],
     in_a_sequential=lambda t: repr(t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.ReLU(), t.nn.MaxPool2d(2))),
 )
+
+
+@line(24)
+def output_padding(t: Any) -> Any:
+    conv = t.nn.Conv2d(4, 8, 3)
+    conv.output_padding = (1, 0)
+    return repr(conv)
+
+
 calls(
     25,
     numbers=lambda t: [repr(t.nn.Conv2d(3, 8, 3, padding=each)) for each in (1, (0, 1), 0, [2, 0])],
