@@ -220,7 +220,7 @@ def test_a_changed_saved_tensor_is_noticed():
     y.add_(1)
     message = (
         r"one of the variables needed for gradient computation has been modified by an inplace operation: "
-        r"\[torch.DoubleTensor \[1\]\], which is output 0 of AddBackward0, is at version 1; expected version 0 instead"
+        r"\[torch.DoubleTensor \[1\]\], which is output 0 of Add, is at version 1; expected version 0 instead"
     )
     with pytest.raises(RuntimeError, match=message):
         z.sum().backward()
