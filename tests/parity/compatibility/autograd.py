@@ -112,7 +112,7 @@ def second_derivatives(t: Any) -> Any:
 @line(109)
 def gradgradcheck(t: Any) -> Any:
     found = []
-    for arguments in DOUBLE[-1], {"padding": (1, 2), "dilation": 2}:
+    for arguments in (DOUBLE[-1], {**DOUBLE[2], **DOUBLE[3]}):
         shapes = (1, 2, 3, 3), (2, 2 // arguments.get("groups", 1), 2, 2), (2,)
         operands = [some(t, *shape, grad=True) for shape in shapes]
         found.append(t.autograd.gradgradcheck(partial(t.nn.functional.conv2d, **arguments), operands))
@@ -141,7 +141,7 @@ def recorded_gradients(t: Any) -> Any:
 @line(111)
 def gradients_of_conv2d_by_themselves(t: Any) -> Any:
     found = []
-    for arguments in ({}, {"stride": 2}, {"padding": (1, 2)}, {"dilation": (2, 1)}, OPTIONS):
+    for arguments in ({}, *DOUBLE[1:4], OPTIONS):
         x, w = some(t, 2, 4, 7, 6, grad=True), some(t, 6, 4 // arguments.get("groups", 1), 3, 2, grad=True)
         out = t.nn.functional.conv2d(x, w, **arguments)
         grad = some(t, *out.shape)
