@@ -11,6 +11,8 @@ blocks of rows, and added in their order.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -152,9 +154,9 @@ def _gradient(frame, a, b, bias, out, scratch, worker):
 _kernels = {"training": Kernel(_training), "fixed": Kernel(_fixed), "gradient": Kernel(_gradient)}
 
 
-def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: object) -> None:
+def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) -> None:
     n, c = x.shape[:2]
-    names: dict[str, object] = dict.fromkeys(_fields.names)
+    names: dict[str, Any] = dict.fromkeys(_fields.names)
     names.update(values, x=x, n=n, c=c, hw=x.size // (n * c), count=count)
     names["eps"] = np.array([values["eps"]], np.float64)
     _fields.run(_kernels[name], tasks, **names)
@@ -198,6 +200,6 @@ def gradient(
     """Fills out with the gradient by x of batch norm in training; float64 sums of (g, g * xhat) of each channel."""
     channels = x.shape[1]
     sum_g, sum_gx = np.empty(channels), np.empty(channels)
-    values = {"weight": weight, "eps": eps, "g": grad, "out": out, "mean": mean, "var": var}
+    values: dict[str, Any] = {"weight": weight, "eps": eps, "g": grad, "out": out, "mean": mean, "var": var}
     _run("gradient", channels, x, sum_g=sum_g, sum_gx=sum_gx, **values)
     return sum_g, sum_gx

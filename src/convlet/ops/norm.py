@@ -144,6 +144,13 @@ def normalise_gradient(
     grad: Array, x: Array, weight: Array | None, average: Array, variance: Array, plan: Plan, fixed: bool
 ) -> Any:
     """The gradients by input, weight and bias, or by the input alone; see the top of the file."""
+    kernels = None if fixed or grad.dtype != x.dtype else _kernels_of_channels(x, weight, None, plan)
+    if kernels is not None:
+        into, grad = memory.empty_like(x), np.ascontiguousarray(grad)
+        sums = kernels.gradient(grad, x, weight, average.reshape(-1), variance.reshape(-1), plan.eps, into)
+        if plan.parameters is None:
+            return into
+        return into, sums[1].reshape(plan.parameters), sums[0].reshape(plan.parameters)
     g, wide = _wide(grad).reshape(plan.shape), _wide(x).reshape(plan.shape)
     inverse = 1 / np.sqrt(variance + plan.eps)
     xhat = (wide - average.astype(wide.dtype)) * inverse.astype(wide.dtype)
