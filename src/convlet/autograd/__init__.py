@@ -3,7 +3,7 @@
 The public face is ``convlet.autograd``: ``backward``, ``grad``, ``Function``, ``no_grad`` and its kin, ``gradcheck``.
 """
 
-from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from .anomaly_mode import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .custom import Function, FunctionCtx, once_differentiable
 from .engine import backward, grad
 from .function import Node, Operation

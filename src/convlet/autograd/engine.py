@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kernels import large
 from ..runtime import memory
-from . import anomaly
+from . import anomaly_mode as anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
 from .mode import _mode, is_grad_enabled
 from .variable import Variable

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import anomaly
+from . import anomaly_mode as anomaly
 from .mode import is_grad_enabled, is_inference_mode_enabled
 from .variable import Array, RemovableHandle, Variable, Version
 
