@@ -27,6 +27,8 @@ PROBLEMS = [
     "n2 g8 ic32 ih15 iw15 oc32 kh3 kw3 sh2 sw2 dh2 dw2 ph2 pw2 reflect",
     "ic8 ih5 iw600 oc40 kh1 kw9 pw4 f64",
     "n2 ic24 ih13 iw11 oc24 kh3 kw2 f16",
+    "n2 ic150 ih20 iw21 oc37 kh1 kw1",
+    "n3 g2 ic1030 ih1 iw1 oc42 kh1 kw1",
 ]
 
 

@@ -8,6 +8,8 @@ from convlet.kernels.launch import Kernel
 # Numba's cache recognises an intrinsic by the module-level name that a function uses.
 tile_f32, tile_f64 = emit.tile_f32, emit.tile_f64
 narrow_f32, narrow_f64 = emit.narrow_f32, emit.narrow_f64
+panel_f32, panel_f64 = emit.panel_f32, emit.panel_f64
+dots_f32, dots_f64 = emit.dots_f32, emit.dots_f64
 transpose_f32, transpose_f64 = emit.transpose_f32, emit.transpose_f64
 gather_f32, gather_f64 = emit.gather_f32, emit.gather_f64
 scatter_f32, scatter_f64 = emit.scatter_f32, emit.scatter_f64
@@ -30,6 +32,22 @@ def _narrow_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
 
 def _narrow_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
     narrow_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
+
+
+def _panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+
+def _panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+
+def _dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+
+
+def _dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start)
 
 
 def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order):
@@ -85,6 +103,8 @@ STEPS = {
     4: {
         "tile": Kernel(_tile_f32),
         "narrow": Kernel(_narrow_f32),
+        "panel": Kernel(_panel_f32),
+        "dots": Kernel(_dots_f32),
         "transpose": Kernel(_transpose_f32),
         "gather": Kernel(_gather_f32),
         "scatter": Kernel(_scatter_f32),
@@ -95,6 +115,8 @@ STEPS = {
     8: {
         "tile": Kernel(_tile_f64),
         "narrow": Kernel(_narrow_f64),
+        "panel": Kernel(_panel_f64),
+        "dots": Kernel(_dots_f64),
         "transpose": Kernel(_transpose_f64),
         "gather": Kernel(_gather_f64),
         "scatter": Kernel(_scatter_f64),

@@ -32,6 +32,15 @@ class Target:
         """Elements of `element` bytes in a vector."""
         return self.vector // element
 
+    def panel_mr(self, element: int) -> int:
+        """Rows of a product of matrices, panel_nr vectors wide: 8*3 + 3 + 1 registers, or 4*3 + 3 + 1."""
+        return min(8 if self.registers >= 32 else 4, self.lanes(element))
+
+    @property
+    def panel_nr(self) -> int:
+        """Vectors of such a row."""
+        return 3
+
     def narrow_widths(self, m: int) -> list[int]:
         """Vectors that a tile of m rows may be wide, where its lanes are positions: the widest keeps all registers
         busy, the others are for what is left over."""

@@ -30,7 +30,7 @@ from typing import Protocol
 from convlet.conv.gradient import Run
 from convlet.conv.problem import ConvProblem
 
-ALGORITHMS = ("narrow", "winograd", "direct", "numpy")
+ALGORITHMS = ("pointwise", "narrow", "winograd", "direct", "numpy")
 
 
 class Algorithm(Protocol):
