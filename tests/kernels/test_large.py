@@ -165,6 +165,41 @@ def test_the_same_bits_on_any_number_of_threads(threshold, thread_count):
         assert all(a.tobytes() == b.tobytes() for a, b in zip(found[0], each))
 
 
+WINDOWS = {
+    "3x3 s2 p1": (3, 2, 1),
+    "2x2": (2, 2, 0),
+    "ceil": (3, 2, 1, 1, True),
+    "apart": (2, 3, 0),
+    "oblong": ((2, 5), (1, 2), (1, 2)),
+    "dilated": (2, 2, 1, 2),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 6, 5), (2, 7, 19, 34), (3, 13, 40)], ids=str)
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_max_pool(windows, shape, threshold):
+    x = np.round(odd(*shape))  # with many equal elements
+    found = []
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        places = F.max_pool2d(torch.from_numpy(x), *WINDOWS[windows], return_indices=True)[1]
+        function = lambda x: F.max_pool2d(x, *WINDOWS[windows])  # noqa: E731
+        without = function(torch.from_numpy(x))
+        found.append([*results(x, function=function), places.numpy(), without.numpy()])
+    for expected, result in zip(*found):
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_max_pool_on_any_number_of_threads(threshold, thread_count):
+    threshold(COMPILED)
+    found = []
+    for count in (1, 2, 5):
+        thread_count(count)
+        found.append(results(some(2, 40, 60, 61), function=lambda x: F.max_pool2d(x, 3, 2, 1)))
+    for each in found[1:]:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(found[0], each))
+
+
 def guarded(array):
     """A copy of an array that ends where an unreadable page begins, and what keeps it."""
     page = mmap.PAGESIZE
@@ -184,7 +219,7 @@ def guarded(array):
 @pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="POSIX only")
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 5, 7), (3, 5, 17, 13)])
 def test_nothing_is_read_or_written_outside(shape):
-    from convlet.kernels import norm
+    from convlet.kernels import norm, pool
 
     c = shape[1]
     x, g, out = (guarded(each) for each in (some(*shape), some(*shape, seed=1), np.zeros(shape, np.float32)))
@@ -197,3 +232,9 @@ def test_nothing_is_read_or_written_outside(shape):
     elementwise.clamp(x, -1.0, 1.0, out)
     elementwise.keep(x, g, -1.0, 1.0, out)
     np.testing.assert_array_equal(out, np.where((x > -1) & (x < 1), g, 0))
+    h, w = shape[-2:]
+    pooled = (*shape[:2], (h + 1) // 2, (w + 1) // 2)
+    best, places = guarded(np.zeros(pooled, np.float32)), guarded(np.zeros(pooled, np.int64))
+    pool.maximum(x, (3, 3), (2, 2), (1, 1), best, places)
+    pool.scatter(best, places, out)
+    np.testing.assert_allclose(out.sum((2, 3)), best.sum((2, 3)), rtol=1e-4)

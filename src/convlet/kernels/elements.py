@@ -54,8 +54,11 @@ class Fields:
         self.names = names
         self.reader = frame_reader(np.dtype([(name, np.int64) for name in names]))
 
-    def run(self, kernel: Kernel, tasks: int, slot: int = 0, **values: Any) -> None:
-        """Runs a kernel with these values of the fields: numbers, the addresses of arrays, or 0 for None."""
+    def run(self, kernel: Kernel, tasks: int, values: dict[str, Any], slot: int = 0) -> None:
+        """Runs a kernel with these fields: numbers, arrays, whose addresses it gets, or None, which is 0.
+
+        `slot` is bytes of scratch for each worker.
+        """
         address = memory.address
         frame = np.array(
             [

@@ -26,7 +26,7 @@ def _add(frame, unused_a, unused_b, bias, out, scratch, worker):
 
 
 def _clamp(frame, unused_a, unused_b, bias, out, scratch, worker):
-    """out = a between low and high, NaN where a is NaN. Bounds are addresses of a number; without high, none."""
+    """out = a between low and high, NaN where a is NaN. A bound of NaN is none."""
     f = frame_at(frame)
     low = floats(f.low, 1)[0]
     high = floats(f.high, 1)[0]
@@ -61,22 +61,22 @@ def _keep(frame, unused_a, unused_b, bias, out, scratch, worker):
 _kernels = {"add": Kernel(_add), "clamp": Kernel(_clamp), "keep": Kernel(_keep)}
 
 
-def _tasks(size: int) -> int:
-    return -(-size // TASK)
+def _run(name: str, a: np.ndarray, b: np.ndarray | None, bounds: np.ndarray | None, out: np.ndarray) -> None:
+    low, high = (None, None) if bounds is None else (bounds, bounds[1:])
+    values = {"a": a, "b": b, "out": out, "size": a.size, "low": low, "high": high}
+    _fields.run(_kernels[name], -(-a.size // TASK), values)
 
 
 def add(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a + b, for float32 arrays of one dense layout; out may be one of them."""
-    _fields.run(_kernels["add"], _tasks(a.size), a=a, b=b, out=out, size=a.size, low=0, high=0)
+    _run("add", a, b, None, out)
 
 
 def clamp(a: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
-    """out = min(max(a, low), high), NaN where a is; for dense float32 arrays of one layout; out may be a."""
-    bounds = np.array([low, high], np.float32)
-    _fields.run(_kernels["clamp"], _tasks(a.size), a=a, b=0, out=out, size=a.size, low=bounds, high=bounds[1:])
+    """out = min(max(a, low), high), NaN where a is, a bound of NaN being none; like :func:`add`."""
+    _run("clamp", a, None, np.array([low, high], np.float32), out)
 
 
 def keep(a: np.ndarray, b: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
-    """out = b where not (a <= low or a >= high), else 0; for dense float32 arrays of one layout; out may be b."""
-    bounds = np.array([low, high], np.float32)
-    _fields.run(_kernels["keep"], _tasks(a.size), a=a, b=b, out=out, size=a.size, low=bounds, high=bounds[1:])
+    """out = b where not (a <= low or a >= high), else 0; like :func:`add`."""
+    _run("keep", a, b, np.array([low, high], np.float32), out)

@@ -159,7 +159,7 @@ def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) ->
     names: dict[str, Any] = dict.fromkeys(_fields.names)
     names.update(values, x=x, n=n, c=c, hw=x.size // (n * c), count=count)
     names["eps"] = np.array([values["eps"]], np.float64)
-    _fields.run(_kernels[name], tasks, **names)
+    _fields.run(_kernels[name], tasks, names)
 
 
 def training(

@@ -18,6 +18,8 @@ import numpy as np
 from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy, int64
+from ..kernels import large
+from ..runtime import memory
 from .conversion import is_half
 from .elementwise import mul
 from .layout import empty_like_layout, without_data
@@ -105,6 +107,12 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
 def max_over_windows(x: Array, windows: Windows, want_places: bool) -> tuple[Array, Array | None]:
     """The maximum of each window and, if wanted, its flat index in the image: of equal ones the first; NaN wins."""
     best = empty_like_layout(x, x.shape[:-2] + windows.out)
+    kernels = large.once_loaded("pool", x)
+    fits = windows.dilation == (1, 1) and x.flags.c_contiguous
+    if fits and kernels is not None and max(windows.size) < kernels.HIGHEST:
+        places = memory.empty(best.shape, int64.numpy) if want_places else None
+        kernels.maximum(x, windows.kernel, windows.stride, windows.padding, best, places)
+        return best, places
     best[...] = _lowest(x.dtype)
     if not want_places:
         for _, out, seen in windows.taps():
@@ -178,6 +186,11 @@ class ScatterPlanes(Operation):
     def forward(ctx: Any, values: Array, places: Array, size: Pair, once: bool) -> Array:
         ctx.settings = size, once
         ctx.save(places)
+        kernels = large.once_loaded("pool", values)
+        if kernels is not None and places.flags.c_contiguous:
+            planes = memory.empty(values.shape[:-2] + size, values.dtype)
+            kernels.scatter(np.ascontiguousarray(values), places, planes)
+            return planes
         return scatter_planes(values, places, size, once)
 
     @staticmethod

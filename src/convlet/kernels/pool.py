@@ -1,0 +1,142 @@
+"""The maximum over windows of float32 planes, and where its gradient goes.
+
+A window's maximum is that of its columns' maxima. For a row of outputs the columns are taken first, a vector of
+them at a time, and then the few columns of each window. Of equal elements the first counts, of several NaN the last.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from convlet.kernels.elements import TASK, Fields, floats, integers
+from convlet.kernels.emit import next_ticket
+from convlet.kernels.launch import Kernel
+from convlet.runtime import memory
+
+_fields = Fields(
+    "x", "out", "places", "planes", "count",  # float32 [plane, h, w] and [plane, oh, ow]; int64 or 0; planes of a task
+    "h", "w", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "slot",
+)  # fmt: skip
+frame_at = _fields.reader
+
+
+@njit(error_model="numpy")
+def _columns(x, y, n, best, rows):
+    """The next row of windows, number y: where it leads, its elements and its number."""
+    for i in range(n):
+        leads = (x[i] > best[i]) | (x[i] != x[i])
+        best[i] = x[i] if leads else best[i]
+        rows[i] = y if leads else rows[i]
+
+
+@njit(error_model="numpy")
+def _tap(best, rows, step, column, n, value, row, columns):
+    """One column of n windows, those `step` apart from `column` on: where it leads, its element, row and number."""
+    for i in range(n):
+        other, y = best[i * step], rows[i * step]
+        leads = (other > value[i]) | ((other == value[i]) & (y < row[i]))
+        leads |= (other != other) & ((value[i] == value[i]) | (y >= row[i]))
+        value[i] = other if leads else value[i]
+        row[i] = y if leads else row[i]
+        columns[i] = np.float32(column + i * step) if leads else columns[i]
+
+
+@njit(error_model="numpy")
+def _across(f, best, rows, to, row, columns):
+    """The maxima of a row of windows, with their rows and columns, from those of the columns at `best` and `rows`."""
+    values, ys, xs = floats(to, f.ow), floats(row, f.ow), floats(columns, f.ow)
+    for ox in range(f.ow):
+        values[ox], ys[ox], xs[ox] = np.float32(-np.inf), np.float32(np.inf), np.float32(0)
+    for v in range(f.kw):
+        low = min(max(0, -((v - f.pw) // f.sw)), f.ow)
+        n = min(max(low, (f.w - 1 + f.pw - v) // f.sw + 1), f.ow) - low
+        column = low * f.sw - f.pw + v
+        b, r = floats(best + 4 * column, f.w), floats(rows + 4 * column, f.w)
+        values, ys, xs = floats(to + 4 * low, n), floats(row + 4 * low, n), floats(columns + 4 * low, n)
+        if f.sw == 2:  # a step the compiler knows
+            _tap(b, r, 2, column, n, values, ys, xs)
+        elif f.sw == 1:
+            _tap(b, r, 1, column, n, values, ys, xs)
+        else:
+            _tap(b, r, f.sw, column, n, values, ys, xs)
+
+
+def _maximum(frame, a, b, bias, out, scratch, worker):
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    best, rows = floats(slot, f.w), floats(slot + 4 * f.w, f.w)
+    row, column = slot + 8 * f.w, slot + 8 * f.w + 4 * f.ow
+    ys, xs = floats(row, f.ow), floats(column, f.ow)
+    while True:
+        task = next_ticket(scratch) * f.count
+        if task >= f.planes:
+            break
+        for plane in range(task, min(task + f.count, f.planes)):
+            for oy in range(f.oh):
+                top = oy * f.sh - f.ph
+                first = max(top, 0)
+                x = floats(f.x + 4 * (plane * f.h + first) * f.w, f.w)
+                for i in range(f.w):
+                    best[i] = x[i]
+                    rows[i] = np.float32(first)
+                for y in range(first + 1, min(top + f.kh, f.h)):
+                    x = floats(f.x + 4 * (plane * f.h + y) * f.w, f.w)
+                    _columns(x, np.float32(y), f.w, best, rows)
+                at = (plane * f.oh + oy) * f.ow
+                _across(f, slot, slot + 4 * f.w, f.out + 4 * at, row, column)
+                if f.places:
+                    places = integers(f.places + 8 * at, f.ow)
+                    for i in range(f.ow):
+                        places[i] = np.int64(ys[i]) * f.w + np.int64(xs[i])
+
+
+def _scatter(frame, a, b, bias, out, scratch, worker):
+    """x = zeros, and each element of out added at its place: the planes' gradient."""
+    f = frame_at(frame)
+    area, windows = f.h * f.w, f.oh * f.ow
+    while True:
+        task = next_ticket(scratch) * f.count
+        if task >= f.planes:
+            break
+        for plane in range(task, min(task + f.count, f.planes)):
+            to, values = floats(f.x + 4 * plane * area, area), floats(f.out + 4 * plane * windows, windows)
+            places = integers(f.places + 8 * plane * windows, windows)
+            for i in range(area):
+                to[i] = np.float32(0)
+            for i in range(windows):
+                if 0 <= places[i] < area:  # the caller may have written into them
+                    to[places[i]] += values[i]
+
+
+_kernels = {"maximum": Kernel(_maximum), "scatter": Kernel(_scatter)}
+HIGHEST = 1 << 24  # rows or columns that float32 can number
+
+
+def _run(name: str, x: np.ndarray, out: np.ndarray, places: np.ndarray | None, **windows: int) -> None:
+    (h, w), (oh, ow) = x.shape[-2:], out.shape[-2:]
+    planes = x.size // (h * w)
+    count = max(1, TASK // (h * w))
+    slot = memory.lines(8 * (w + ow))
+    values = dict.fromkeys(_fields.names, 0) | windows
+    values.update(planes=planes, count=count, h=h, w=w, oh=oh, ow=ow, slot=slot)
+    arrays = {"x": x, "out": out, "places": places}
+    _fields.run(_kernels[name], -(-planes // count), values | arrays, slot)
+
+
+def maximum(
+    x: np.ndarray,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    out: np.ndarray,
+    places: np.ndarray | None,
+) -> None:
+    """Fills out[..., oh, ow] and places from x[..., h, w]; every window sees an element."""
+    (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    _run("maximum", x, out, places, kh=kh, kw=kw, sh=sh, sw=sw, ph=ph, pw=pw)
+
+
+def scatter(values: np.ndarray, places: np.ndarray, planes: np.ndarray) -> None:
+    """Fills planes[..., h, w] with zeros and the values[..., oh, ow] added, in order, at their flat places."""
+    _run("scatter", planes, values, places)
