@@ -67,6 +67,7 @@ from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *
+from .ops.statistics import *
 from .ops.strided import *
 from .ops.subscripts import *
 from .ops.two_operands import *
@@ -77,6 +78,8 @@ from .tensor.from_data import *
 from .tensor.functions import *
 from .tensor.legacy import *
 from .tensor.limits import finfo, iinfo
+from .tensor.out import NAMES as _TAKE_OUT
+from .tensor.out import takes_out as _takes_out
 from .tensor.printing import get_printoptions, printoptions, set_printoptions
 from .tensor.random_tensors import *
 from .tensor.ranges import *
@@ -93,6 +96,9 @@ from .tensor.size import (
     strided,
 )
 
+# As functions of torch, but not as methods, these can write into a tensor that is there already.
+globals().update({_name: _takes_out(globals()[_name]) for _name in _TAKE_OUT})
+
 # Last, since they are also the names of Python's own types.
 float = float32
 double = float64
@@ -108,7 +114,22 @@ newaxis = None
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
-    {"backends", "conv", "cuda", "datasets", "interop", "io", "linalg", "models", "nn", "optim", "runtime", "utils"}
+    [
+        "amp",
+        "backends",
+        "conv",
+        "cuda",
+        "datasets",
+        "interop",
+        "io",
+        "linalg",
+        "models",
+        "nn",
+        "optim",
+        "runtime",
+        "utils",
+        "version",
+    ]
 )
 _ELSEWHERE = {
     "save": "io",
@@ -119,6 +140,19 @@ _ELSEWHERE = {
     "convolution_precision": "conv.precision",
     "get_convolution_precision": "conv.precision",
     "set_convolution_precision": "conv.precision",
+    "autocast": "amp",
+    "GradScaler": "amp",
+    "dropout": "nn.functional",
+    "compile": "settings",
+    "get_default_device": "settings",
+    "get_float32_matmul_precision": "settings",
+    "get_num_interop_threads": "settings",
+    "set_default_device": "settings",
+    "set_default_tensor_type": "settings",
+    "set_float32_matmul_precision": "settings",
+    "set_flush_denormal": "settings",
+    "set_num_interop_threads": "settings",
+    "typename": "settings",
 }
 
 

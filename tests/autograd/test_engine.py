@@ -411,3 +411,12 @@ def test_anomaly_detection_names_the_node_and_the_call():
     assert "y = x.sqrt() * 0" in str(warned[0].message)
     assert not autograd.is_anomaly_enabled()
     assert x.grad is None
+
+
+@pytest.mark.parametrize("without_history", [lambda x: x.detach(), lambda x: x.data], ids=["detach", "data"])
+def test_a_detached_factor_stays_a_constant_in_second_derivatives(without_history):
+    x = torch.tensor([2.0, 3.0], requires_grad=True)
+    for product in (x * without_history(x), without_history(x) * x):
+        (gradient,) = torch.autograd.grad(product.sum(), x, create_graph=True)
+        assert gradient.tolist() == [2.0, 3.0]
+        assert not gradient.requires_grad

@@ -227,7 +227,7 @@ class Variable:
 
     def _alias(self) -> Variable:
         new = self.tensor_type.__new__(self.tensor_type)
-        new.array = self.array
+        new.array = self.array.view()  # an array object of its own: operations tell their arguments apart by it
         if self.meta:
             new.meta = True
         if self.inference:

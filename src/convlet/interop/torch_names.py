@@ -19,6 +19,9 @@ PYTORCH = "2.13.0"  # the version whose behaviour Convlet follows
 # Where the names of each PyTorch module are found in Convlet ("" is convlet itself).
 MODULES = {
     "torch": "",
+    "torch.amp": "amp",
+    "torch.amp.autocast_mode": "amp",
+    "torch.amp.grad_scaler": "amp",
     "torch.autograd": "autograd",
     "torch.autograd.function": "autograd",
     "torch.autograd.gradcheck": "autograd",
@@ -33,6 +36,7 @@ MODULES = {
     "torch.backends.mps": "backends.mps",
     "torch.backends.openmp": "backends.openmp",
     "torch.cuda": "cuda",
+    "torch.cuda.amp": "cuda.amp",
     "torch.linalg": "linalg",
     "torch.nn": "nn",
     "torch.nn.functional": "nn.functional",
@@ -54,6 +58,8 @@ MODULES = {
     "torch.nn.modules.pooling": "nn.pooling",
     "torch.nn.modules.utils": "interop.tuples",
     "torch.nn.parameter": "nn.parameter",
+    "torch.nn.parallel": "nn.data_parallel",
+    "torch.nn.parallel.data_parallel": "nn.data_parallel",
     "torch.nn.utils": "nn.utils",
     "torch.nn.utils.clip_grad": "nn.utils.clip_grad",
     "torch.nn.utils.convert_parameters": "nn.utils.convert_parameters",
@@ -63,10 +69,12 @@ MODULES = {
     "torch.random": "",
     "torch.serialization": "io",
     "torch.utils": "utils",
+    "torch.utils.checkpoint": "utils.checkpoint",
     "torch.utils.data": "utils.data",
     "torch.utils.data.dataloader": "data.loader",
     "torch.utils.data.dataset": "data.dataset",
     "torch.utils.data.sampler": "data.sampler",
+    "torch.version": "version",
 }
 
 # Names that Convlet's module of that place uses for something of its own.
@@ -78,6 +86,8 @@ HIDING = frozenset({"torch.autograd.gradcheck"})
 # The PyTorch module whose name the classes of a module or package of Convlet carry; the longest prefix counts, and *
 # is the class's name in small letters.
 HOMES = {
+    "amp": "torch.amp.autocast_mode",
+    "autograd.anomaly_mode": "torch.autograd.anomaly_mode",
     "autograd.custom": "torch.autograd.function",
     "autograd.mode": "torch.autograd.grad_mode",
     "data.dataset": "torch.utils.data.dataset",
@@ -88,6 +98,7 @@ HOMES = {
     "nn.activation": "torch.nn.modules.activation",
     "nn.containers": "torch.nn.modules.container",
     "nn.conv": "torch.nn.modules.conv",
+    "nn.data_parallel": "torch.nn.parallel.data_parallel",
     "nn.dropout": "torch.nn.modules.dropout",
     "nn.flatten": "torch.nn.modules.flatten",
     "nn.linear": "torch.nn.modules.linear",
@@ -108,6 +119,7 @@ HOMES = {
 
 # Classes that PyTorch keeps elsewhere than Convlet does.
 EXCEPTIONS = {
+    "torch.amp.grad_scaler": ("GradScaler",),
     "torch.nn.modules.batchnorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
     "torch.nn.modules.distance": ("CosineSimilarity", "PairwiseDistance"),
     "torch.nn.modules.fold": ("Fold", "Unfold"),
@@ -226,7 +238,8 @@ def _source(name: str) -> ModuleType | None:
 
 
 def _name_classes_as_pytorch_does() -> None:
-    for name in ("", "nn", "optim.lr_scheduler", "utils.data", "interop.variable"):  # so that all classes are there
+    # All modules with classes, so that these are there.
+    for name in ("", "amp", "nn", "optim.lr_scheduler", "utils.data", "interop.variable"):
         importlib.import_module(f"convlet.{name}".removesuffix("."))
     elsewhere = {name: home for home, names in EXCEPTIONS.items() for name in names}
     for module in [each for name, each in sys.modules.items() if f"{name}.".startswith("convlet.")]:

@@ -39,6 +39,7 @@ from .containers import (
     Sequential,
 )
 from .conv import Conv2d
+from .data_parallel import DataParallel
 from .dropout import (
     AlphaDropout,
     Dropout,
@@ -135,6 +136,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

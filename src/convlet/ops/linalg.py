@@ -27,7 +27,7 @@ from .shape import (
 )
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer", "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "inner", "matmul", "mm", "mv", "outer", "vdot",
 ]  # fmt: skip
 
 
@@ -233,6 +233,26 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 ger = outer
+
+
+def inner(input: Any, other: Any) -> Any:
+    """The sums of products over the last axes: (..., n), (*, n) -> (..., *); a scalar multiplies.
+
+    RuntimeError when the last axes differ.
+
+    >>> torch.inner(torch.tensor([1, 2]), torch.tensor([[3, 4], [0, 1]]))
+    tensor([11,  2])
+    """
+    a, b = array_of(input).shape, array_of(other).shape
+    if not a or not b:
+        return mul(input, other)
+    if a[-1] != b[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(a)} and {list(b)}"
+        )
+    product = matmul(reshape(input, (-1, a[-1])), transpose(reshape(other, (-1, b[-1])), 0, 1))
+    return reshape(product, (*a[:-1], *b[:-1]))
 
 
 def matmul(input: Any, other: Any) -> Any:

@@ -121,7 +121,7 @@ def triplet_margin_loss(
 
     >>> a, p, n = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 2.0]]), torch.tensor([[0.0, 1.0]])
     >>> torch.nn.functional.triplet_margin_loss(a, p, n)
-    tensor(2.0000)
+    tensor(2.)
     """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")

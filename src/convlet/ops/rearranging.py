@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.function import Operation
+from ..autograd.inplace import apply_inplace
 from ..autograd.variable import Array
 from .axes import array_of, axes_of, axis_of, sizes_of
 from .broadcasting import sum_to
@@ -136,6 +137,20 @@ def triu(input: Any, diagonal: int = 0) -> Any:
     if array_of(input).ndim < 2:
         raise RuntimeError("triu: input tensor must have at least 2 dimensions")
     return Triangle.apply(input, diagonal, False)
+
+
+def tril_(input: Any, diagonal: int = 0) -> Any:
+    """:func:`tril` into ``input``."""
+    if array_of(input).ndim < 2:
+        raise RuntimeError("tril: input tensor must have at least 2 dimensions")
+    return apply_inplace(Triangle, input, diagonal, True)
+
+
+def triu_(input: Any, diagonal: int = 0) -> Any:
+    """:func:`triu` into ``input``."""
+    if array_of(input).ndim < 2:
+        raise RuntimeError("triu: input tensor must have at least 2 dimensions")
+    return apply_inplace(Triangle, input, diagonal, False)
 
 
 class Flip(Operation):

@@ -11,9 +11,9 @@ from ..autograd.function import Operation, make_result
 from ..autograd.inplace import Embed, Region
 from ..autograd.variable import Array, Variable
 from .axes import array_of, axis_of, sizes_of
-from .shape import in_place
+from .shape import in_place, reshape
 
-__all__ = ["as_strided", "diag", "diag_embed", "diagonal"]
+__all__ = ["as_strided", "diag", "diag_embed", "diagflat", "diagonal"]
 
 
 class Unfold(Operation):
@@ -221,6 +221,16 @@ def diag(input: Any, diagonal: int = 0) -> Any:
     if array.ndim != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {array.ndim}D")
     return DiagonalCopy.apply(input, diagonal, 0, 1)
+
+
+def diagflat(input: Any, offset: int = 0) -> Any:
+    """The matrix with the elements of ``input``, flattened, on its diagonal.
+
+    >>> torch.diagflat(torch.tensor([[1, 2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
+    return diag_embed(reshape(input, (-1,)), offset)
 
 
 class DiagonalCopy(Operation):

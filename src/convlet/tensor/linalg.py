@@ -17,6 +17,7 @@ class LinearAlgebra(Variable):
     bmm = l.bmm
     mv = l.mv
     dot = l.dot
+    inner = l.inner
     vdot = l.vdot
     outer = ger = l.outer
     addmm = l.addmm

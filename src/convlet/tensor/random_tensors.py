@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from .sampling import fill_in_memory_order
 from .size import META, memory_format, require_supported
 
 __all__ = [
-    "Generator", "bernoulli", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
-    "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed",
+    "Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed",
+    "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed",
     "set_rng_state",
 ]  # fmt: skip
 
@@ -33,6 +34,17 @@ def get_rng_state() -> Any:
 def set_rng_state(new_state: Any) -> None:
     """Continue the default generator from a state that :func:`get_rng_state` gave."""
     _generator.set_rng_state(new_state.array if isinstance(new_state, Variable) else new_state)
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, **ignored: Any) -> Iterator[None]:
+    """Inside the block the default generator may be seeded and used; after it, it goes on as if it had not been."""
+    state = _generator.get_rng_state() if enabled else None
+    try:
+        yield
+    finally:
+        if state is not None:
+            _generator.set_rng_state(state)
 
 
 def _check_generator(name: str, generator: Any) -> None:

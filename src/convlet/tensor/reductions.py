@@ -8,6 +8,7 @@ from ..ops import reduction as r
 from ..ops import scan as c
 from ..ops import softmax as f
 from ..ops import sorting as s
+from ..ops import statistics as t
 
 
 class Reductions(Variable):
@@ -15,6 +16,7 @@ class Reductions(Variable):
 
     sum, nansum, mean, nanmean, prod = r.sum, r.nansum, r.mean, r.nanmean, r.prod
     var, std, norm, dist = r.var, r.std, r.norm, r.dist
+    cov, corrcoef = t.cov, t.corrcoef
     logsumexp, count_nonzero, any, all = r.logsumexp, r.count_nonzero, r.any, r.all
 
     max, min, amax, amin, aminmax = x.max, x.min, x.amax, x.amin, x.aminmax

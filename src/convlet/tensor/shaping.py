@@ -65,8 +65,9 @@ class Shaping(Variable):
     diagonal = v.diagonal
     diag = v.diag
     diag_embed = v.diag_embed
-    tril = r.tril
-    triu = r.triu
+    diagflat = v.diagflat
+    tril, tril_ = r.tril, r.tril_
+    triu, triu_ = r.triu, r.triu_
 
     fliplr = r.fliplr
     flipud = r.flipud

@@ -6,6 +6,7 @@ what a tensor is: its data, its description, conversions, and how it prints, cop
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from ..autograd.inplace import check_writable, record_write
 from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable, Version
 from ..ops.conversion import cast
+from . import random_tensors as _random_tensors
 from . import size as _size
 from .arithmetic import Arithmetic
 from .conversion import Conversion
@@ -53,6 +55,9 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         else:
             sizes = args[0] if len(args) == 1 and isinstance(args[0], Size) else args
             super().__init__(np.empty(tuple(operator.index(each) for each in sizes) if args else (0,), dtype))
+
+    bernoulli = _random_tensors.bernoulli
+    multinomial = _random_tensors.multinomial
 
     # Description --------------------------------------------------------------------------------------------------
 
@@ -101,7 +106,13 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
     def is_meta(self) -> bool:
         return self.meta
 
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the tensor has its data in the CPU's memory: False only on meta."""
+        return not self.meta
+
     is_cuda = property(lambda self: False, doc="Always False.")
+    is_mps = is_xpu = is_nested = is_mkldnn = is_sparse_csr = is_cuda
     is_sparse = property(lambda self: False, doc="Always False.")
     is_quantized = property(lambda self: False, doc="Always False.")
     layout = property(lambda self: _size.strided, doc="Always ``strided``.")
@@ -150,6 +161,26 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
 
     def is_signed(self) -> bool:
         return self.dtype.is_signed
+
+    def get_device(self) -> int:
+        """-1: the number of a CPU device."""
+        return -1
+
+    def is_pinned(self) -> bool:
+        """False: there is no GPU to pin memory for."""
+        return False
+
+    def pin_memory(self) -> Any:
+        """RuntimeError, as in PyTorch without a GPU."""
+        raise RuntimeError("Cannot access accelerator device when none is available. Leave pin_memory() out on a CPU.")
+
+    def is_shared(self) -> bool:
+        """False: the memory belongs to this process."""
+        return False
+
+    def is_nonzero(self) -> bool:
+        """Whether the single element is not zero. RuntimeError for any other number of elements."""
+        return bool(self)
 
     def is_inference(self) -> bool:
         return self.inference
@@ -268,6 +299,24 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         check_writable(self, is_grad_enabled() and self.requires_grad)
         self.array = source.array
         self._version.storage = source._version.storage
+        record_write(self)
+        return self
+
+    def resize_(self, *sizes: Any, memory_format: Any = None) -> Self:
+        """Give the tensor another shape; its elements stay in their order, and new ones are not initialised.
+
+        RuntimeError for a tensor that requires a gradient.
+        """
+        from ..ops.axes import sizes_of
+
+        if self.requires_grad:
+            raise RuntimeError("cannot resize variables that require grad")
+        shape = sizes_of(sizes)
+        kept = self.array.reshape(-1)
+        count = math.prod(shape)
+        if count > kept.size:
+            kept = np.concatenate([kept, np.empty(count - kept.size, kept.dtype)])
+        self.array = kept[:count].reshape(shape)
         record_write(self)
         return self
 

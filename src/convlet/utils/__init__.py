@@ -1,5 +1,5 @@
-"""``convlet.utils``: a name that PyTorch scripts expect; it holds :mod:`convlet.utils.data`."""
+"""``convlet.utils``: names that PyTorch scripts expect: :mod:`convlet.utils.data`, :mod:`convlet.utils.checkpoint`."""
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]
