@@ -20,6 +20,8 @@ SHAPES = (
     "n3 ic5 ih1 iw430 oc33 kh1 kw1",
     "ic3 ih1040 iw1 oc11 kh1 kw1",
     "ic20 ih61 iw67 oc3 kh1 kw1",
+    "n5 ic37 ih10 iw13 oc21 kh1 kw1",
+    "n3 g2 ic70 ih9 iw11 oc38 kh1 kw1",
     "n7 ic70 ih1 iw1 oc45 kh1 kw1",
     "ic300 ih1 iw1 oc3 kh1 kw1",
     "n5 g3 ic99 ih1 iw1 oc21 kh1 kw1",
@@ -37,7 +39,10 @@ def test_exact(shape: str, dtype: str, direction: str) -> None:
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("shape", ["n2 ic18 ih20 iw22 oc9 kh1 kw1", "n3 ic33 ih1 iw1 oc20 kh1 kw1"])
+@pytest.mark.parametrize(
+    "shape",
+    ["n2 ic18 ih10 iw12 oc9 kh1 kw1", "n2 ic18 ih20 iw22 oc9 kh1 kw1", "n3 ic33 ih1 iw1 oc20 kh1 kw1"],
+)
 def test_exact_with_any_strides(shape: str, layout: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{shape} {direction}")
     run = pointwise.plan(problem)
@@ -45,6 +50,12 @@ def test_exact_with_any_strides(shape: str, layout: str, direction: str) -> None
     check_exact(run, problem, (layout, "contiguous", out))
     check_exact(run, problem, ("contiguous", layout, "contiguous"))
     check_exact(run, problem, ("contiguous", "contiguous", out))
+
+
+def test_weight_gradients_copy_a_few_images_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pointwise, "COPY_BYTES", 50_000)
+    problem = ConvProblem.parse("n7 ic33 ih11 iw15 oc20 kh1 kw1 bwd_weight")
+    check_exact(pointwise.plan(problem), problem)
 
 
 def test_what_it_takes() -> None:

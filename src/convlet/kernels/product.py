@@ -3,8 +3,8 @@
     panels:  c[row][column] = start[row] + sum over terms of a[row][term] * b[term][column]    lanes are columns
     dots:    c[column][row] = start[row] + sum over terms of a[row][term] * b[column][term]    lanes are terms
 
-There is a product for each image and group of `panels`; `dots` sums over the images. A sum is cut into chunks,
-added in memory, and neither their sizes nor their order depend on how the tasks are shared out.
+There is a product for each of f.images and f.groups, and it is summed over f.summed images more. A sum is cut into
+chunks, added in memory, and neither their sizes nor their order depend on how the tasks are shared out.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FRAME = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("panel", "dots", "element", "lanes", "mr", "nr"),
-            *("images", "groups", "rows", "columns", "terms"),
+            *("panel", "dots", "transpose", "element", "lanes", "mr", "nr"),
+            *("images", "summed", "groups", "rows", "columns", "terms"),
             # how a sum is cut; the tasks of a group, ranges of rows and of columns; columns that stay in the cache
             *("chunk", "row_shares", "spans", "span", "block"),
             *("a_image", "a_group", "a_row", "a_term"),
@@ -62,23 +62,24 @@ def _panels(frame, a, b, bias, c, scratch, worker):
             if vectors == 0:
                 vectors, at = 1, last * f.element - vector
             column += vectors * f.lanes
-            for term in range(0, f.terms, f.chunk):
-                k = min(f.terms - term, f.chunk)
-                right = own_b + term * f.b_term + at
-                for part in range(parts):
-                    row = row_0 + part * (row_1 - row_0) // parts
-                    m = row_0 + (part + 1) * (row_1 - row_0) // parts - row
-                    left = own_a + row * f.a_row + term * f.a_term
-                    to = own_c + row * f.c_row + at
-                    before = 0 if term else start + row * start_step
-                    call(
-                        f.panel,
-                        (m, vectors, k, left, f.a_row, f.a_term, right, f.b_term, to, f.c_row, before, start_step),
-                    )
+            for summed in range(f.summed):
+                for term in range(0, f.terms, f.chunk):
+                    k = min(f.terms - term, f.chunk)
+                    right = own_b + summed * f.b_image + term * f.b_term + at
+                    for part in range(parts):
+                        row = row_0 + part * (row_1 - row_0) // parts
+                        m = row_0 + (part + 1) * (row_1 - row_0) // parts - row
+                        left = own_a + summed * f.a_image + row * f.a_row + term * f.a_term
+                        to = own_c + row * f.c_row + at
+                        before = 0 if summed or term else start + row * start_step
+                        call(
+                            f.panel,
+                            (m, vectors, k, left, f.a_row, f.a_term, right, f.b_term, to, f.c_row, before, start_step),
+                        )
 
 
 def _dots(frame, a, b, bias, c, scratch, worker):
-    """A task is (group, span of columns, share of the rows), over all images.
+    """A task is (group, span of columns, share of the rows), over all images: there is one of f.images.
 
     A block of columns stays in the L2 cache while all rows pass by it, a few of them in L1 at a time.
     """
@@ -92,7 +93,7 @@ def _dots(frame, a, b, bias, c, scratch, worker):
         row_0, row_1 = share * f.rows // f.row_shares, (share + 1) * f.rows // f.row_shares
         column_0, column_1 = span * f.columns // f.spans, (span + 1) * f.columns // f.spans
         parts = -(-(row_1 - row_0) // f.mr)
-        for image in range(f.images):
+        for image in range(f.summed):
             for term in range(0, f.terms, f.chunk):
                 k = min(f.terms - term, f.chunk)
                 own_a = a + image * f.a_image + group * f.a_group + term * f.element
@@ -115,5 +116,21 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                             call(f.dots, (m, n, k, left, f.a_row, right, f.b_column, to, f.c_column, before))
 
 
+def _turn(frame, x, unused, bias, copy, scratch, worker):
+    """copy[image][position][channel] = x[image][channel][position], a task for each vector of channels of an image."""
+    f = frame_at(frame)
+    blocks = -(-f.rows // f.lanes)
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.images * blocks:
+            break
+        image, first = task // blocks, task % blocks * f.lanes
+        rows = min(f.lanes, f.rows - first)
+        src = x + image * f.a_image + first * f.a_row
+        dst = copy + image * f.c_image + first * f.element
+        call(f.transpose, (dst, f.c_column, src, f.a_row, rows, f.columns, rows, 0, 0))
+
+
 panels = Kernel(_panels)
+turn = Kernel(_turn)
 dots = Kernel(_dots)

@@ -8,20 +8,22 @@ With the positions of a plane side by side in memory (NCHW) and w[o][c] the weig
 
 An image of one position (a linear layer) is a vector, and the images of a batch are the rows of a matrix:
 
-    y[o][image] = w[o][:] . x[image][:],   gx[image][c] = gy[image][:] . w[:][c],   gw[o][c] = gy[:][o] . x[:][c]
+    y[image][o] = x[image][:] . w[o][:],   gx[image][c] = gy[image][:] . w[:][c],   gw[o][c] = gy[:][o] . x[:][c]
 
-Arrays that lie otherwise go to the direct algorithm.
+With the channels side by side (channels-last) the gradients are such products too. The weight gradient of small
+planes is the same after a copy of x with its channels side by side. Arrays that lie otherwise go to the direct
+algorithm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from convlet.conv.algorithms import direct
-from convlet.conv.algorithms.direct import split
+from convlet.conv.algorithms.direct import Frame, split
 from convlet.conv.gradient import Run
 from convlet.conv.problem import ConvProblem
 from convlet.kernels import launch, steps, target
@@ -35,8 +37,14 @@ CHUNK = 128
 # The same where the lanes are terms, and bytes of the columns of a chunk that stay in L2.
 DOTS_CHUNK = 1024
 DOTS_BYTES = 256 << 10
-# Positions of a plane from which this beats the direct algorithm: fewer fill its last vectors badly.
-PLANE = {"fwd": 96, "bwd_input": 96, "bwd_weight": 400}
+# Positions from which the terms of a weight gradient are taken as they lie: adding up the lanes at the end costs
+# as much as about 4 vectors of terms. Below, a copy of x with its channels side by side, of at most so many bytes.
+LONG = 400
+COPY_BYTES = 4 << 20
+# Positions of a plane from which this beats the direct algorithm, which fills its tiles with any number: 0.9 of it
+# at 7 x 7, where the last vectors are half empty. (These four: AMD EPYC Zen 4, 1 thread, November 2026,
+# python -m benchmarks layers --table resnet50 --threads 1 --algorithm direct,pointwise)
+PLANE = 96
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -48,10 +56,10 @@ def refuse(problem: ConvProblem) -> str | None:
         return "a kernel of one tap, without stride and padding, is a product of matrices"
     lanes = target.current().lanes(_element(p))
     positions, icg, ocg = p.oh * p.ow, p.ic // p.g, p.oc // p.g
-    if positions == 1:
+    if positions == 1 or (p.direction == "bwd_weight" and positions < LONG):
         if icg < lanes:
             return f"{icg} input channels a group do not fill a vector"
-    elif positions < PLANE[p.direction]:
+    elif positions < PLANE:
         return f"{positions} positions fill the direct algorithm's tile better"
     if p.g > 1 and icg * ocg <= 64:
         return f"products of {icg} by {ocg} channels are small"
@@ -72,6 +80,7 @@ class Matrices:
     """Sizes and strides (in bytes) of a product, named as in the frame of kernels/product.py."""
 
     images: int
+    summed: int
     groups: int
     rows: int
     columns: int
@@ -89,6 +98,12 @@ class Matrices:
     c_row: int
     c_column: int
 
+    def fit(self, dots: bool, element: int, lanes: int) -> bool:
+        """Whether what the lanes run along lies side by side, and fills a vector."""
+        if dots:
+            return self.a_term == self.b_term == self.c_row == element
+        return self.b_column == self.c_column == element and self.columns >= lanes
+
 
 Strides = tuple[int, int, int]  # image, channel, position; of weights: output channel, input channel, 0
 
@@ -102,123 +117,129 @@ def _strides(array: np.ndarray) -> Strides | None:
     return (n, c, w) if height == 1 or h == width * w else None
 
 
-def _matrices(p: ConvProblem, a: Strides, b: Strides, c: Strides) -> Matrices:
-    """The product that a problem is, on arrays a, b and out of these strides."""
-    icg, ocg = p.ic // p.g, p.oc // p.g
-    sizes = {"fwd": (ocg, icg), "bwd_input": (icg, ocg), "bwd_weight": (ocg, icg)}
-    rows, others = sizes[p.direction]
+def _matrices(p: ConvProblem, a: Strides, b: Strides, c: Strides) -> list[tuple[bool, bool, Matrices]]:
+    """The products that a problem is, on arrays a, b and out of these strides: (is of dots, a is left, which)."""
+    icg, ocg, positions = p.ic // p.g, p.oc // p.g, p.oh * p.ow
     (a_n, a_c, a_p), (b_n, b_c, b_p), (c_n, c_c, c_p) = a, b, c
-    positions = p.oh * p.ow
-    if p.direction == "bwd_weight":
-        # a is x, b is gy, c is gw.
-        if positions == 1:
-            return Matrices(
-                *(1, p.g, ocg, icg, p.n),
-                *(0, ocg * b_c, b_c, b_n),
-                *(0, icg * a_c, a_c, a_n),
-                *(0, ocg * c_n, c_n, c_c),
-            )
-        return Matrices(
-            *(p.n, p.g, icg, ocg, positions),
-            *(a_n, icg * a_c, a_c, a_p),
-            *(b_n, ocg * b_c, b_c, b_p),
-            *(0, ocg * c_n, c_c, c_n),
-        )
-    # a is x or gy, b is w, c is y or gx; w_row and w_term by which of its channels the sum is over.
-    w_row, w_term = (b_n, b_c) if p.direction == "fwd" else (b_c, b_n)
-    if positions > 1:
-        return Matrices(
-            *(p.n, p.g, rows, positions, others),
-            *(0, ocg * b_n, w_row, w_term),
-            *(a_n, others * a_c, a_p, a_c),
-            *(c_n, rows * c_c, c_c, c_p),
-        )
-    if p.direction == "fwd":
-        return Matrices(
-            *(1, p.g, ocg, p.n, icg),
-            *(0, ocg * b_n, b_n, b_c),
-            *(0, icg * a_c, a_n, a_c),
-            *(0, ocg * c_c, c_c, c_n),
-        )
-    return Matrices(
-        *(1, p.g, p.n, icg, ocg),
-        *(0, ocg * a_c, a_n, a_c),
-        *(0, ocg * b_n, b_c, b_n),
-        *(0, icg * c_c, c_n, c_c),
+    if p.direction == "bwd_weight":  # a is x, b is gy, c is gw
+        left, right = (a_n, icg * a_c, a_c, a_p), (b_n, ocg * b_c, b_c, b_p)
+        places = (0, ocg * c_n, c_c, c_n)
+        dots = Matrices(1, p.n, p.g, icg, ocg, positions, *left, *right, *places)
+        turned = (0, ocg * c_n, c_n, c_c)
+        if positions == 1:  # the terms are the images
+            left, right = (0, ocg * b_c, b_c, b_n), (0, icg * a_c, a_c, a_n)
+            return [(False, False, Matrices(1, 1, p.g, ocg, icg, p.n, *left, *right, *turned))]
+        panels = Matrices(1, p.n, p.g, ocg, icg, positions, *right, *left, *turned)
+        return [(False, False, panels)] + [(True, True, dots)] * (positions >= LONG)
+    # a is x or gy, b is w, c is y or gx: rows by terms of the weights, whose sum is over the one or other channel.
+    rows, terms, w_row, w_term = (ocg, icg, b_n, b_c) if p.direction == "fwd" else (icg, ocg, b_c, b_n)
+    weights = (0, ocg * b_n, w_row, w_term)
+    if positions == 1:
+        vectors, places = (0, terms * a_c, a_n, a_c), (0, rows * c_c, c_n, c_c)
+        if p.direction == "fwd":
+            places = (0, rows * c_c, c_c, c_n)
+            return [(True, False, Matrices(1, 1, p.g, rows, p.n, terms, *weights, *vectors, *places))]
+        return [(False, True, Matrices(1, 1, p.g, p.n, rows, terms, *vectors, *weights, *places))]
+    planes = Matrices(
+        *(p.n, 1, p.g, rows, positions, terms),
+        *weights,
+        *(a_n, terms * a_c, a_p, a_c),
+        *(c_n, rows * c_c, c_c, c_p),
     )
+    found = [(False, False, planes)]
+    if p.direction == "bwd_input":  # with channels side by side; a bias would be added by columns
+        pixels, places = (a_n, terms * a_c, a_p, a_c), (c_n, rows * c_c, c_p, c_c)
+        found.append((False, True, Matrices(p.n, 1, p.g, positions, rows, terms, *pixels, *weights, *places)))
+    return found
+
+
+class _Step(NamedTuple):
+    """A launch: the kernel, its frame, and whether a is the left matrix."""
+
+    kernel: launch.Kernel
+    frame: Frame
+    left: bool
 
 
 class _Product:
     """A problem as a product; frames are prepared once for each combination of strides."""
 
     def __init__(self, problem: ConvProblem):
-        p = self.problem = problem
-        self.element = _element(p)
-        # The lanes are terms where the terms of both operands lie side by side.
-        vectors = p.oh * p.ow == 1
-        self.dots = p.direction == ("fwd" if vectors else "bwd_weight")
-        self.first_is_left = p.direction == ("bwd_input" if vectors else "bwd_weight")
-        self.otherwise: Run | None = None
-        self.frames: dict[tuple, tuple[direct.Frame, Callable] | None] = direct.Frames()
+        self.problem = problem
+        self.element = _element(problem)
+        self.lanes = target.current().lanes(self.element)
+        self.runs: dict[tuple, Run] = direct.Frames()
 
     def __call__(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         workers = direct.workers_for(self.problem)
         key = (a.strides, b.strides, out.strides, workers)
-        if key not in self.frames:
-            self.frames[key] = self._frame(a, b, out, workers)
-        frame = self.frames[key]
-        if frame is None:
-            if self.otherwise is None:
-                self.otherwise = direct.plan(self.problem)
-            self.otherwise(a, b, bias, out)
-            return
-        address = memory.address
-        left, right = (a, b) if self.first_is_left else (b, a)
-        if bias is not None:
-            bias = np.ascontiguousarray(bias, out.dtype)
-        kernel = kernels.dots if self.dots else kernels.panels
-        start = 0 if bias is None else address(bias)
-        launch.launch(
-            kernel.address, frame.address, address(left), address(right), start, address(out), 0, frame.workers
-        )
+        run = self.runs.get(key)
+        if run is None:
+            run = self.runs[key] = self._prepare(a, b, out, workers)
+        run(a, b, bias, out)
 
-    def _frame(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> direct.Frame | None:
-        strides = [_strides(each) for each in (a, b, out)]
-        if any(each is None for each in strides):
-            return None
-        m = _matrices(self.problem, *strides)
-        side_by_side = (m.a_term, m.b_term, m.c_row) if self.dots else (m.b_column, m.c_column)
-        if any(step != self.element for step in side_by_side):
-            return None
+    def _prepare(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run:
+        p = self.problem
+        strides = [each for each in map(_strides, (a, b, out)) if each is not None]
+        if len(strides) == 3:
+            for dots, left, matrices in _matrices(p, strides[0], strides[1], strides[2]):
+                if matrices.fit(dots, self.element, self.lanes):
+                    return _InPlace(self._step(dots, left, matrices, workers))
+            if p.direction == "bwd_weight" and 1 < p.oh * p.ow < LONG and strides[0][2] == self.element:
+                run = self._turned(strides[0], strides[1], strides[2], workers)
+                if run is not None:
+                    return run
+        return direct.plan(p)
+
+    def _turned(self, a: Strides, b: Strides, c: Strides, workers: int) -> Run | None:
+        """The weight gradient over copies of a few images of x at a time, the channels side by side."""
+        p = self.problem
+        positions = p.oh * p.ow
+        size = p.ic * positions * self.element
+        together = max(1, min(p.n, COPY_BYTES // size))
+        more = (p.ic // p.g * self.element, self.element, self.element)
+        parts = []
+        for first in range(0, p.n, together):
+            count = min(together, p.n - first)
+            copied = (size, self.element, p.ic * self.element)
+            _, _, matrices = _matrices(replace(p, n=count), copied, b, c if first == 0 else more)[0]
+            if not matrices.fit(False, self.element, self.lanes):
+                return None
+            turn = {
+                "images": count,
+                "rows": p.ic,
+                "columns": positions,
+                "a_image": a[0],
+                "a_row": a[1],
+                "c_image": size,
+                "c_column": p.ic * self.element,
+            }
+            copying = self._frame(turn, "transpose", min(workers, count * split(p.ic, self.lanes)))
+            product = self._step(False, False, matrices, workers)
+            parts.append((first, _Step(kernels.turn, copying, True), product))
+        return _Turned(parts, together * size)
+
+    def _step(self, dots: bool, left: bool, m: Matrices, workers: int) -> _Step:
+        """The launch of a product."""
         machine = target.current()
         mr, nr = machine.panel_mr(self.element), machine.panel_nr
-        lanes = machine.lanes(self.element)
-        if self.dots:
-            chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
+        wanted = 4 * workers if workers > 1 else 1  # tasks
+        span = block = 0
+        if dots:
+            chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), self.lanes) * self.lanes
             block = max(1, DOTS_BYTES // (chunk * self.element) // nr) * nr
-            tasks = split(4 * workers, m.groups) if workers > 1 else 1
-            row_shares = max(1, min(split(m.rows, mr), tasks))
-            spans = max(1, min(split(m.columns, nr), split(tasks, row_shares)))
-            span, total = 0, m.groups * spans * row_shares
+            row_shares = min(split(m.rows, mr), split(wanted, m.groups))
+            spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
         else:
-            chunk, block = split(m.terms, split(m.terms, CHUNK)), 0
+            chunk = split(m.terms, split(m.terms, CHUNK))
+            wide = nr * self.lanes
             products = m.images * m.groups
-            wide = nr * lanes
-            spans = max(1, min(m.columns // wide, split(4 * workers, products) if workers > 1 else 1))
-            span = max(1, m.columns // wide // spans) * wide
+            # Tasks end where tiles do; the last has what fills none.
+            tiles = max(1, m.columns // wide)
+            span = tiles // min(tiles, split(wanted, products)) * wide
             spans = max(1, m.columns // span)
-            row_shares = 1
-            if products * spans < 4 * workers and workers > 1:
-                row_shares = min(split(m.rows, mr), split(4 * workers, products * spans))
-            total = products * spans * row_shares
-        zero = np.zeros(mr)
-        record = np.zeros(1, kernels.FRAME)
-        for field in fields(m):
-            record[field.name] = getattr(m, field.name)
-        values = {
-            **steps.addresses(self.element, ("dots" if self.dots else "panel",)),
-            "element": self.element,
-            "lanes": lanes,
+            row_shares = min(split(m.rows, mr), split(wanted, products * spans))
+        fields = asdict(m) | {
             "mr": mr,
             "nr": nr,
             "chunk": chunk,
@@ -226,8 +247,53 @@ class _Product:
             "row_shares": row_shares,
             "spans": spans,
             "span": span,
-            "zero": memory.address(zero),
         }
+        tasks = m.images * m.groups * spans * row_shares
+        frame = self._frame(fields, "dots" if dots else "panel", min(workers, tasks))
+        return _Step(kernels.dots if dots else kernels.panels, frame, left)
+
+    def _frame(self, fields: dict[str, int], step: str, workers: int) -> Frame:
+        zero = np.zeros(self.lanes)
+        record = np.zeros(1, kernels.FRAME)
+        values = fields | steps.addresses(self.element, (step,)) | {"element": self.element, "lanes": self.lanes}
         for field, value in values.items():
             record[field] = value
-        return direct.Frame(record, [zero], memory.address(record), slot=0, workers=min(workers, total))
+        record["zero"] = memory.address(zero)
+        return Frame(record, [zero], memory.address(record), slot=0, workers=workers)
+
+
+class _InPlace:
+    """A product of the arrays as they lie."""
+
+    def __init__(self, step: _Step):
+        self.step = step
+
+    def __call__(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, out.dtype)
+        address, (kernel, frame, left) = memory.address, self.step
+        first, second = (a, b) if left else (b, a)
+        start = 0 if bias is None else address(bias)
+        launch.launch(
+            kernel.address, frame.address, address(first), address(second), start, address(out), 0, frame.workers
+        )
+
+
+class _Turned:
+    """A product with copies of a few images at a time: (the first of them, the copying, the product) of each part."""
+
+    def __init__(self, parts: list[tuple[int, _Step, _Step]], nbytes: int):
+        self.parts = parts
+        self.nbytes = nbytes
+
+    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        copy, _keep = memory.scratch(self.nbytes, "parts")
+        address = memory.address
+        for first, (turn, copying, _), (product, frame, _) in self.parts:
+            a, b = address(x) + first * x.strides[0], address(grad) + first * grad.strides[0]
+            sums = out if first == 0 else np.empty(out.shape, out.dtype)
+            launch.launch(turn.address, copying.address, a, 0, 0, copy, 0, copying.workers)
+            launch.launch(product.address, frame.address, b, copy, 0, address(sums), 0, frame.workers)
+            if first > 0:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    out += sums
