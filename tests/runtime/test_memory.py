@@ -1,6 +1,7 @@
 """Scratch memory: aligned, reused, each Python thread its own."""
 
 import gc
+import mmap
 import os
 import threading
 
@@ -40,7 +41,7 @@ def pool(monkeypatch):
     """A pool of its own: nobody else's arrays come and go."""
     fresh = memory.Pool(limit=64 << 20)
     monkeypatch.setattr(memory, "pool", fresh)
-    monkeypatch.setattr(memory.Lease.__del__, "__defaults__", (fresh,))
+    monkeypatch.setattr(memory.Lease.__del__, "__defaults__", (fresh, mmap.mmap))
     return fresh
 
 
@@ -84,9 +85,9 @@ def test_no_more_memory_than_was_in_use_at_once(pool):
     for size in sizes:
         memory.empty((int(size),), np.uint8)
         assert pool.used == 0
-        assert pool.free_bytes <= 10 << 20
+        assert pool.free_bytes <= 16 << 20
     kept = [memory.empty((1 << 20,), np.uint8) for _ in range(100)]
-    assert pool.free_bytes == 0 or pool.used + pool.free_bytes <= pool.peak
+    assert pool.free_bytes == 0 or pool.used + pool.free_bytes <= pool.peak * memory.SPARE
     del kept
     assert pool.free_bytes <= pool.limit
     for size in sizes[:1500]:  # a period later the peak is forgotten
@@ -134,3 +135,14 @@ def test_a_fork_shares_nothing():
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert (array == 1).all()
+
+
+def test_arrays_that_outlive_the_names_of_their_module(pool, monkeypatch):
+    """At the end of Python a module's names are gone before its last objects."""
+    array = memory.empty((ROWS, 250), np.float32)
+    with monkeypatch.context() as patch:
+        for name in [name for name in vars(memory) if not name.startswith("__")]:
+            patch.setattr(memory, name, None)
+        del array
+    assert pool.used == 0
+    assert pool.free_bytes

@@ -80,6 +80,7 @@ def scratch(nbytes: int, use: str = "workers") -> tuple[int, np.ndarray]:
 
 POOLED = 1 << 18  # bytes from which a result comes from the pool; below, the C library reuses memory well
 SHARE = 4  # free blocks take at most this part of the machine's memory: a quarter
+SPARE = 1.5  # a step of a network uses its memory in other sizes in its end than in its beginning
 PERIOD = 1024  # results after which the peak of memory in use is forgotten
 HUGE = 4 << 20  # bytes from which large pages are asked for
 
@@ -105,15 +106,21 @@ def _new_block(size: int) -> mmap.mmap:
     return block
 
 
+def _step(nbytes: int) -> int:
+    """Of which the sizes of blocks are multiples: an eighth of them at most, so that similar arrays share blocks."""
+    return max(mmap.PAGESIZE, 1 << (nbytes.bit_length() - 4))
+
+
 class Pool:
     """Free blocks of memory by size, the longest unused dropped first.
 
-    Blocks in use and free ones together never exceed the most that was lately in use at once: the process does not
-    become larger than its arrays make it. Free ones take `limit` bytes at most. Blocks have their old contents.
+    Blocks in use and free ones together never exceed by more than SPARE the most that was lately in use at once: the
+    process does not become much larger than its arrays make it. Free ones take `limit` bytes at most. Blocks have
+    their old contents.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
+        self.limit, self.spare = limit, SPARE
         # An array may die while this very thread is in here, because the collector runs anywhere: hence reentrant.
         self.lock = threading.RLock()
         self.free: dict[int, list[int]] = {}  # by size, the numbers of free blocks
@@ -121,14 +128,18 @@ class Pool:
         self.number = self.free_bytes = self.used = 0
         self.peak = self.recent = self.count = 0  # of `used`: lately; in this period; results in this period
 
-    def take(self, size: int) -> mmap.mmap:
-        """A block of `size` bytes. MemoryError where the system has none, even without the free ones."""
-        block = None
+    def take(self, nbytes: int) -> mmap.mmap:
+        """A block of at least `nbytes`. MemoryError where the system has none, even without the free ones."""
+        block, step = None, _step(nbytes)
+        size = -(-nbytes // step) * step
         with self.lock:
-            numbers = self.free.get(size)
-            if numbers:
-                block = self.blocks.pop(numbers.pop())
-                self.free_bytes -= size
+            for near in range(size, size + size // 4 + 1, step):  # the smallest that is at most a quarter larger
+                numbers = self.free.get(near)
+                if numbers:
+                    block = self.blocks.pop(numbers.pop())
+                    size = near
+                    self.free_bytes -= size
+                    break
         if block is None:
             try:
                 block = _new_block(size)
@@ -161,7 +172,7 @@ class Pool:
             self.free, self.blocks, self.free_bytes = {}, OrderedDict(), 0
 
     def _trim(self) -> None:
-        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > self.peak):
+        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > self.peak * self.spare):
             number, block = self.blocks.popitem(last=False)
             size = len(block)
             numbers = self.free[size]
@@ -189,9 +200,9 @@ class Lease(np.ndarray):
     NumPy makes the base of a view's view the last array before one of another type, so no view outlives the array.
     """
 
-    def __del__(self, pool: Pool = pool) -> None:
+    def __del__(self, pool: Pool = pool, kind: type = mmap.mmap) -> None:  # at the end of Python no names are left
         block = self.base
-        if type(block) is mmap.mmap:
+        if type(block) is kind:
             pool.give_back(block, len(block))
 
 
@@ -214,8 +225,7 @@ def empty(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...] | None = Non
             strides[axis], step = step, step * max(1, shape[axis])
     if nbytes < POOLED or dtype.hasobject:
         return np.ndarray(shape, dtype, strides=None if axes is None else strides)
-    step = max(mmap.PAGESIZE, 1 << (nbytes.bit_length() - 4))  # an eighth larger at most: similar arrays share blocks
-    block = pool.take(-(-nbytes // step) * step)
+    block = pool.take(nbytes)
     lease = np.ndarray.__new__(Lease, (len(block),), np.uint8, block)
     return np.ndarray(shape, dtype, lease, strides=None if axes is None else strides)
 
