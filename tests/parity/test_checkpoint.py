@@ -40,8 +40,9 @@ def test_parameters_dropout_and_running_statistics():
     for t in libraries(torch):
         t.torch.manual_seed(0)
         net = t.nn.Sequential(
-            t.nn.Conv2d(2, 4, 3), t.nn.BatchNorm2d(4), t.nn.ReLU(), t.nn.Dropout(0.3), t.nn.Flatten(), t.nn.Linear(16, 3)
-        ).double()
+            t.nn.Conv2d(2, 4, 3), t.nn.BatchNorm2d(4), t.nn.ReLU(), t.nn.Dropout(0.3), t.nn.Flatten(),
+            t.nn.Linear(16, 3),
+        ).double()  # fmt: skip
         x = t.torch.tensor(some(5, 2, 4, 4))
         y = checkpoint(t)(net, x, use_reentrant=False)
         y.square().sum().backward()
