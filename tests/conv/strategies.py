@@ -41,6 +41,7 @@ GRID = (
     "g2 ic34 ih5 iw5 oc36 kh3 kw1 ph1",
     "g5 ic5 ih4 iw4 oc5 kh1 kw1",
     "ic1 ih4 iw20 oc1 kh2 kw3 sw10",
+    "ic9 ih33 iw33 oc10 kh3 kw3 ph12 pw12 dh12 dw12",
     *(
         f"{shape} {mode}"
         for mode in MODES[1:]

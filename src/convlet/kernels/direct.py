@@ -28,21 +28,20 @@ frame_at = frame_reader(FRAME)
 
 
 @njit(error_model="numpy")
-def multiply(f, rows, columns, band, k, weight, vectors, sums, first):
+def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, first):
     """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
     runs, length = rows, columns
     if f.joined:
         runs, length = 1, rows * columns
     parts = -(-length // f.mr)
     wide = vectors * f.lanes * f.element
-    steps = f.step2 if vectors == 2 else f.step1
     for run in range(runs):
         for part in range(parts):
             start = part * length // parts
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
             c = sums + (run * length + start) * wide
-            call(f.tile, (m, vectors, k, a, f.offsets, weight, steps, c, wide, first))
+            call(f.tile, (m, vectors, k, a, offsets, weight, steps, c, wide, first))
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -87,6 +86,11 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
         rows = (by + 1) * f.oh // f.bands_h - oy
         columns = (bx + 1) * f.ow // f.bands_w - ox
         block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
+        used, offsets, step1, step2 = f.taps, f.offsets, f.step1, f.step2
+        if f.used:
+            entry = f.used + 32 * (place % bands)
+            used, offsets = load_i64(entry), load_i64(entry + 8)
+            step1, step2 = load_i64(entry + 16), load_i64(entry + 24)
         for segment in range(segments):
             s0 = segment * f.segment
             s1 = min(f.icg, s0 + f.segment)
@@ -107,7 +111,9 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                         src = weight + group * f.w_g + block * wide * f.w_o
                         pack_weight(f, src, width, c0, c1, ready, spare)
                     part = band + (c0 - s0) * f.channel_at
-                    multiply(f, rows, columns, part, (c1 - c0) * f.taps, ready, vectors, own, c0 == 0)
+                    steps = step2 if vectors == 2 else step1
+                    k = (c1 - c0) * used
+                    multiply(f, rows, columns, part, k, offsets, ready, steps, vectors, own, c0 == 0)
                 if s1 == f.icg:
                     o = group * f.ocg + block * wide
                     to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w

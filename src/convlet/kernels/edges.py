@@ -36,6 +36,7 @@ FRAME = np.dtype(
             "by_tap",  # rows between packed taps; 0: those of a channel lie together
             # one step of the inner sum: channels, and the tables of offsets
             *("chunk", "segment", "offsets", "step1", "step2"),
+            "used",  # for each band, (taps, offsets, step1, step2) of those that read the image at all; 0: all do
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
             # scratch of a worker

@@ -7,6 +7,7 @@ the sizes of the caches, and writes them into the frame that kernels/direct.py r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,30 @@ def choose_band(
         band = band_of(p, band_h, band_w, mr, joined)
     # Bands differ by a row at most: even them out.
     return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)), mr, joined)
+
+
+def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, dilation: int) -> list[list[int]]:
+    """For each band along an axis (its outputs go from one of `starts` to the next) the taps that read the image."""
+    found = []
+    for first, end in pairwise(starts):
+        lows = [first * stride + tap * dilation - pad for tap in range(kernel)]
+        reach = (end - 1 - first) * stride
+        found.append([tap for tap, low in enumerate(lows) if low + reach >= 0 and low < size])
+    return found
+
+
+def used_taps(p: ConvProblem, band: Band) -> list[tuple[int, ...]]:
+    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them."""
+    if p.mode_h != "zeros" or p.mode_w != "zeros":
+        return []
+    rows, columns = split(p.oh, band.band_h), split(p.ow, band.band_w)
+    starts_h = [i * p.oh // rows for i in range(rows + 1)]
+    starts_w = [i * p.ow // columns for i in range(columns + 1)]
+    by_row = reading(p.ih, p.pt, starts_h, p.sh, p.kh, p.dh)
+    by_column = reading(p.iw, p.pl, starts_w, p.sw, p.kw, p.dw)
+    if all(len(each) == p.kh for each in by_row) and all(len(each) == p.kw for each in by_column):
+        return []
+    return [tuple(u * p.kw + v for u in us for v in vs) for us in by_row for vs in by_column]
 
 
 # Forward
@@ -453,17 +478,27 @@ def _forward_frame(
     if packed is None:
         packed = bands * shares > 2 * workers * max(1, shares)
 
-    offsets = np.array([c * band.channel_elements + tap for c in range(chunk) for tap in band.tap_offsets()], np.int64)
-    offsets32 = (offsets * element).astype(np.int32)
     places = np.array([u * weight.kw + v for u, v in weight.taps])
     # What a phase reads lies together; one row between, so that the taps do not compete for the same cache lines.
     by_tap = icg + 1 if packed and len(weight.taps) < taps else 0
     channel_rows, tap_rows = (1, by_tap) if by_tap else (taps, 1)
-    terms = (np.arange(chunk)[:, None] * channel_rows + places * tap_rows).reshape(-1)
-    step1 = (terms * lanes * element).astype(np.int32)
-    step2 = (terms * wide * element).astype(np.int32)
+    found = np.array(band.tap_offsets(), np.int64)
+    c = np.arange(chunk)[:, None]
+
+    def terms(which: list[int]) -> list[int]:
+        """Addresses of the tables of a chunk's terms, where these taps are read."""
+        offsets = (c * band.channel_elements + found[which]).reshape(-1) * element
+        rows = (c * channel_rows + places[which] * tap_rows).reshape(-1) * lanes * element
+        narrow = [each.astype(np.int32) for each in (offsets, rows, rows * 2)]
+        tables.extend(narrow)
+        return [memory.address(each) for each in narrow]
+
+    offsets, step1, step2 = terms(list(range(len(found))))
+    used = used_taps(p, band)
+    by_taps = {each: [len(each), *terms(list(each))] for each in set(used)}
+    used_table = np.array([by_taps[each] for each in used], np.int64)
     fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
-    tables += [offsets32, step1, step2]
+    tables.append(used_table)
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
@@ -488,9 +523,10 @@ def _forward_frame(
         "packed": int(packed),
         "chunk": chunk,
         "segment": segment,
-        "offsets": memory.address(offsets32),
-        "step1": memory.address(step1),
-        "step2": memory.address(step2),
+        "offsets": offsets,
+        "step1": step1,
+        "step2": step2,
+        "used": memory.address(used_table) if used else 0,
         "y_n": out.strides[0],
         "y_c": out.strides[1],
         "y_h": out.strides[2],
