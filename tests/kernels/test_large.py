@@ -97,10 +97,17 @@ def test_relu_of_what_is_needed_elsewhere(threshold):
 NORMS = [(2, 3, 4, 5), (4, 17, 9, 11), (1, 5, 64, 70), (3, 2, 40), (2, 3, 3, 4, 5), (16, 40, 1, 1)]
 
 
+def channels_last(array):
+    return array.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", NORMS, ids=str)
-def test_batch_norm_in_training(shape, affine, threshold):
+def test_batch_norm_in_training(shape, affine, last, threshold):
     x = some(*shape) + np.arange(shape[1], dtype=np.float32).reshape(1, -1, *[1] * (len(shape) - 2)) * 100
+    if last:
+        x = channels_last(x) if x.ndim == 4 else pytest.skip("four axes only")
     arrays = [x, some(shape[1], seed=1), some(shape[1], seed=2)] if affine else [x]
     found = []
     for elements in (NUMPY, COMPILED):
@@ -121,10 +128,14 @@ def test_batch_norm_in_training(shape, affine, threshold):
         np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("shape", NORMS, ids=str)
-def test_batch_norm_in_evaluation_has_numpys_bits(shape, threshold):
+def test_batch_norm_in_evaluation_has_numpys_bits(shape, last, threshold):
     c = shape[1]
-    x, weight, bias = odd(*shape), torch.from_numpy(some(c)), torch.from_numpy(some(c, seed=1))
+    x = odd(*shape)
+    if last:
+        x = channels_last(x) if x.ndim == 4 else pytest.skip("four axes only")
+    weight, bias = torch.from_numpy(some(c)), torch.from_numpy(some(c, seed=1))
     mean, var = torch.from_numpy(some(c, seed=2)), torch.from_numpy(np.abs(some(c, seed=3)))
     for affine in [(weight, bias), (weight, None), (None, None)]:
         found = []
@@ -154,11 +165,16 @@ def test_batch_norm_of_a_large_mean_and_of_a_constant(threshold):
 def test_the_same_bits_on_any_number_of_threads(threshold, thread_count):
     threshold(COMPILED)
     x, weight, bias = some(3, 13, 40, 41), some(13, seed=1), some(13, seed=2)
+
+    def norm(x, *affine):
+        return F.batch_norm(x, None, None, *affine, training=True)
+
     found = []
     for count in (1, 2, 3, 7):
         thread_count(count)
         found.append(
-            results(x, weight, bias, function=lambda x, *affine: F.batch_norm(x, None, None, *affine, training=True))
+            results(x, weight, bias, function=norm)
+            + results(channels_last(np.tile(x, (4, 1, 1, 1))), weight, bias, function=norm)
             + results(x, x * 2, function=lambda x, y: F.relu6(x + y))
         )
     for each in found[1:]:
@@ -228,6 +244,11 @@ def test_nothing_is_read_or_written_outside(shape):
     mean, var = guarded(mean), guarded(var)
     norm.fixed(x, weight, bias, mean, var, 1e-5, out)
     norm.gradient(g, x, weight, mean, var, 1e-5, out)
+    lasts = []
+    for each in (x, g, out):
+        lasts.append(guarded(each.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
+    norm.training(lasts[0], weight, bias, 1e-5, lasts[2])
+    norm.gradient(lasts[1], lasts[0], weight, mean, var, 1e-5, lasts[2])
     elementwise.add(x, g, out)
     elementwise.clamp(x, -1.0, 1.0, out)
     elementwise.keep(x, g, -1.0, 1.0, out)

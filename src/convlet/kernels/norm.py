@@ -27,6 +27,10 @@ _fields = Fields(
     "weight", "bias",  # float32 of each channel, or 0
     "sum_g", "sum_gx",  # float64 results of the gradient, of each channel
 )  # fmt: skip
+# Where channels lie side by side: rows of c channels, `count` rows a task; float32 factors of each channel, and
+# float64 sums[task][2][c].
+_row_fields = Fields("rows", "c", "count", "x", "g", "out", "mean", "sums", "c0", "c1", "c2")
+row_frame_at = _row_fields.reader
 frame_at = _fields.reader
 
 # Only reductions may be reordered, into as many partial sums as the processor's vectors want.
@@ -151,7 +155,77 @@ def _gradient(frame, a, b, bias, out, scratch, worker):
             _input_gradient(x, g, to, f.hw, np.float32(mean), c0, c1, c2)
 
 
-_kernels = {"training": Kernel(_training), "fixed": Kernel(_fixed), "gradient": Kernel(_gradient)}
+# Rows of channels: the lanes are channels.
+
+
+def _row_sums(frame, a, b, bias, out, scratch, worker):
+    """sums[task] = (x - mean, (x - mean)^2), or with g (g, g * (x - mean)), over the rows of a task."""
+    f = row_frame_at(frame)
+    mean = doubles(f.mean, f.c)
+    while True:
+        task = next_ticket(scratch)
+        first = task * f.count
+        if first >= f.rows:
+            break
+        one, two = doubles(f.sums + 16 * task * f.c, f.c), doubles(f.sums + 16 * task * f.c + 8 * f.c, f.c)
+        for c in range(f.c):
+            one[c], two[c] = 0.0, 0.0
+        for row in range(first, min(first + f.count, f.rows)):
+            x = floats(f.x + 4 * row * f.c, f.c)
+            if f.g:
+                g = floats(f.g + 4 * row * f.c, f.c)
+                for c in range(f.c):
+                    one[c] += np.float64(g[c])
+                    two[c] += np.float64(g[c]) * (np.float64(x[c]) - mean[c])
+            else:
+                for c in range(f.c):
+                    d = np.float64(x[c]) - mean[c]
+                    one[c] += d
+                    two[c] += d * d
+
+
+def _row_normalise(frame, a, b, bias, out, scratch, worker):
+    """out = (x - c0) * c1 + c2, without c2 if that is 0."""
+    f = row_frame_at(frame)
+    c0, c1 = floats(f.c0, f.c), floats(f.c1, f.c)
+    while True:
+        first = next_ticket(scratch) * f.count
+        if first >= f.rows:
+            break
+        for row in range(first, min(first + f.count, f.rows)):
+            x, to = floats(f.x + 4 * row * f.c, f.c), floats(f.out + 4 * row * f.c, f.c)
+            if f.c2:
+                c2 = floats(f.c2, f.c)
+                for c in range(f.c):
+                    to[c] = (x[c] - c0[c]) * c1[c] + c2[c]
+            else:
+                for c in range(f.c):
+                    to[c] = (x[c] - c0[c]) * c1[c]
+
+
+def _row_gradient(frame, a, b, bias, out, scratch, worker):
+    """out = (g - c0) * c1 - (x - mean) * c2."""
+    f = row_frame_at(frame)
+    c0, c1, c2, mean = floats(f.c0, f.c), floats(f.c1, f.c), floats(f.c2, f.c), floats(f.mean, f.c)
+    while True:
+        first = next_ticket(scratch) * f.count
+        if first >= f.rows:
+            break
+        for row in range(first, min(first + f.count, f.rows)):
+            at = 4 * row * f.c
+            x, g, to = floats(f.x + at, f.c), floats(f.g + at, f.c), floats(f.out + at, f.c)
+            for c in range(f.c):
+                to[c] = (g[c] - c0[c]) * c1[c] - (x[c] - mean[c]) * c2[c]
+
+
+_kernels = {
+    "training": Kernel(_training),
+    "fixed": Kernel(_fixed),
+    "gradient": Kernel(_gradient),
+    "row sums": Kernel(_row_sums),
+    "row normalise": Kernel(_row_normalise),
+    "row gradient": Kernel(_row_gradient),
+}
 
 
 def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) -> None:
@@ -162,11 +236,42 @@ def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) ->
     _fields.run(_kernels[name], tasks, names)
 
 
+def _run_rows(name: str, x: np.ndarray, **values: Any) -> None:
+    channels = x.shape[1]
+    rows = x.size // channels
+    count = max(1, TASK // channels)
+    fields: dict[str, Any] = dict.fromkeys(_row_fields.names)
+    fields.update(values, x=x, rows=rows, c=channels, count=count)
+    _row_fields.run(_kernels[name], -(-rows // count), fields)
+
+
+def _sums_of_rows(x: np.ndarray, mean: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
+    """[2][c]: see _row_sums; those of the tasks added in their order."""
+    channels = x.shape[1]
+    tasks = -(-(x.size // channels) // max(1, TASK // channels))
+    sums = np.empty((tasks, 2, channels))
+    _run_rows("row sums", x, g=g, mean=mean, sums=sums)
+    return np.add.reduce(sums, axis=0)
+
+
+def _scale(weight: np.ndarray | None, var: np.ndarray, eps: float) -> np.ndarray:
+    """As _scale_of, before it is rounded."""
+    scale = 1 / np.sqrt(var + eps)
+    return scale if weight is None else scale * weight
+
+
 def training(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: float, out: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out from the contiguous x[n, c, ...]; (mean, biased variance) of each channel in float64."""
+    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64."""
     channels = x.shape[1]
+    if not x.flags.c_contiguous:
+        shift = x[0, :, 0, 0].astype(np.float64)
+        shift[~np.isfinite(shift)] = 0
+        off, square = _sums_of_rows(x, shift) / (x.size // channels)
+        mean, var = shift + off, np.maximum(square - off * off, 0)
+        fixed(x, weight, bias, mean, var, eps, out)
+        return mean, var
     mean, var = np.empty(channels), np.empty(channels)
     _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var)
     return mean, var
@@ -181,7 +286,11 @@ def fixed(
     eps: float,
     out: np.ndarray,
 ) -> None:
-    """Fills out from x[n, c, ...] and the float64 statistics of each channel."""
+    """Fills out from x[n, c, ...] (as for :func:`training`) and the float64 statistics of each channel."""
+    if not x.flags.c_contiguous:
+        scale = _scale(weight, var, eps).astype(np.float32)
+        _run_rows("row normalise", x, out=out, c0=mean.astype(np.float32), c1=scale, c2=bias)
+        return
     planes = x.shape[0] * x.shape[1]
     count = max(1, TASK * planes // x.size)
     tasks = -(-planes // count)
@@ -199,6 +308,14 @@ def gradient(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fills out with the gradient by x of batch norm in training; float64 sums of (g, g * xhat) of each channel."""
     channels = x.shape[1]
+    if not x.flags.c_contiguous:
+        total, product = _sums_of_rows(x, mean, grad)
+        if out is not None:
+            count, scale = x.size // channels, _scale(weight, var, eps)
+            factors = total / count, scale, scale / (var + eps) * product / count, mean
+            c0, c1, c2, mean32 = (each.astype(np.float32) for each in factors)
+            _run_rows("row gradient", x, g=grad, out=out, c0=c0, c1=c1, c2=c2, mean=mean32)
+        return total, product / np.sqrt(var + eps)
     sum_g, sum_gx = np.empty(channels), np.empty(channels)
     values: dict[str, Any] = {"weight": weight, "eps": eps, "g": grad, "out": out, "mean": mean, "var": var}
     _run("gradient", channels, x, sum_g=sum_g, sum_gx=sum_gx, **values)

@@ -100,13 +100,13 @@ def _wide(array: Array) -> Array:
 
 
 def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
-    """The compiled kernels, where the statistics are those of the channels of a large contiguous array."""
+    """The compiled kernels, where the statistics are those of the channels of a large dense array."""
     if x.shape != plan.shape or plan.affine != plan.moments_shape or plan.axes[:2] != (0, 2):
         return None
     for each in (weight, bias):
         if each is not None and not (each.dtype == np.float32 and each.flags.c_contiguous):
             return None
-    return large.kernels("norm", x) if x.flags.c_contiguous else None
+    return large.kernels("norm", x) if large.dense(x) else None
 
 
 def normalise(
@@ -146,7 +146,10 @@ def normalise_gradient(
     """The gradients by input, weight and bias, or by the input alone; see the top of the file."""
     kernels = None if fixed or grad.dtype != x.dtype else _kernels_of_channels(x, weight, None, plan)
     if kernels is not None:
-        into, grad = memory.empty_like(x), np.ascontiguousarray(grad)
+        into = memory.empty_like(x)
+        if not large.alike(x, grad):
+            given, grad = grad, memory.empty_like(x)
+            np.copyto(grad, given)
         sums = kernels.gradient(grad, x, weight, average.reshape(-1), variance.reshape(-1), plan.eps, into)
         if plan.parameters is None:
             return into

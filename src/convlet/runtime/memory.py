@@ -201,7 +201,7 @@ class Lease(np.ndarray):
     """
 
     def __del__(self, pool: Pool = pool, kind: type = mmap.mmap) -> None:  # at the end of Python no names are left
-        block = self.base
+        block: Any = self.base
         if type(block) is kind:
             pool.give_back(block, len(block))
 
