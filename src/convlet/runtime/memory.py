@@ -200,9 +200,9 @@ class Lease(np.ndarray):
     NumPy makes the base of a view's view the last array before one of another type, so no view outlives the array.
     """
 
-    def __del__(self, pool: Pool = pool, kind: type = mmap.mmap) -> None:  # at the end of Python no names are left
+    def __del__(self, pool: Pool = pool, kind: type[mmap.mmap] = mmap.mmap) -> None:  # Python ends without names
         block: Any = self.base
-        if type(block) is kind:
+        if isinstance(block, kind):
             pool.give_back(block, len(block))
 
 
