@@ -37,14 +37,15 @@ CHUNK = 128
 # The same where the lanes are terms, and bytes of the columns of a chunk that stay in L2.
 DOTS_CHUNK = 1024
 DOTS_BYTES = 256 << 10
-# Positions from which the terms of a weight gradient are taken as they lie: adding up the lanes at the end costs
-# as much as about 4 vectors of terms. Below, a copy of x with its channels side by side, of at most so many bytes.
+# Positions from which the terms of a weight gradient are taken as they lie: adding up the lanes at the end makes that
+# 0.75 of the other way's speed at 14 x 14, and as fast at 28 x 28. Below, x is copied with its channels side by side,
+# at most so many bytes at a time.
 LONG = 400
 COPY_BYTES = 4 << 20
-# Positions of a plane from which this beats the direct algorithm, which fills its tiles with any number: 0.9 of it
-# at 7 x 7, where the last vectors are half empty. (These four: AMD EPYC Zen 4, 1 thread, November 2026,
-# python -m benchmarks layers --table resnet50 --threads 1 --algorithm direct,pointwise)
-PLANE = 96
+# How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
+# fast), 1 at 8 x 8 (1.1 to 1.2 times as fast). These four: AMD EPYC Zen 4, 1 thread, November 2026,
+# python -m benchmarks layers --table pointwise --threads 1 --algorithm direct,pointwise
+FULL = 0.88
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -59,7 +60,7 @@ def refuse(problem: ConvProblem) -> str | None:
     if positions == 1 or (p.direction == "bwd_weight" and positions < LONG):
         if icg < lanes:
             return f"{icg} input channels a group do not fill a vector"
-    elif positions < PLANE:
+    elif positions < lanes or positions < FULL * split(positions, lanes) * lanes:
         return f"{positions} positions fill the direct algorithm's tile better"
     if p.g > 1 and icg * ocg <= 64:
         return f"products of {icg} by {ocg} channels are small"
