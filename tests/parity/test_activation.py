@@ -211,6 +211,11 @@ RESAMPLING = [
     lambda t, x: t.F.interpolate(x, scale_factor=2, mode="bilinear"),
     lambda t, x: t.F.interpolate(x, size=(3, 9), mode="bilinear", align_corners=True),
     lambda t, x: t.F.interpolate(x, scale_factor=0.6, mode="bilinear", align_corners=False),
+    lambda t, x: t.F.interpolate(x, size=(3, 9), mode="bicubic"),
+    lambda t, x: t.F.interpolate(x, scale_factor=(1.7, 0.6), mode="bicubic", align_corners=True),
+    lambda t, x: t.F.interpolate(x, scale_factor=2.5, mode="bicubic", align_corners=False),
+    lambda t, x: t.F.interpolate(x, size=(3, 9), mode="area"),
+    lambda t, x: t.F.interpolate((x.detach() * 99).abs().byte(), size=(3, 9), mode="nearest"),
     lambda t, x: t.F.interpolate(x, size=3, scale_factor=2),
     lambda t, x: t.F.interpolate(x),
     lambda t, x: t.F.interpolate(x, scale_factor=2, align_corners=True),
@@ -233,6 +238,16 @@ def test_resampling_and_shuffling(number):
     call = RESAMPLING[number]
     composite = {"pixel_shuffle", "cosine_similarity", "normalize", "pairwise_distance"} & set(call.__code__.co_names)
     compare(torch, call, some(2, 4, 5, 6), double=True, nodes=not composite)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(3, 9), (13, 7)])
+def test_bytes_resampled_are_at_most_one_off(mode, size):
+    image = (np.abs(some(2, 3, 6, 8)) * 90).clip(0, 255).astype("uint8")
+    theirs, ours = (t.F.interpolate(t.torch.tensor(image), size, mode=mode).numpy() for t in libraries(torch))
+    difference = np.abs(ours.astype(int) - theirs)  # PyTorch computes with 16-bit weights
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 0.1
 
 
 def test_backends_have_pytorchs_switches():

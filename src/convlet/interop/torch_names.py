@@ -119,6 +119,7 @@ HOMES = {
 
 # Classes that PyTorch keeps elsewhere than Convlet does.
 EXCEPTIONS = {
+    "torch.nn.modules.channelshuffle": ("ChannelShuffle",),
     "torch.amp.grad_scaler": ("GradScaler",),
     "torch.nn.modules.batchnorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"),
     "torch.nn.modules.distance": ("CosineSimilarity", "PairwiseDistance"),

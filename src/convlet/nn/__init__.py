@@ -48,6 +48,7 @@ from .dropout import (
     Dropout3d,
 )
 from .flatten import (
+    ChannelShuffle,
     Flatten,
     Fold,
     PixelShuffle,
@@ -130,6 +131,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Buffer",
+    "ChannelShuffle",
     "CircularPad2d",
     "ConstantPad2d",
     "Conv2d",

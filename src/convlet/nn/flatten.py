@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops.rearranging import pixel_shuffle, pixel_unshuffle
+from ..ops.rearranging import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ..ops.shape import flatten, unflatten
 from ..ops.unfolding import fold, unfold
 from .module import Module
 
-__all__ = ["Flatten", "Fold", "PixelShuffle", "PixelUnshuffle", "Unflatten", "Unfold"]
+__all__ = ["ChannelShuffle", "Flatten", "Fold", "PixelShuffle", "PixelUnshuffle", "Unflatten", "Unfold"]
 
 
 class Flatten(Module):
@@ -64,6 +64,26 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class ChannelShuffle(Module):
+    """The channels of ``(N, C, *)`` as those of ``groups`` equal parts in turn: see ``F.channel_shuffle``.
+
+    >>> torch.nn.ChannelShuffle(2)(torch.arange(4).view(1, 4, 1)).flatten()
+    tensor([0, 2, 1, 3])
+    """
+
+    __constants__ = ["groups"]  # noqa: RUF012
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, input: Any) -> Any:
+        return channel_shuffle(input, self.groups)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}"
 
 
 class PixelShuffle(Module):

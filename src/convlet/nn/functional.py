@@ -47,9 +47,10 @@ from ..ops.activation import (
 )
 from ..ops.convolution import conv2d
 from ..ops.distances import cosine_similarity, pairwise_distance, pdist
-from ..ops.elementwise import add, div, mul
+from ..ops.elementwise import add, div, mul, sub
 from ..ops.embedding import embedding, one_hot
-from ..ops.linalg import linear
+from ..ops.gathering import repeat_interleave
+from ..ops.linalg import linear, matmul
 from ..ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -84,11 +85,11 @@ from ..ops.pooling import (
     max_pool2d,
     max_unpool2d,
 )
-from ..ops.rearranging import pixel_shuffle, pixel_unshuffle
+from ..ops.rearranging import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ..ops.reduction import norm
 from ..ops.resampling import interpolate
-from ..ops.selection import clamp_min
-from ..ops.shape import flatten
+from ..ops.selection import clamp_min, masked_fill
+from ..ops.shape import flatten, transpose
 from ..ops.softmax import log_softmax as _log_softmax
 from ..ops.softmax import softmax as _softmax
 from ..ops.unary import neg, sigmoid, tanh
@@ -105,6 +106,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv2d",
     "conv2d_output_shape",
     "cosine_embedding_loss",
@@ -123,6 +125,7 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -165,6 +168,7 @@ __all__ = [
     "relu_",
     "rms_norm",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
@@ -356,6 +360,63 @@ def rrelu(
     else:
         slopes = np.asarray((lower + upper) / 2, array.dtype)
     return apply_inplace(RreluWithNoise, input, slopes) if inplace else RreluWithNoise.apply(input, slopes)
+
+
+def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Any:
+    """The softmax of ``(logits + Gumbel noise) / tau``: a differentiable draw from the categories along ``dim``.
+
+    ``hard`` gives the one-hot draw, with the gradient of the soft one. Source: https://arxiv.org/abs/1611.01144
+
+    >>> torch.nn.functional.gumbel_softmax(torch.zeros(2, 3), hard=True).sum(1)
+    tensor([1., 1.])
+    """
+    array = logits.array
+    noise = -np.log(random.exponential(array.shape, array.dtype, 1.0))
+    soft = _softmax(div(add(logits, noise), tau), dim)
+    if not hard:
+        return soft
+    best = np.expand_dims(soft.array.argmax(dim), dim)
+    chosen = np.zeros_like(soft.array)
+    np.put_along_axis(chosen, best, 1, dim)
+    return add(sub(make_result(chosen), soft.detach()), soft)
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """``softmax(query key^T * scale + mask) value``: (..., L, E), (..., S, E), (..., S, V) -> (..., L, V).
+
+    ``attn_mask``: what is added to the scores, or (bool) where attention is allowed; ``is_causal`` allows the key
+    positions up to the query's own. ``scale``: 1/sqrt(E) if None. ``enable_gqa``: fewer heads of key and value, each
+    for as many of the query. RuntimeError for a mask together with ``is_causal``.
+    Source: https://arxiv.org/abs/1706.03762
+
+    >>> q = torch.ones(1, 2, 4)
+    >>> torch.nn.functional.scaled_dot_product_attention(q, q, q).shape
+    torch.Size([1, 2, 4])
+    """
+    if attn_mask is not None and is_causal:
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if enable_gqa:
+        heads = query.array.shape[-3]
+        key, value = (repeat_interleave(each, heads // each.array.shape[-3], dim=-3) for each in (key, value))
+    factor = 1 / math.sqrt(query.array.shape[-1]) if scale is None else scale
+    scores = mul(matmul(query, transpose(key, -2, -1)), factor)
+    if is_causal:
+        attn_mask = make_result(np.tri(*scores.array.shape[-2:], dtype=np.bool_))
+    if attn_mask is not None:
+        if attn_mask.array.dtype == np.bool_:
+            scores = masked_fill(scores, make_result(~attn_mask.array), -math.inf)
+        else:
+            scores = add(scores, attn_mask)
+    return matmul(dropout(_softmax(scores, -1), dropout_p), value)
 
 
 # Distances ------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from .broadcasting import sum_to
 from .shape import Permute, expand, reshape, transpose
 
 __all__ = [
-    "flip", "fliplr", "flipud", "meshgrid", "pixel_shuffle", "pixel_unshuffle", "roll", "rot90", "tile", "tril", "triu",
+    "channel_shuffle", "flip", "fliplr", "flipud", "meshgrid", "pixel_shuffle", "pixel_unshuffle", "roll", "rot90", "tile", "tril",
+    "triu",
 ]  # fmt: skip
 
 
@@ -250,6 +251,20 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
         )
     first, second = axis_of(dims[0], ndim), axis_of(dims[1], ndim)
     return Rot90.apply(input, k, (first, second))
+
+
+def channel_shuffle(input: Any, groups: int) -> Any:
+    """The channels of ``(N, C, *)`` as those of ``groups`` equal parts in turn. RuntimeError unless they divide evenly.
+
+    Source: https://arxiv.org/abs/1707.01083
+
+    >>> torch.nn.functional.channel_shuffle(torch.arange(4).view(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
+    n, c, *rest = array_of(input).shape
+    if groups < 1 or c % groups:
+        raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
+    return reshape(transpose(reshape(input, (n, groups, c // groups, *rest)), 1, 2), (n, c, *rest))
 
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Any:

@@ -15,9 +15,12 @@ import numpy as np
 from ..autograd.function import Operation
 from ..autograd.variable import Array
 from .conversion import is_half
-from .pooling import Pair, not_implemented
+from .pooling import Pair, adaptive_avg_pool2d, not_implemented
 
 __all__: list[str] = []
+
+
+_MODES = ("nearest", "nearest-exact", "bilinear", "bicubic", "area")
 
 
 class Axis(NamedTuple):
@@ -53,15 +56,25 @@ def _axis(size: int, out: int, scale: float | None, mode: str, align_corners: bo
     return Axis(first, np.minimum(first + 1, size - 1), np.clip(weight, 0, 1))
 
 
+def _wide(x: Array) -> Array:
+    """The array in the dtype to mix in: float32 for halves and for bytes."""
+    return x.astype(np.float32) if is_half(x.dtype) or x.dtype == np.uint8 else x
+
+
+def _after_one_axis(mixed: Array, bytes: bool) -> Array:
+    """PyTorch rounds an image of bytes after each axis."""
+    return np.clip(np.floor(mixed + 0.5), 0, 255) if bytes else mixed
+
+
 def resample(x: Array, rows: Axis, columns: Axis) -> Array:
     """Mix columns, then rows."""
-    wide = x.astype(np.float32) if is_half(x.dtype) else x
+    wide = _wide(x)
     for axis, mixture in ((-1, columns), (-2, rows)):
         first = np.take(wide, mixture.first, axis)
         if mixture.weight.any():
             weight = mixture.weight.astype(wide.dtype).reshape((-1,) + (1,) * (-1 - axis))
             first += (np.take(wide, mixture.second, axis) - first) * weight
-        wide = first
+        wide = _after_one_axis(first, x.dtype == np.uint8)
     return wide.astype(x.dtype, copy=False)
 
 
@@ -106,6 +119,49 @@ class Upsample2dGradient(Operation):
         return Upsample2d.apply(grad, *ctx.settings)
 
 
+class Mix2d(Operation):
+    """``rows @ x @ columns.T`` for each image: mixtures of any number of rows and columns."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, rows: Array, columns: Array, node: str) -> Array:
+        ctx.settings = rows.T, columns.T, node
+        ctx.rename(node)
+        wide = _wide(x)
+        rows, columns = rows.astype(wide.dtype), columns.astype(wide.dtype)
+        for mix in (lambda image: np.matmul(image, columns.T), lambda image: np.matmul(rows, image)):
+            wide = _after_one_axis(mix(wide), x.dtype == np.uint8)
+        return wide.astype(x.dtype, copy=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return Mix2d.apply(grad, *ctx.settings)
+
+
+_SHARPNESS = -0.75  # the parameter of Keys' cubic convolution
+
+
+@lru_cache(maxsize=256)
+def _cubic(size: int, out: int, scale: float | None, align_corners: bool) -> Array:
+    """The weights (out, size) of cubic convolution along an axis; beyond its ends the axis repeats its last element.
+
+    Source: Keys, Cubic convolution interpolation for digital image processing (1981).
+    """
+    position = np.arange(out)
+    if align_corners:
+        at = position * ((size - 1) / (out - 1)) if out > 1 else np.zeros(out)
+    else:
+        at = (position + 0.5) * (1 / scale if scale else size / out) - 0.5
+    first = np.floor(at).astype(np.int64)
+    result = np.zeros((out, size))
+    a = _SHARPNESS
+    for tap in range(-1, 3):
+        x = np.abs(at - first - tap)
+        near = ((a + 2) * x - (a + 3)) * x * x + 1
+        far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+        np.add.at(result, (position, np.clip(first + tap, 0, size - 1)), np.where(x <= 1, near, far))
+    return result
+
+
 def interpolate(
     input: Any,
     size: Any = None,
@@ -120,8 +176,8 @@ def interpolate(
     Arguments:
         size: the new (height, width), an int for both; or
         scale_factor: a number or a pair; the new size is ``floor(size * factor)``.
-        mode: 'nearest', 'nearest-exact' or 'bilinear'.
-        align_corners: for bilinear, whether the corner elements (True) or the corners of the image (False) coincide.
+        mode: 'nearest', 'nearest-exact', 'bilinear', 'bicubic' or 'area' (means, as adaptive_avg_pool2d's).
+        align_corners: for bilinear and bicubic, whether the corner elements (True) or the image's corners coincide.
 
     Raises:
         ValueError: both or neither of size and scale_factor. NotImplementedError: other ranks and modes.
@@ -139,13 +195,14 @@ def interpolate(
         raise ValueError("only one of size or scale_factor should be defined")
     if size is None and scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")
-    if len(shape) != 4 or mode not in ("nearest", "nearest-exact", "bilinear") or antialias:
+    if len(shape) != 4 or mode not in _MODES or antialias:
         raise NotImplementedError(
-            "Input Error: Only 4D input Tensors and the modes nearest | nearest-exact | bilinear without antialias are "
+            f"Input Error: Only 4D input Tensors and the modes {' | '.join(_MODES)} without antialias are "
             f"supported (got {len(shape)}D, {mode})"
         )
-    if not input.dtype.is_floating_point and input.array.dtype != np.uint8:
-        kernel = "upsample_bilinear2d_channels_last" if mode == "bilinear" else "upsample_nearest2d_channels_last"
+    if mode != "area" and not input.dtype.is_floating_point and input.array.dtype != np.uint8:
+        kernel = f"upsample_{mode.removesuffix('-exact')}2d_channels_last"
+        kernel = "compute_indices_weights_cubic" if mode == "bicubic" else kernel
         raise not_implemented(kernel, input)
     scales: tuple[Any, Any]
     if size is not None:
@@ -161,6 +218,14 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input (H: {shape[-2]}, W: {shape[-1]}) output "
             f"(H: {out[0]}, W: {out[1]})"
         )
+    if mode == "area":
+        return adaptive_avg_pool2d(input, out)
+    if mode == "bicubic":
+        matrices = (
+            _cubic(n, o, None if s is None else float(s), bool(align_corners))
+            for n, o, s in zip(shape[-2:], out, scales)
+        )
+        return Mix2d.apply(input, *matrices, "UpsampleBicubic2DBackward0")
     rows, columns = (
         _axis(n, o, None if s is None else float(s), mode, bool(align_corners))
         for n, o, s in zip(shape[-2:], out, scales)
