@@ -139,7 +139,7 @@ class GradScaler:
             return outputs * self._scale  # type: ignore[operator]
         if isinstance(outputs, Iterable):
             scaled = [self.scale(each) for each in outputs]
-            return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled  # type: ignore[call-arg]
+            return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled
         raise ValueError("outputs must be a Tensor or an iterable of Tensors")
 
     def unscale_(self, optimizer: Any) -> None:

@@ -16,8 +16,8 @@ from .broadcasting import sum_to
 from .shape import Permute, expand, reshape, transpose
 
 __all__ = [
-    "channel_shuffle", "flip", "fliplr", "flipud", "meshgrid", "pixel_shuffle", "pixel_unshuffle", "roll", "rot90", "tile", "tril",
-    "triu",
+    "channel_shuffle", "flip", "fliplr", "flipud", "meshgrid", "pixel_shuffle", "pixel_unshuffle", "roll", "rot90",
+    "tile", "tril", "triu",
 ]  # fmt: skip
 
 

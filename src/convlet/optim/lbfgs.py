@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class LBFGS(Optimizer):
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
         self._params = self.param_groups[0]["params"]
 
-    def step(self, closure: Callable[[], Any]) -> Any:
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Iterate; returns the loss at the beginning. RuntimeError for an unknown line search."""
         group = self.param_groups[0]
         search = group["line_search_fn"]
@@ -90,7 +90,8 @@ class LBFGS(Optimizer):
         if np.abs(gradient).max(initial=0) <= group["tolerance_grad"]:
             return first
 
-        direction, before = (None if name not in state else state[name].array for name in ("d", "prev_flat_grad"))
+        direction, before = (state[name].array if name in state else None for name in ("d", "prev_flat_grad"))
+        direction, before = cast(Array, direction), cast(Array, before)  # None before the first iteration ever
         length, scale, loss_before = state.get("t", lr), state.get("H_diag", 1.0), state.get("prev_loss", loss)
         changes: list[Change] = [
             (y.array, s.array, inverse)

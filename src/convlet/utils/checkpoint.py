@@ -132,14 +132,14 @@ def _leaves_of(outputs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
     waiting = [each.grad_fn for each in outputs if isinstance(each, Variable) and each.grad_fn is not None]
     while waiting:
         node = waiting.pop()
-        if node is None or id(node) in seen or id(node) in stops:
+        if id(node) in seen or id(node) in stops:
             continue
         seen.add(id(node))
         leaf = getattr(node, "variable", None)
         if leaf is not None and id(leaf) not in known:
             known.add(id(leaf))
             leaves.append(leaf)
-        waiting.extend(other for other, _ in node.next_functions)
+        waiting.extend(other for other, _ in node.next_functions if other is not None)
     return leaves
 
 
