@@ -122,12 +122,12 @@ DIFFERENCES = [
 ABSENT = (
     "nn.Conv1d", "nn.Conv3d", "nn.functional.conv1d", "nn.functional.conv3d", "nn.LazyConv2d",
     "nn.UninitializedParameter", "nn.ConvTranspose2d", "nn.functional.conv_transpose2d", "nn.MaxPool1d",
-    "nn.MaxPool3d", "nn.LSTM", "nn.MultiheadAttention", "nn.functional.scaled_dot_product_attention",
-    "nn.functional.grid_sample", "nn.DataParallel", "nn.SyncBatchNorm", "nn.utils.parametrize",
+    "nn.MaxPool3d", "nn.LSTM", "nn.MultiheadAttention",
+    "nn.functional.grid_sample", "nn.SyncBatchNorm", "nn.utils.parametrize",
     "nn.utils.weight_norm", "vmap", "func", "autograd.forward_ad", "autograd.functional", "autograd.graph",
-    "compile", "jit", "fx", "export", "onnx", "overrides", "autocast", "amp", "distributed",
+    "jit", "fx", "export", "onnx", "overrides", "distributed",
     "multiprocessing", "sparse_coo_tensor", "quantize_per_tensor", "nested", "distributions", "fft", "stft",
-    "special", "linalg.svd", "linalg.solve", "profiler", "hub", "utils.checkpoint", "complex32", "uint16",
-    "float8_e5m2", "Tensor.__torch_function__", "Tensor.untyped_storage", "Tensor.resize_", "optim.LBFGS",
+    "special", "linalg.svd", "linalg.solve", "profiler", "hub", "complex32", "uint16",
+    "float8_e5m2", "Tensor.__torch_function__", "Tensor.untyped_storage",
     "optim.swa_utils",
 )  # fmt: skip
