@@ -197,6 +197,15 @@ def test_inference_mode():
         x * y
 
 
+def test_meta_tensors_have_no_backward_pass():
+    x = torch.ones(3, device="meta", requires_grad=True)
+    y = (x * x).sum()
+    assert (y.shape, y.requires_grad) == ((), True)
+    with pytest.raises(NotImplementedError, match="a meta tensor has a shape only"):
+        y.backward()
+    assert x.grad is None
+
+
 # Writing in place -----------------------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,7 @@ class OperationNode(Node):
     _saved: tuple[Saved, ...] | None = ()
     _rename: str | None = None
     _arguments: tuple[Any, ...] = ()
+    without_data: bool = False  # recorded of meta tensors: forward has not run, so nothing was kept
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         super().__init__(tuple([edge_of(each) if isinstance(each, Variable) else None for each in arguments]))
@@ -203,6 +204,11 @@ class OperationNode(Node):
         return Saved(array, None, None)
 
     def run(self, grads: list[Any], create_graph: bool) -> tuple[Any, ...]:
+        if self.without_data:
+            raise NotImplementedError(
+                f"the backward pass of {self.name()} needs data, and a meta tensor has a shape only. "
+                "Build the module with device='cpu' to differentiate it."
+            )
         result = self.operation.backward(self, *grads)
         if not isinstance(result, tuple):
             result = (result,)
@@ -296,6 +302,8 @@ class Operation:
             node = cls.node_type(args)
         if meta:
             result = _without_data(cls.meta(*arrays))
+            if node is not None:
+                node.without_data = True
         else:
             result = run_quietly(cls.forward, node or DISCARD, arrays)
         if isinstance(result, tuple):
