@@ -3,11 +3,11 @@
 `conv2d_problem` turns arguments into a ConvProblem, which `forward`, `input_gradient` and `weight_gradient` run.
 """
 
-from convlet.conv.arguments import conv2d_output_shape, conv2d_problem
-from convlet.conv.plan import Plan, forward, input_gradient, plan_for, weight_gradient
-from convlet.conv.precision import convolution_precision, get_convolution_precision, set_convolution_precision
-from convlet.conv.problem import ConvProblem, receptive_field
-from convlet.conv.select import force_algorithm, select
+from .arguments import conv2d_output_shape, conv2d_problem
+from .plan import Plan, forward, input_gradient, plan_for, weight_gradient
+from .precision import convolution_precision, get_convolution_precision, set_convolution_precision
+from .problem import ConvProblem, receptive_field
+from .select import force_algorithm, select
 
 __all__ = [
     "ConvProblem",

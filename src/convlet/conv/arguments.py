@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convlet.conv.padding import check_pads
-from convlet.conv.problem import MODES, ConvProblem, short_dtype
+from .padding import check_pads
+from .problem import MODES, ConvProblem, short_dtype
 
 _LARGEST = 2**63 - 1
 # Beyond PyTorch's own limit: no image needs more, and what a padding maps onto must fit in memory.

@@ -43,8 +43,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlet.conv.padding import Span, clip_spans, core, fold, spans
-from convlet.conv.problem import ConvProblem
+from .padding import Span, clip_spans, core, fold, spans
+from .problem import ConvProblem
 
 # run(a, b, bias, out): fills out
 Run = Callable[[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray], None]

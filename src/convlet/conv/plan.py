@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlet.conv.gradient import Run
-from convlet.conv.precision import get_convolution_precision
-from convlet.conv.problem import ConvProblem, numpy_dtype
-from convlet.conv.select import Walk, forced_algorithm, select
-from convlet.runtime import memory, trace
+from ..runtime import memory, trace
+from .gradient import Run
+from .precision import get_convolution_precision
+from .problem import ConvProblem, numpy_dtype
+from .select import Walk, forced_algorithm, select
 
 
 class Plan(NamedTuple):

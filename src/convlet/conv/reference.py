@@ -10,8 +10,8 @@ from types import EllipsisType
 
 import numpy as np
 
-from convlet.conv.padding import index_map
-from convlet.conv.problem import ConvProblem
+from .padding import index_map
+from .problem import ConvProblem
 
 
 def forward(problem: ConvProblem, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:

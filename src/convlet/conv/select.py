@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from convlet.conv.algorithms import ALGORITHMS, Algorithm, load
-from convlet.conv.problem import ConvProblem
+from .algorithms import ALGORITHMS, Algorithm, load
+from .problem import ConvProblem
 
 Walk = tuple[tuple[str, str | None], ...]
 

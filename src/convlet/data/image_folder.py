@@ -25,7 +25,7 @@ class ImageFolder(Dataset[tuple[Any, int]]):
 
     Example::
 
-        from convlet.data import ImageFolder, transforms
+        from . import ImageFolder, transforms
         photos = ImageFolder("photos", transforms.Compose([transforms.Resize(64), transforms.ToTensor()]))
     """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from convlet.kernels.edges import (
+from .edges import (
     FRAME,
     pack_band,
     pack_columns,
@@ -21,8 +21,8 @@ from convlet.kernels.edges import (
     store_band,
     store_products,
 )
-from convlet.kernels.emit import call, load_i64, next_ticket
-from convlet.kernels.launch import Kernel, frame_reader
+from .emit import call, load_i64, next_ticket
+from .launch import Kernel, frame_reader
 
 frame_at = frame_reader(FRAME)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from convlet.kernels.emit import NATIVE, call, load_i64
+from .emit import NATIVE, call, load_i64
 
 # The numbers that describe a plan to a kernel: sizes in elements, strides and `at`s in bytes, tables as addresses.
 FRAME = np.dtype(

@@ -13,9 +13,9 @@ import numpy as np
 from numba import carray, njit, types
 from numba.extending import intrinsic
 
-from convlet.kernels import launch
-from convlet.kernels.launch import Kernel, frame_reader
-from convlet.runtime import memory, threads
+from ..runtime import memory, threads
+from . import launch
+from .launch import Kernel, frame_reader
 
 # Elements of a task: small enough for workers to end together, large enough to hide the ticket (under 0.1 us).
 TASK = 1 << 15

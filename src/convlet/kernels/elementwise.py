@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlet.kernels.elements import TASK, Fields, floats
-from convlet.kernels.emit import next_ticket
-from convlet.kernels.launch import Kernel
+from .elements import TASK, Fields, floats
+from .emit import next_ticket
+from .launch import Kernel
 
 _fields = Fields("a", "b", "out", "size", "low", "high")
 frame_at = _fields.reader

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convlet.runtime import memory
+from ..runtime import memory
 
 # Elements above which a kernel beats NumPy by more than its call. On a 2-core Zen 5 NumPy adds 2e5 numbers in 26 us and
 # a kernel on two threads in 26 us; batch norm of as many takes 409 and 150 us (November 2026).

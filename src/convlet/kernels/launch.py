@@ -24,8 +24,8 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import intrinsic
 
-from convlet.kernels import emit, target
-from convlet.runtime import cache, memory, threads
+from ..runtime import cache, memory, threads
+from . import emit, target
 
 _compiling = threading.RLock()
 call, store_i64 = emit.call, emit.store_i64

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from convlet.kernels.edges import FRAME, pack_band
-from convlet.kernels.emit import NATIVE, TAPS, call, load_i64, next_ticket
-from convlet.kernels.launch import Kernel, frame_reader
+from .edges import FRAME, pack_band
+from .emit import NATIVE, TAPS, call, load_i64, next_ticket
+from .launch import Kernel, frame_reader
 
 frame_at = frame_reader(FRAME)
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from convlet.kernels.elements import TASK, Fields, doubles, floats
-from convlet.kernels.emit import next_ticket
-from convlet.kernels.launch import Kernel
+from .elements import TASK, Fields, doubles, floats
+from .emit import next_ticket
+from .launch import Kernel
 
 _fields = Fields(
     "n", "c", "hw", "count",  # images, channels, positions; images of a task where images are tasks

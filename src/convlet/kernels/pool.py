@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from convlet.kernels.elements import TASK, Fields, floats, integers
-from convlet.kernels.emit import next_ticket
-from convlet.kernels.launch import Kernel
-from convlet.runtime import memory
+from ..runtime import memory
+from .elements import TASK, Fields, floats, integers
+from .emit import next_ticket
+from .launch import Kernel
 
 _fields = Fields(
     "x", "out", "places", "planes", "count",  # float32 [plane, h, w] and [plane, oh, ow]; int64 or 0; planes of a task

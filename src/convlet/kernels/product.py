@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlet.kernels.emit import call, next_ticket
-from convlet.kernels.launch import Kernel, frame_reader
+from .emit import call, next_ticket
+from .launch import Kernel, frame_reader
 
 # Sizes, strides and addresses of a product: strides in bytes.
 FRAME = np.dtype(

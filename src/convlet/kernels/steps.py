@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from convlet.kernels import emit
-from convlet.kernels.launch import Kernel
+from . import emit
+from .launch import Kernel
 
 # Numba's cache recognises an intrinsic by the module-level name that a function uses.
 tile_f32, tile_f64 = emit.tile_f32, emit.tile_f64

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from numba import njit
 
-from convlet.kernels import emit
-from convlet.kernels.edges import FRAME, pack_weight, store_band, store_products
-from convlet.kernels.emit import NATIVE, call, load_i64, next_ticket
-from convlet.kernels.launch import Kernel, frame_reader
-from convlet.kernels.winograd_transforms import OUTPUT, WEIGHT, WEIGHT_GRADIENT
+from . import emit
+from .edges import FRAME, pack_weight, store_band, store_products
+from .emit import NATIVE, call, load_i64, next_ticket
+from .launch import Kernel, frame_reader
+from .winograd_transforms import OUTPUT, WEIGHT, WEIGHT_GRADIENT
 
 frame_at = frame_reader(FRAME)
 apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)

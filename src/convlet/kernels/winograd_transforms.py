@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from convlet.kernels import emit, target
-from convlet.kernels.launch import Kernel
-from convlet.kernels.winograd_matrices import matrices
+from . import emit, target
+from .launch import Kernel
+from .winograd_matrices import matrices
 
 # What a transform is for, in the order of `which`. The gradients' are the adjoints: y = L x is undone by L^T.
 INPUT, WEIGHT, OUTPUT, OUTPUT_GRADIENT, WEIGHT_GRADIENT = range(5)

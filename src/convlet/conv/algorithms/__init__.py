@@ -27,8 +27,8 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol
 
-from convlet.conv.gradient import Run
-from convlet.conv.problem import ConvProblem
+from ..gradient import Run
+from ..problem import ConvProblem
 
 ALGORITHMS = ("pointwise", "narrow", "winograd", "direct", "numpy")
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from convlet.conv import gradient
-from convlet.conv.gradient import Run
-from convlet.conv.padding import index_map
-from convlet.conv.problem import DTYPES, ConvProblem
-from convlet.kernels import direct as kernels
-from convlet.kernels import launch, steps, target
-from convlet.kernels.edges import FRAME
-from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
-from convlet.runtime import memory, threads
+from ...kernels import direct as kernels
+from ...kernels import launch, steps, target
+from ...kernels.edges import FRAME
+from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
+from ...runtime import memory, threads
+from .. import gradient
+from ..gradient import Run
+from ..padding import index_map
+from ..problem import DTYPES, ConvProblem
 
 name = "direct"
 

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from convlet.conv import gradient
-from convlet.conv.algorithms import direct
-from convlet.conv.algorithms.direct import (
+from ...kernels import launch, target
+from ...kernels import narrow as kernels
+from ...kernels.emit import NARROW, NATIVE, RUN
+from ...runtime import memory
+from .. import gradient
+from ..gradient import Run
+from ..problem import ConvProblem
+from . import direct
+from .direct import (
     CODES,
     Band,
     Frame,
@@ -20,12 +26,6 @@ from convlet.conv.algorithms.direct import (
     size_fields,
     split,
 )
-from convlet.conv.gradient import Run
-from convlet.conv.problem import ConvProblem
-from convlet.kernels import launch, target
-from convlet.kernels import narrow as kernels
-from convlet.kernels.emit import NARROW, NATIVE, RUN
-from convlet.runtime import memory
 
 name = "narrow"
 

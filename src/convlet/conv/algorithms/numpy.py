@@ -15,10 +15,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from convlet.conv import gradient
-from convlet.conv.gradient import Run
-from convlet.conv.padding import Span, clip_spans, gather, spans
-from convlet.conv.problem import ConvProblem, numpy_dtype
+from .. import gradient
+from ..gradient import Run
+from ..padding import Span, clip_spans, gather, spans
+from ..problem import ConvProblem, numpy_dtype
 
 name = "numpy"
 

@@ -22,13 +22,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convlet.conv.algorithms import direct
-from convlet.conv.algorithms.direct import Frame, split
-from convlet.conv.gradient import Run
-from convlet.conv.problem import ConvProblem
-from convlet.kernels import launch, steps, target
-from convlet.kernels import product as kernels
-from convlet.runtime import memory
+from ...kernels import launch, steps, target
+from ...kernels import product as kernels
+from ...runtime import memory
+from ..gradient import Run
+from ..problem import ConvProblem
+from . import direct
+from .direct import Frame, split
 
 name = "pointwise"
 

@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convlet.conv import gradient
-from convlet.conv.algorithms import direct
-from convlet.conv.algorithms.direct import CODES, Frame, Weight, layout, size_fields, split, workers_for
-from convlet.conv.gradient import Run
-from convlet.conv.padding import index_map
-from convlet.conv.precision import get_convolution_precision
-from convlet.conv.problem import DTYPES, ConvProblem
-from convlet.kernels import launch, target
-from convlet.kernels import winograd as kernels
-from convlet.kernels.edges import FRAME
-from convlet.kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
-from convlet.runtime import memory
+from ...kernels import launch, target
+from ...kernels import winograd as kernels
+from ...kernels.edges import FRAME
+from ...kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
+from ...runtime import memory
+from .. import gradient
+from ..gradient import Run
+from ..padding import index_map
+from ..precision import get_convolution_precision
+from ..problem import DTYPES, ConvProblem
+from . import direct
+from .direct import CODES, Frame, Weight, layout, size_fields, split, workers_for
 
 name = "winograd"
 
