@@ -13,7 +13,7 @@ from ..kernels import large
 from ..runtime import memory
 from . import anomaly_mode as anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
-from .mode import _mode, is_grad_enabled
+from .mode import _mode
 from .variable import Variable
 
 Edge = tuple[Node, int]
@@ -399,4 +399,4 @@ def accumulate(variable: Variable, gradient: Any, owned: bool, create_graph: boo
         known._version.bump()
 
 
-__all__ = ["backward", "grad", "is_grad_enabled"]
+__all__ = ["backward", "grad"]

@@ -237,8 +237,6 @@ def record_write(target: Variable, node: Any = None) -> None:
     """Note that the memory of ``target`` was written; ``node`` (recorded with target as argument 0) is its history."""
     target._version.bump()
     if node is None:
-        if target._base is None:
-            target._view_version = target._version.value
         return
     array = target.array
     base = target._base

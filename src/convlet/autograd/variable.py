@@ -269,14 +269,15 @@ class RemovableHandle:
 
     @classmethod
     def add(cls, hooks: dict[int, Any], hook: Any, first: bool = False) -> RemovableHandle:
-        cls._next += 1
-        hooks[cls._next] = hook
+        new = RemovableHandle._next = RemovableHandle._next + 1  # one count for all subclasses
         if first:
-            others = [(key, each) for key, each in hooks.items() if key != cls._next]
+            others = dict(hooks)
             hooks.clear()
-            hooks[cls._next] = hook
+            hooks[new] = hook
             hooks.update(others)
-        return cls(hooks, cls._next)
+        else:
+            hooks[new] = hook
+        return cls(hooks, new)
 
     def remove(self) -> None:
         self._hooks.pop(self.id, None)

@@ -185,10 +185,6 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
     def is_inference(self) -> bool:
         return self.inference
 
-    @property
-    def _is_view_of(self) -> Any:
-        return self._base
-
     def _is_view(self) -> bool:
         return self._base is not None
 
