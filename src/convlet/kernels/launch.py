@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -41,11 +42,24 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _compiled(compile: Callable[[bool], Any]) -> Any:
-    """What `compile(use_cache)` makes, kept on disk where that is possible."""
+@functools.cache
+def _sources(path: Path) -> tuple[Path, ...]:
+    """A kernel's file, and those of this folder that it imports, and they import: all that its code is made of."""
+    found: set[Path] = set()
+    new = [path, Path(__file__)]
+    while new:
+        each = new.pop()
+        found.add(each)
+        for module, names in re.findall(r"^ *from \.(\w*) import (.*)", each.read_text("utf-8"), re.MULTILINE):
+            files = {path.parent / f"{name}.py" for name in ([module] if module else names.split(", "))}
+            new += [file for file in files - found if file.exists()]
+    return tuple(sorted(found))
+
+
+def _compiled(compile: Callable[[bool], Any], source: str) -> Any:
+    """What `compile(use_cache)` makes of functions of the file `source`, kept on disk where that is possible."""
     with _compiling:
-        sources = tuple(Path(__file__).parent.glob("*.py"))
-        folder = cache.directory(sources, target.current().name)
+        folder = cache.directory(_sources(Path(source)), target.current().name)
         if folder is None or next(folder.rglob("*.nbc"), None) is None:
             cache.announce()
         if folder is not None:
@@ -87,7 +101,7 @@ class Kernel:
                     def compile(use_cache: bool) -> Any:
                         return numba.cfunc(signature, cache=use_cache, error_model="numpy")(self.function)
 
-                    self._compiled = _compiled(compile)
+                    self._compiled = _compiled(compile, self.function.__code__.co_filename)
                     self._address = self._compiled.address
         return self._address
 
@@ -127,7 +141,7 @@ def _launcher(parallel: bool) -> Any:
         make = njit(signature, parallel=parallel, nogil=True, cache=use_cache)
         return make(_region if parallel else _alone)
 
-    return _compiled(compile)
+    return _compiled(compile, __file__)
 
 
 def launch(

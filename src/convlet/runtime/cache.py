@@ -38,8 +38,7 @@ def _usable(directory: Path) -> bool:
 
 def _fingerprint(sources: Iterable[Path]) -> str:
     """Changes with the kernels' sources: Numba itself notices only a change of the function's own file."""
-    stamps = [f"{path.name} {(stat := path.stat()).st_mtime_ns} {stat.st_size}" for path in sorted(sources)]
-    return hashlib.sha256("\n".join(stamps).encode()).hexdigest()[:12]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:12]
 
 
 @functools.cache
