@@ -25,7 +25,7 @@ def data(problem: ConvProblem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def through_reference(problem: ConvProblem) -> Run:
-    def run(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def run(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray, kept: None = None) -> None:
         out[...] = reference.forward(problem, a, b, bias)
 
     return run

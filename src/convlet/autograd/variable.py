@@ -13,6 +13,7 @@ import numpy as np
 
 from ..dtypes import dtype as Dtype
 from ..dtypes import from_numpy
+from ..runtime.storage import Storage
 from .mode import is_grad_enabled, is_inference_mode_enabled
 
 if TYPE_CHECKING:
@@ -29,17 +30,17 @@ class Version:
 
     __slots__ = ("storage", "value")
 
-    def __init__(self, storage: list[int] | None = None) -> None:
+    def __init__(self, storage: Storage | None = None) -> None:
         self.value = 0
-        self.storage = [0] if storage is None else storage
+        self.storage = Storage() if storage is None else storage
 
     @property
     def writes(self) -> int:
-        return self.storage[0]
+        return self.storage.writes
 
     def bump(self) -> None:
         self.value += 1
-        self.storage[0] += 1
+        self.storage.writes += 1
 
 
 class Variable:
@@ -221,7 +222,7 @@ class Variable:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self.array = value.array
         self._version.storage = value._version.storage
-        self._version.storage[0] += 1
+        self._version.storage.writes += 1
         if value.meta != self.meta:
             self.meta = value.meta
 

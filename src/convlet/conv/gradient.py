@@ -43,11 +43,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..runtime.storage import Storage
 from .padding import Span, clip_spans, core, fold, spans
 from .problem import ConvProblem
 
-# run(a, b, bias, out): fills out
-Run = Callable[[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray], None]
+Array = np.ndarray
+# run(a, b, bias, out, kept=None): fills out; `kept` is the storage of the weight, if forms of it may be kept
+Run = Callable[..., None]
 
 
 class Phase(NamedTuple):
@@ -216,23 +218,23 @@ def input_gradient(problem: ConvProblem, forward: Callable[[ConvProblem], Run]) 
     phases = [(each, forward(each.problem) if each.problem else None) for each in input_phases(problem)]
     strips = [(each, input_gradient(each.problem, forward)) for each in input_strips(problem)]
 
-    def run(grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def run(grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         for phase, step in phases:
             into = out[:, :, phase.rows, phase.columns]
             if step is None:
                 into[...] = 0
             else:
-                step(grad, phase.weight(w, problem.g), None, into)
+                step(grad, phase.weight(w, problem.g), None, into, kept)
         for strip, step in strips:
             part = np.empty(strip.problem.input_shape, out.dtype)
-            step(grad, w, None, part)
+            step(grad, w, None, part, kept)
             fold(part, strip.rows, strip.columns, out)
 
     return run
 
 
 def _in_float32(run: Run) -> Run:
-    def convert_and_run(grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def convert_and_run(grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         wide = np.empty(out.shape, np.float32)
         run(grad.astype(np.float32), w.astype(np.float32), None, wide)
         with np.errstate(over="ignore"):

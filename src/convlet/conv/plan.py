@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..runtime import memory, trace
-from .gradient import Run
+from ..runtime.storage import Storage
+from .gradient import Array, Run
 from .precision import get_convolution_precision
 from .problem import ConvProblem, numpy_dtype
 from .select import Walk, forced_algorithm, select
 
 
 class Plan(NamedTuple):
-    """A problem, the algorithm chosen for it with the walk that chose it, and the prepared run(a, b, bias, out)."""
+    """A problem, the algorithm chosen for it with the walk that chose it, and the prepared run."""
 
     problem: ConvProblem
     algorithm: str
@@ -42,7 +43,7 @@ def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
     return _plan(problem, direction or problem.direction, forced_algorithm(), get_convolution_precision())
 
 
-def _fill_empty(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+def _fill_empty(a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
     # No images or no channels: sums of nothing. An output that has elements is a gradient (with no input
     # channels PyTorch's output has no channels either), so there is no bias to add.
     out[...] = 0
@@ -56,10 +57,14 @@ def forward(
     out: np.ndarray | None = None,
     *,
     channels_last: bool = False,
+    kept: Storage | None = None,
 ) -> np.ndarray:
-    """out[n,oc,oh,ow] = conv(x[n,ic,ih,iw], w[oc,ic/g,kh,kw]) + bias[oc]; `out` is filled, or made and returned."""
+    """out[n,oc,oh,ow] = conv(x[n,ic,ih,iw], w[oc,ic/g,kh,kw]) + bias[oc]; `out` is filled, or made and returned.
+
+    `kept` is the storage of w: forms of it are kept while nobody writes to it.
+    """
     plan = _plan(problem, "fwd", forced_algorithm(), get_convolution_precision())
-    return _execute(plan, x, w, bias, out, channels_last)
+    return _execute(plan, x, w, bias, out, channels_last, kept)
 
 
 def input_gradient(
@@ -69,10 +74,11 @@ def input_gradient(
     out: np.ndarray | None = None,
     *,
     channels_last: bool = False,
+    kept: Storage | None = None,
 ) -> np.ndarray:
     """The gradient [n,ic,ih,iw] by the input for the output's gradient [n,oc,oh,ow]; no conjugation."""
     plan = _plan(problem, "bwd_input", forced_algorithm(), get_convolution_precision())
-    return _execute(plan, grad, w, None, out, channels_last)
+    return _execute(plan, grad, w, None, out, channels_last, kept)
 
 
 def weight_gradient(
@@ -95,10 +101,11 @@ def _execute(
     bias: np.ndarray | None,
     out: np.ndarray | None,
     channels_last: bool,
+    kept: Storage | None = None,
 ) -> np.ndarray:
     if out is None:
         out = _allocate(plan, channels_last)
-    plan.run(a, b, bias, out)
+    plan.run(a, b, bias, out, kept)
     return out
 
 

@@ -46,7 +46,7 @@ def conv2d_input(
     """
     problem = _problem(input_size, weight.array.shape, weight, stride, padding, dilation, groups)
     _check(problem, grad_output)
-    return InputGradient.apply(grad_output, weight, problem)
+    return InputGradient.apply(grad_output, weight, problem, weight._version.storage)
 
 
 def conv2d_weight(
@@ -68,4 +68,4 @@ def conv2d_weight(
     """
     problem = _problem(input.array.shape, weight_size, input, stride, padding, dilation, groups)
     _check(problem, grad_output)
-    return WeightGradient.apply(input, grad_output, problem)
+    return WeightGradient.apply(input, grad_output, problem, None)

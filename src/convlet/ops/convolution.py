@@ -27,6 +27,7 @@ from .. import conv
 from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
+from ..runtime.storage import Storage
 from .elementwise import conj
 from .layout import is_channels_last, without_data
 from .reduction import sum
@@ -98,9 +99,10 @@ def conv2d(
         groups,
         padding_mode,
     )
+    kept = weight._version.storage
     if x.ndim == 3:
-        return squeeze(Convolution.apply(unsqueeze(input, 0), weight, bias, problem), 0)
-    return Convolution.apply(input, weight, bias, problem)
+        return squeeze(Convolution.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
+    return Convolution.apply(input, weight, bias, problem, kept)
 
 
 def _not_tensors(input: Any, weight: Any, bias: Any) -> str:
@@ -123,7 +125,7 @@ class _Product(Operation):
 
     @classmethod
     def meta(cls, a: Array, b: Array, *rest: Any) -> Array:
-        return without_data(_shapes(rest[-1])[cls.result], a.dtype)
+        return without_data(_shapes(rest[-2])[cls.result], a.dtype)
 
 
 def _shapes(problem: ConvProblem) -> dict[str, tuple[int, ...]]:
@@ -132,27 +134,29 @@ def _shapes(problem: ConvProblem) -> dict[str, tuple[int, ...]]:
 
 def _product_backward(ctx: Any, grad: Any) -> Any:
     """The gradient of one product, by each of its operands: two other products (see the top of the file)."""
-    operation, problem = ctx.operation, ctx.problem
+    operation = ctx.operation
     a, b = ctx.saved
     known = {operation.result: grad}
     for name, value in zip(operation.operands, (a, b)):
         known[name] = None if value is None else conj(value)
     return tuple(
-        _derivative(name, known, problem) if needed else None
+        _derivative(name, known, ctx) if needed else None
         for name, needed in zip(operation.operands, ctx.needs_input_grad)
     )
 
 
-def _derivative(name: str, known: dict[str, Any], problem: ConvProblem) -> Any:
+def _derivative(name: str, known: dict[str, Any], ctx: Any) -> Any:
     operation = _BY_RESULT[name]
     first, second = (known[each] for each in operation.operands)
+    # Complex weights are conjugated: no array of the storage's.
+    kept = None if name == "w" or ctx.problem.dtype in ("c64", "c128") else ctx.kept
     if operation is Convolution:
-        return Convolution.apply(first, second, None, problem)
-    return operation.apply(first, second, problem)
+        return Convolution.apply(first, second, None, ctx.problem, kept)
+    return operation.apply(first, second, ctx.problem, kept)
 
 
-def _save_operands(ctx: Any, a: Array, b: Array, problem: ConvProblem) -> None:
-    ctx.problem = problem
+def _save_operands(ctx: Any, a: Array, b: Array, problem: ConvProblem, kept: Storage | None) -> None:
+    ctx.problem, ctx.kept = problem, kept
     needs = ctx.needs_input_grad
     ctx.save(a if needs[1] else None, b if needs[0] else None)
 
@@ -163,13 +167,15 @@ class Convolution(_Product):
     operands, result = ("x", "w"), "g"
 
     @staticmethod
-    def forward(ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem) -> Array:
-        _save_operands(ctx, input, weight, problem)
+    def forward(
+        ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem, kept: Storage | None
+    ) -> Array:
+        _save_operands(ctx, input, weight, problem, kept)
         ctx.weight_shape = weight.shape
         # PyTorch's padded copy is contiguous for 'circular', and the output lies as that copy does.
-        kept = "circular" not in (problem.mode_h, problem.mode_w)
-        last = (kept and is_channels_last(input)) or is_channels_last(weight)
-        return conv.forward(problem, input, weight, bias, channels_last=last)
+        plain = "circular" not in (problem.mode_h, problem.mode_w)
+        last = (plain and is_channels_last(input)) or is_channels_last(weight)
+        return conv.forward(problem, input, weight, bias, channels_last=last, kept=kept)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
@@ -188,10 +194,10 @@ class InputGradient(_Product):
     backward_name = "ConvolutionBackwardBackward0"
 
     @staticmethod
-    def forward(ctx: Any, grad: Array, weight: Array, problem: ConvProblem) -> Array:
-        _save_operands(ctx, grad, weight, problem)
+    def forward(ctx: Any, grad: Array, weight: Array, problem: ConvProblem, kept: Storage | None) -> Array:
+        _save_operands(ctx, grad, weight, problem, kept)
         last = is_channels_last(grad) or is_channels_last(weight)
-        return conv.input_gradient(problem, grad, weight, channels_last=last)
+        return conv.input_gradient(problem, grad, weight, channels_last=last, kept=kept)
 
     backward = staticmethod(_product_backward)
 
@@ -203,8 +209,8 @@ class WeightGradient(_Product):
     backward_name = "ConvolutionBackwardBackward0"
 
     @staticmethod
-    def forward(ctx: Any, input: Array, grad: Array, problem: ConvProblem) -> Array:
-        _save_operands(ctx, input, grad, problem)
+    def forward(ctx: Any, input: Array, grad: Array, problem: ConvProblem, kept: None) -> Array:
+        _save_operands(ctx, input, grad, problem, None)
         return conv.weight_gradient(problem, input, grad)
 
     backward = staticmethod(_product_backward)

@@ -85,7 +85,8 @@ PERIOD = 1024  # results after which the peak of memory in use is forgotten
 HUGE = 4 << 20  # bytes from which large pages are asked for
 
 
-def _machine_bytes() -> int:
+def machine_bytes() -> int:
+    """Memory of the machine."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # Windows
@@ -182,7 +183,7 @@ class Pool:
             self.free_bytes -= size
 
 
-pool = Pool(_machine_bytes() // SHARE)
+pool = Pool(machine_bytes() // SHARE)
 
 
 def _after_fork() -> None:

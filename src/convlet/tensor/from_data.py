@@ -305,14 +305,20 @@ def from_numpy(ndarray: Any) -> Any:
             "currently supported. (You can probably work around this by making a copy of your array  with "
             "array.copy().) "
         )
-    return make_result(ndarray.view(np.ndarray))
+    return _shared(make_result(ndarray.view(np.ndarray)))
+
+
+def _shared(tensor: Any) -> Any:
+    """The tensor, whose memory others can write to unseen."""
+    tensor._version.storage.shared = True
+    return tensor
 
 
 def from_dlpack(ext_tensor: Any) -> Any:
     """A tensor over the memory of any object that speaks DLPack (NumPy, PyTorch, JAX, CuPy on the CPU, ...)."""
     if isinstance(ext_tensor, Variable):
         return ext_tensor.detach()
-    return make_result(np.from_dlpack(ext_tensor))
+    return _shared(make_result(np.from_dlpack(ext_tensor)))
 
 
 def frombuffer(
@@ -343,4 +349,4 @@ def frombuffer(
         )
     if memory.readonly:
         warnings.warn(_READ_ONLY.replace("NumPy array", "buffer"), UserWarning, stacklevel=2)
-    return new(np.frombuffer(buffer, wanted.numpy, count, offset), requires_grad=requires_grad)
+    return _shared(new(np.frombuffer(buffer, wanted.numpy, count, offset), requires_grad=requires_grad))

@@ -151,7 +151,10 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return 0 if self.meta else self.array.__array_interface__["data"][0]
+        if self.meta:
+            return 0
+        self._version.storage.shared = True  # who has the address can write
+        return self.array.__array_interface__["data"][0]
 
     def is_floating_point(self) -> bool:
         return self.dtype.is_floating_point
@@ -218,6 +221,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
+        self._version.storage.shared = True
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -235,6 +239,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        self._version.storage.shared = True
         return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:

@@ -17,8 +17,9 @@ from ...kernels import launch, steps, target
 from ...kernels.edges import FRAME
 from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
 from ...runtime import memory, threads
+from ...runtime.storage import Storage
 from .. import gradient
-from ..gradient import Run
+from ..gradient import Array, Run
 from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 
@@ -269,7 +270,7 @@ class _Forward:
         self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
-    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
@@ -280,20 +281,26 @@ class _Forward:
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else address(bias)
-        packed, _keep = _pack(frame, w)
+        packed, _keep = _pack(frame, w, kept)
         launch.launch(
             kernels.forward.address, frame.address, address(x), packed, at, address(out), frame.slot, frame.workers
         )
 
 
-def _pack(frame: Frame, w: np.ndarray) -> tuple[int, np.ndarray]:
+def _pack(frame: Frame, w: np.ndarray, kept: Storage | None) -> tuple[int, np.ndarray]:
     """The address of the weights as the frame wants them, packed if it does, and what keeps them alive."""
     weight = memory.address(w) + frame.weight_offset
     if not frame.packed_bytes:
         return weight, w
-    ready, keep = memory.scratch(frame.packed_bytes, "weights")
-    launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, frame.slot, frame.pack_workers)
-    return ready, keep
+
+    def pack(ready: int) -> None:
+        launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, frame.slot, frame.pack_workers)
+
+    found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, pack)
+    if found is None:
+        found = memory.scratch(frame.packed_bytes, "weights")
+        pack(found[0])
+    return found
 
 
 class _InputGradient:
@@ -304,7 +311,7 @@ class _InputGradient:
         self.phases = gradient.input_phases(problem)
         self.frames: dict[Any, list[Frame | None]] = Frames()
 
-    def __call__(self, grad: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         key = (grad.strides, w.strides, out.strides, workers)
         frames = self.frames.get(key)
@@ -319,7 +326,7 @@ class _InputGradient:
                 view[...] = 0
                 continue
             if ready is None:  # all phases want the same
-                ready, _keep = _pack(frame, w)
+                ready, _keep = _pack(frame, w, kept)
             launch.launch(
                 kernels.forward.address,
                 frame.address,
@@ -367,6 +374,7 @@ class Frame:
     pack_workers: int = 1
     packed_bytes: int = 0
     weight_offset: int = 0
+    form: tuple = ()  # what the packed weights depend on, besides the weights
 
 
 def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
@@ -442,7 +450,7 @@ def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     return places, total
 
 
-def finish(fields: dict, tables: list[np.ndarray], **rest: int) -> Frame:
+def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
     """The frame with these fields."""
     record = np.zeros(1, FRAME)
     for field, value in fields.items():
@@ -544,6 +552,7 @@ def _forward_frame(
         pack_workers=min(workers, p.g * blocks) if taps * icg * ocg > 100_000 else 1,
         packed_bytes=p.g * blocks * max(icg, by_tap) * taps * wide * element if packed else 0,
         weight_offset=weight.offset,
+        form=("direct", p.g, icg, ocg, weight.strides, weight.kh, weight.kw, by_tap, p.dtype),
     )
 
 
@@ -558,7 +567,7 @@ class _WeightGradient:
         self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
-    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         plain = out.dtype == self.compute and out.flags.c_contiguous
         result = out if plain else np.empty(out.shape, self.compute)

@@ -11,8 +11,9 @@ from ...kernels import launch, target
 from ...kernels import narrow as kernels
 from ...kernels.emit import NARROW, NATIVE, RUN
 from ...runtime import memory
+from ...runtime.storage import Storage
 from .. import gradient
-from ..gradient import Run
+from ..gradient import Array, Run
 from ..problem import ConvProblem
 from . import direct
 from .direct import (
@@ -75,7 +76,7 @@ class _Forward:
         self.compute = direct.compute_dtype(problem)
         self.frames: dict[tuple, Frame] = direct.Frames()
 
-    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = direct.workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
@@ -196,7 +197,7 @@ class _WeightGradient:
         self.compute = direct.compute_dtype(problem)
         self.frames: dict[tuple, Frame] = direct.Frames()
 
-    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = direct.workers_for(self.problem)
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)

@@ -15,8 +15,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ...runtime.storage import Storage
 from .. import gradient
-from ..gradient import Run
+from ..gradient import Array, Run
 from ..padding import Span, clip_spans, gather, spans
 from ..problem import ConvProblem, numpy_dtype
 
@@ -109,7 +110,7 @@ class _Forward:
         self.layout = layout
 
     @np.errstate(all="ignore")  # infinities and overflow are values, as everywhere in PyTorch
-    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         layout, p = self.layout, self.layout.problem
         # Contiguous, because BLAS takes no reversed matrix and an input gradient comes with reversed taps.
         w = np.ascontiguousarray(w, layout.dtype).reshape(p.g, layout.ocg, -1)
@@ -132,7 +133,7 @@ class _WeightGradient:
         self.layout = layout
 
     @np.errstate(all="ignore")
-    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         layout, p = self.layout, self.layout.problem
         total = np.zeros((p.g, layout.ocg, layout.icg * p.kh * p.kw), layout.dtype)
         for images, rows, windows in layout.windows(x):

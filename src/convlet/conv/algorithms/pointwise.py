@@ -25,7 +25,8 @@ import numpy as np
 from ...kernels import launch, steps, target
 from ...kernels import product as kernels
 from ...runtime import memory
-from ..gradient import Run
+from ...runtime.storage import Storage
+from ..gradient import Array, Run
 from ..problem import ConvProblem
 from . import direct
 from .direct import Frame, split
@@ -171,7 +172,7 @@ class _Product:
         self.lanes = target.current().lanes(self.element)
         self.runs: dict[tuple, Run] = direct.Frames()
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = direct.workers_for(self.problem)
         key = (a.strides, b.strides, out.strides, workers)
         run = self.runs.get(key)
@@ -269,7 +270,7 @@ class _InPlace:
     def __init__(self, step: _Step):
         self.step = step
 
-    def __call__(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         if bias is not None:
             bias = np.ascontiguousarray(bias, out.dtype)
         address, (kernel, frame, left) = memory.address, self.step
@@ -287,7 +288,7 @@ class _Turned:
         self.parts = parts
         self.nbytes = nbytes
 
-    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         copy, _keep = memory.scratch(self.nbytes, "parts")
         address = memory.address
         for first, (turn, copying, _), (product, frame, _) in self.parts:

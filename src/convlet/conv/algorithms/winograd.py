@@ -19,8 +19,9 @@ from ...kernels import winograd as kernels
 from ...kernels.edges import FRAME
 from ...kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
 from ...runtime import memory
+from ...runtime.storage import Storage
 from .. import gradient
-from ..gradient import Run
+from ..gradient import Array, Run
 from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
@@ -284,7 +285,7 @@ class _Forward:
         self.problem = problem
         self.frames: dict[Any, tuple[_Images, list[Frame]]] = {}
 
-    def __call__(self, x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         found = self.frames.get(key)
@@ -376,7 +377,7 @@ class _WeightGradient:
         self.problem = problem
         self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = {}
 
-    def __call__(self, x: np.ndarray, grad: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         plain = out.dtype == np.float32 and out.flags.c_contiguous
         result = out if plain else np.empty(out.shape, np.float32)
