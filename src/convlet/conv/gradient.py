@@ -224,7 +224,8 @@ def input_gradient(problem: ConvProblem, forward: Callable[[ConvProblem], Run]) 
             if step is None:
                 into[...] = 0
             else:
-                step(grad, phase.weight(w, problem.g), None, into, kept)
+                # The weight of groups is a copy: nothing to keep forms of.
+                step(grad, phase.weight(w, problem.g), None, into, kept if problem.g == 1 else None)
         for strip, step in strips:
             part = np.empty(strip.problem.input_shape, out.dtype)
             step(grad, w, None, part, kept)
