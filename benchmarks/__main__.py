@@ -1,4 +1,4 @@
-"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2]
+"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2] [--weights kept|changing]
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
 python -m benchmarks regions"""
 
@@ -22,6 +22,8 @@ def main() -> None:
     layers.add_argument("--threads", default="1,2")
     layers.add_argument("--batch", type=int, help="images, instead of the table's")
     layers.add_argument("--algorithm", default="", help="force algorithms, by commas: the best of them counts")
+    choices = ["default", "kept", "changing"]
+    layers.add_argument("--weights", default="default", choices=choices, help="default: kept in forward passes only")
     layers.add_argument("--rounds", type=int, default=4, help="turns of each side (default 4)")
     layers.add_argument("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
     network = commands.add_parser("network", help="steps of whole networks, and what they spend")
@@ -51,6 +53,7 @@ def main() -> None:
             arguments.seconds,
             tuple(filter(None, arguments.algorithm.split(","))),
             arguments.batch,
+            arguments.weights,
         )
 
 

@@ -21,8 +21,8 @@ TABLES = Path(__file__).parent / "tables"
 class Side:
     """A worker process."""
 
-    def __init__(self, name: str, threads: int, algorithms: tuple[str, ...] = ()):
-        command = [sys.executable, "-m", "benchmarks.worker", name, str(threads), *algorithms]
+    def __init__(self, name: str, threads: int, weights: str = "default", algorithms: tuple[str, ...] = ()):
+        command = [sys.executable, "-m", "benchmarks.worker", name, str(threads), weights, *algorithms]
         environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -70,6 +70,7 @@ def compare(
     seconds: float,
     algorithms: tuple[str, ...] = (),
     batch: int | None = None,
+    weights: str = "default",
 ) -> list[dict]:
     """Measures every row and prints it; then the geometric mean and the worst row."""
     peak = peak_gflops(threads)
@@ -78,7 +79,7 @@ def compare(
         f"{'problem':64} {'algorithm':>10} {'us':>8} {'spread':>6} {'peak':>5} "
         f"{'torch us':>9} {'layout':>13} {'spread':>6} {'ratio':>6}"
     )
-    ours, theirs = Side("convlet", threads, algorithms), Side("torch", threads)
+    ours, theirs = Side("convlet", threads, weights, algorithms), Side("torch", threads)
     rows = []
     try:
         for direction in passes:

@@ -22,16 +22,22 @@ def arrays_of(problem: ConvProblem) -> dict[str, np.ndarray]:
 
 
 class Convlet:
-    """Convlet's plans on NumPy arrays in NCHW, the output allocated before."""
+    """Convlet's plans on NumPy arrays in NCHW, the output allocated before.
 
-    def __init__(self, threads: int, algorithms: tuple[str, ...] = ()):
+    Weights are `kept` (nobody writes to them between calls: what is packed stays packed) or `changing`. By default they
+    are kept in forward passes, as in inference, and change before each backward pass, as in training.
+    """
+
+    def __init__(self, threads: int, weights: str = "default", algorithms: tuple[str, ...] = ()):
         from convlet.runtime import threads as convlet_threads
 
         convlet_threads.set_num_threads(threads)
+        self.weights = weights
         self.algorithms = algorithms
 
     def variants(self, problem: ConvProblem, arrays: dict) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
         from convlet.conv.select import select
+        from convlet.runtime.storage import Storage
 
         operands = {"fwd": ("x", "w"), "bwd_input": ("g", "w"), "bwd_weight": ("x", "g")}[problem.direction]
         a, b = (arrays[each] for each in operands)
@@ -39,9 +45,11 @@ class Convlet:
         for wanted in self.algorithms or (None,):
             algorithm = select(problem, wanted)[0]
             run = algorithm.plan(problem)
+            default = "kept" if problem.direction == "fwd" else "changing"
+            kept = Storage() if self.weights.replace("default", default) == "kept" else None
 
-            def once(run=run) -> np.ndarray:
-                run(a, b, None, out)
+            def once(run=run, kept=kept) -> np.ndarray:
+                run(a, b, None, out, kept)
                 return out
 
             yield algorithm.name, once
@@ -50,7 +58,7 @@ class Convlet:
 class Torch:
     """PyTorch's convolution on tensors in NCHW and channels-last, eager, no autograd."""
 
-    def __init__(self, threads: int, algorithms: tuple[str, ...] = ()):
+    def __init__(self, threads: int, weights: str = "default", algorithms: tuple[str, ...] = ()):
         import torch
 
         torch.set_num_threads(threads)

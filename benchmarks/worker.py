@@ -37,8 +37,8 @@ def sample(result: object) -> list[float]:
 
 
 def main() -> None:
-    side_name, threads, *algorithms = sys.argv[1:]
-    side = SIDES[side_name](int(threads), tuple(algorithms))
+    side_name, threads, weights, *algorithms = sys.argv[1:]
+    side = SIDES[side_name](int(threads), weights, tuple(algorithms))
     for line in sys.stdin:
         request = json.loads(line)
         problem = ConvProblem.parse(request["problem"])
