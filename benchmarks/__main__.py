@@ -1,4 +1,5 @@
-"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2] [--weights kept|changing]
+"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2]
+    [--weights kept|changing]
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
 python -m benchmarks regions"""
 

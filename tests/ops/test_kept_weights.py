@@ -12,7 +12,7 @@ from convlet.runtime import storage
 pytest.importorskip("numba")
 F = torch.nn.functional
 
-ALGORITHMS = ("direct",)
+ALGORITHMS = ("direct", "winograd")
 
 
 def weight_and_image():

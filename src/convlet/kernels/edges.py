@@ -51,7 +51,7 @@ FRAME = np.dtype(
             # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
             *("vectors", "side", "v_group", "v_plane", "v_block"),
             # the same bytes for W, those between the points of U or P, and of M
-            *("g_group", "g_plane", "g_block", "u_plane", "m_plane"),
+            *("g_group", "g_plane", "g_block", "u_plane", "u_block", "m_plane"),
             # the tap that comes first, and steps between rows and columns of taps: they may be read backwards
             *("taps_at", "tap_row", "tap_column"),
             # tasks of the second region: blocks of units; whether this is the first or last pass

@@ -121,12 +121,68 @@ def _transform_images(frame, x, unused, bias, v, scratch, worker):
             )
 
 
+@njit(error_model="numpy")
+def transform_weight(f, src, width, vectors, c0, c1, u, packed, spare):
+    """u[xi][c][lane] = the transformed weights of `width` output channels from `src` on and input channels c0..c1."""
+    vector = f.lanes * f.element
+    step = vectors * vector
+    a = f.m + f.kh - 1
+    row, column = f.tap_row * step, f.tap_column * step
+    for c in range(c0, c1, f.chunk):
+        count = min(f.chunk, c1 - c)
+        pack_weight(f, src, width, c, c + count, packed, spare)
+        for i in range(vectors):
+            to = u + (c - c0) * step + i * vector
+            taps = packed + f.taps_at * step + i * vector
+            call(f.transform, (WEIGHT, count, to, a * f.u_plane, f.u_plane, step, taps, row, column, 9 * step))
+
+
+def _transform_weights(frame, weight, unused, bias, u, scratch, worker):
+    """U[group][block][xi][c][lane]: all the weights; a task is (group, block of oc, segment of ic)."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    wide = 2 * f.lanes
+    blocks = -(-f.ocg // wide)
+    segments = -(-f.icg // f.segment)
+    while True:
+        task = next_ticket(scratch)
+        if task >= f.g * blocks * segments:
+            break
+        place, c0 = task // segments, task % segments * f.segment
+        group, block = place // blocks, place % blocks
+        width = min(wide, f.ocg - block * wide)
+        vectors = 1 if width <= f.lanes else 2
+        src = weight + group * f.w_g + block * wide * f.w_o
+        to = u + place * f.u_block + c0 * vectors * f.lanes * f.element
+        c1 = min(f.icg, c0 + f.segment)
+        transform_weight(f, src, width, vectors, c0, c1, to, slot + f.other_at, slot + f.row_at)
+
+
+@njit(error_model="numpy")
+def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
+    """Adds the products of all tiles, at the point xi, over the input channels c0..c1."""
+    vector = f.lanes * f.element
+    step = vectors * vector
+    parts = -(-tiles // f.mr)
+    left = v + xi * f.v_plane + c0 // f.lanes * f.v_block
+    right, sums = u + xi * f.u_plane, products + xi * f.m_plane
+    steps = f.step2 if vectors == 2 else f.step1
+    for part in range(parts):
+        start = part * tiles // parts
+        m = (part + 1) * tiles // parts - start
+        a, c = left + start * vector, sums + start * step
+        call(f.apart, (m, vectors, c1 - c0, a, f.offsets, right, steps, c, step, c0 == 0))
+
+
 def _forward(frame, v, weight, bias, out, scratch, worker):
-    """Multiplies tiles with the weights of a block of output channels; a task is (block of units, group, block)."""
+    """Multiplies tiles with the weights of a block of output channels; a task is (block of units, group, block).
+
+    `weight` is transformed, or as the user has it if f.packed is 0.
+    """
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     u, products, rows = slot + f.weight_at, slot + f.sum_at, slot + f.band_at
-    packed, spare = slot + f.other_at, slot + f.row_at
+    spare = slot + f.row_at
     vector = f.lanes * f.element
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
@@ -142,43 +198,21 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         width = min(wide, f.ocg - block * wide)
         vectors = 1 if width <= f.lanes else 2
         step = vectors * vector
-        steps = f.step2 if vectors == 2 else f.step1
         tiles = (unit_1 - unit_0) * f.unit_tiles
-        parts = -(-tiles // f.mr)
-        src = weight + group * f.w_g + block * wide * f.w_o
-        for c0 in range(0, f.icg, f.segment):
-            c1 = min(f.icg, c0 + f.segment)
-            for c in range(c0, c1, f.chunk):
-                count = min(f.chunk, c1 - c)
-                pack_weight(f, src, width, c, c + count, packed, spare)
-                for i in range(vectors):
-                    to = u + (c - c0) * step + i * vector
-                    taps = packed + f.taps_at * step + i * vector
-                    row, column = f.tap_row * step, f.tap_column * step
-                    call(
-                        f.transform,
-                        (WEIGHT, count, to, a * f.u_plane, f.u_plane, step, taps, row, column, 9 * step),
-                    )
-            left = v + group * f.v_group + c0 // f.lanes * f.v_block + unit_0 * f.unit_tiles * vector
+        left = v + group * f.v_group + unit_0 * f.unit_tiles * vector
+        if f.packed:
+            ready = weight + (group * blocks + block) * f.u_block
             for xi in range(a * a):
-                for part in range(parts):
-                    start = part * tiles // parts
-                    m = (part + 1) * tiles // parts - start
-                    call(
-                        f.apart,
-                        (
-                            m,
-                            vectors,
-                            c1 - c0,
-                            left + xi * f.v_plane + start * vector,
-                            f.offsets,
-                            u + xi * f.u_plane,
-                            steps,
-                            products + xi * f.m_plane + start * step,
-                            step,
-                            c0 == 0,
-                        ),
-                    )
+                for c0 in range(0, f.icg, f.segment):
+                    c1 = min(f.icg, c0 + f.segment)
+                    multiply(f, vectors, tiles, xi, c0, c1, left, ready + c0 * step, products)
+        else:
+            src = weight + group * f.w_g + block * wide * f.w_o
+            for c0 in range(0, f.icg, f.segment):
+                c1 = min(f.icg, c0 + f.segment)
+                transform_weight(f, src, width, vectors, c0, c1, u, slot + f.other_at, spare)
+                for xi in range(a * a):
+                    multiply(f, vectors, tiles, xi, c0, c1, left, u, products)
         o = group * f.ocg + block * wide
         shift = bias + o * f.element if bias else 0
         for unit in range(unit_0, unit_1):
@@ -282,5 +316,6 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
 
 
 transform_images = Kernel(_transform_images)
+transform_weights = Kernel(_transform_weights)
 forward = Kernel(_forward)
 weight_gradient = Kernel(_weight_gradient)

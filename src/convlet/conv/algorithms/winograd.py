@@ -26,7 +26,7 @@ from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from . import direct
-from .direct import CODES, Frame, Weight, layout, size_fields, split, workers_for
+from .direct import CODES, Frame, Frames, Weight, finish, layout, size_fields, split, workers_for
 
 name = "winograd"
 
@@ -229,9 +229,7 @@ def _unit_fields(p: ConvProblem, units: _Units) -> dict:
     }
 
 
-def _records(
-    fields: dict, units: _Units, tables: list[np.ndarray], workers: int, weight_offset: int = 0
-) -> list[Frame]:
+def _records(fields: dict, units: _Units, tables: list[np.ndarray], workers: int) -> list[Frame]:
     """A frame for each pass."""
     number = np.arange(units.passes)
     bounds = np.arange(units.passes + 1) * units.count // units.passes
@@ -241,8 +239,7 @@ def _records(
         records[field] = value
     start = memory.address(records)
     return [
-        Frame(records, tables, start + i * FRAME.itemsize, fields["slot"], workers, weight_offset=weight_offset)
-        for i in range(units.passes)
+        Frame(records, tables, start + i * FRAME.itemsize, fields["slot"], workers) for i in range(units.passes)
     ]
 
 
@@ -278,34 +275,94 @@ class _Images:
 # Forward
 
 
+class _Weights:
+    """How weights of certain strides are transformed: the fields of a frame, and the region for all of them."""
+
+    def __init__(self, p: ConvProblem, w: np.ndarray):
+        lanes = target.current().lanes(4)
+        wide = 2 * lanes
+        icg, blocks = p.ic // p.g, split(p.oc // p.g, wide)
+        self.segment = min(SEGMENT, split(icg, lanes) * lanes)
+        self.tasks = p.g * blocks * split(icg, self.segment)
+        size = DTYPES[p.dtype][1]
+        weight = Weight.of(p, w)
+        row, column = weight.taps[0]
+        plane = _plane(icg * wide * 4)
+        block = POINTS * plane
+        self.fields = size_fields(p, 4, STEPS) | {
+            "transform": transform.address,
+            "m": M,
+            **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
+            "w_size": size,
+            "w_code": CODES[p.dtype],
+            "run": weight.run(icg, size),
+            "taps_at": 3 * row + column,
+            "tap_row": -3 if row else 3,
+            "tap_column": -1 if column else 1,
+            "chunk": CHUNK,
+            "segment": self.segment,
+            "u_plane": plane,
+            "u_block": block,
+        }
+        places, slot = layout({"other_at": CHUNK * 9 * wide * 4, "row_at": lanes * (CHUNK * 9 + lanes) * 4})
+        form = ("winograd", M, p.g, icg, p.oc // p.g, weight.strides, weight.taps, p.dtype)
+        self.frame = finish(
+            self.fields | places | {"slot": slot},
+            [],
+            workers=1,
+            packed_bytes=p.g * blocks * block,
+            weight_offset=weight.offset,
+            form=form,
+        )
+
+    def kept(self, weight: int, kept: Storage, workers: int) -> tuple[int, Any] | None:
+        """The transformed weights, kept in their storage, if they are worth it."""
+        frame = self.frame
+
+        def make(u: int) -> None:
+            kernel = kernels.transform_weights.address
+            launch.launch(kernel, frame.address, weight, 0, 0, u, frame.slot, min(workers, self.tasks))
+
+        return kept.form((weight, frame.form), frame.packed_bytes, make)
+
+
 class _Forward:
     """The forward convolution of a problem; frames are prepared once for each combination of strides."""
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.frames: dict[Any, tuple[_Images, list[Frame]]] = {}
+        self.frames: dict[Any, tuple[_Images, list[Frame]]] = Frames()
+        self.weights: dict[Any, _Weights] = Frames()
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
-        key = (x.strides, w.strides, out.strides, workers)
-        found = self.frames.get(key)
-        if found is None:
-            found = self.frames[key] = self._prepare(x, w, out, workers)
-        images, frames = found
+        weights = self.weights.get(w.strides)
+        if weights is None:
+            weights = self.weights[w.strides] = _Weights(self.problem, w)
+        weight, keep_weight = memory.address(w) + weights.frame.weight_offset, w
+        found = None if kept is None else weights.kept(weight, kept, workers)
+        if found is not None:
+            weight, keep_weight = found
+        key = (x.strides, w.strides, out.strides, workers, found is None)
+        prepared = self.frames.get(key)
+        if prepared is None:
+            prepared = self.frames[key] = self._prepare(x, weights, out, workers, found is not None)
+        images, frames = prepared
         if bias is not None:
             bias = np.ascontiguousarray(bias, np.float32)
         at = 0 if bias is None else memory.address(bias)
-        source, weight, to = memory.address(x), memory.address(w), memory.address(out)
+        source, to = memory.address(x), memory.address(out)
         v, keep = memory.scratch(images.nbytes, "images")
         kernel = kernels.forward.address
         for number, frame in enumerate(frames):
             images.transform(number, source, v)
-            launch.launch(
-                kernel, frame.address, v, weight + frame.weight_offset, at, to, frame.slot, frame.workers
-            )
-        del keep
+            launch.launch(kernel, frame.address, v, weight, at, to, frame.slot, frame.workers)
+        del keep, keep_weight
 
-    def _prepare(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> tuple[_Images, list[Frame]]:
+    def _prepare(
+        self, x: np.ndarray, weights: _Weights, out: np.ndarray, workers: int, ready: bool
+    ) -> tuple[_Images, list[Frame]]:
+        """The frames of a call; `ready` is whether the weights come transformed."""
         p = self.problem
         lanes = target.current().lanes(4)
         wide = 2 * lanes
@@ -315,7 +372,7 @@ class _Forward:
         images = _Images(p, x, icg, units, 1, workers)
         tables = images.tables
 
-        segment = min(SEGMENT, split(icg, lanes) * lanes)
+        segment = weights.segment
         blocks = p.g * split(ocg, wide)
         wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
         unit_blocks = min(max(split(units.tiles, TASK_TILES), wanted), units.largest)
@@ -328,7 +385,7 @@ class _Forward:
         u_plane, m_plane = _plane(segment * wide * 4), _plane(task_tiles * wide * 4)
         places, slot = layout(
             {
-                "weight_at": POINTS * u_plane,
+                "weight_at": 0 if ready else POINTS * u_plane,
                 "sum_at": POINTS * m_plane,
                 "band_at": (M * columns + M) * wide * 4,
                 "other_at": CHUNK * 9 * wide * 4,
@@ -336,20 +393,10 @@ class _Forward:
             }
         )
         size = DTYPES[p.dtype][1]
-        weight = Weight.of(p, w)
-        row, column = weight.taps[0]
-        fields = _unit_fields(p, units) | images.fields | places
+        fields = _unit_fields(p, units) | images.fields | weights.fields | places
         fields |= {
             "slot": slot,
-            **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
-            "w_size": size,
-            "w_code": CODES[p.dtype],
-            "run": weight.run(icg, size),
-            "taps_at": 3 * row + column,
-            "tap_row": -3 if row else 3,
-            "tap_column": -1 if column else 1,
-            "chunk": CHUNK,
-            "segment": segment,
+            "packed": int(ready),
             "offsets": memory.address(offsets),
             "step1": memory.address(step1),
             "step2": memory.address(step2),
@@ -361,10 +408,10 @@ class _Forward:
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
             "unit_blocks": unit_blocks,
-            "u_plane": u_plane,
+            "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
         }
-        return images, _records(fields, units, tables, min(workers, unit_blocks * blocks), weight.offset)
+        return images, _records(fields, units, tables, min(workers, unit_blocks * blocks))
 
 
 # Weight gradient
@@ -375,7 +422,7 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = {}
+        self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = Frames()
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
