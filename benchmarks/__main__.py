@@ -1,61 +1,100 @@
-"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2]
-    [--weights kept|changing]
+"""python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2] [--json FILE]
+    [--precision high|highest] [--weights kept|changing] [--layout channels_last] [--dtype f32] [--target avx2]
+    [--idle] [--cold] [--batch N] [--algorithm direct,...]
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
 python -m benchmarks regions"""
 
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 
-from benchmarks.layers import TABLES, compare
-from benchmarks.network import compare as compare_networks
+from benchmarks import layers, network
 from benchmarks.networks import NETWORKS
 from benchmarks.peak import regions
+from benchmarks.sides import Setting
+
+
+def add_layers(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("layers", help="single layers of real networks")
+    add = parser.add_argument
+    add("--table", default="resnet50", help=f"tables, by commas: {', '.join(layers.table_names())}")
+    add("--passes", default="fwd", help="of fwd, bwd_input, bwd_weight (default fwd); all: the three, and their sum")
+    add("--threads", default="1,2")
+    add("--batch", type=int, help="images, instead of the table's")
+    add("--algorithm", default="", help="force algorithms, by commas: the best of them counts")
+    add("--precision", default="high", choices=["high", "highest"])
+    choices = ["default", "kept", "changing"]
+    add("--weights", default="default", choices=choices, help="default: kept in forward passes only")
+    add("--layout", default="nchw", choices=["nchw", "channels_last"], help="of Convlet's arrays")
+    add("--dtype", default="f32", choices=sorted(layers.BOUNDS))
+    add("--target", choices=sorted(layers.RESTRICTED), help="restrict both sides to an instruction set")
+    add("--idle", action="store_true", help="20 ms of sleep before each call")
+    add("--cold", action="store_true", help="the first call of each problem; every round in new processes")
+    add("--rounds", type=int, default=4, help="turns of each side (default 4)")
+    add("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
+    add("--json", type=Path, metavar="FILE", help="add the rows to a file, a JSON object a line")
+    parser.set_defaults(run=run_layers)
+
+
+def run_layers(arguments: argparse.Namespace) -> None:
+    passes = "fwd,bwd_input,bwd_weight" if arguments.passes == "all" else arguments.passes
+    for threads in map(int, arguments.threads.split(",")):
+        setting = Setting(
+            threads=threads,
+            precision=arguments.precision,
+            weights=arguments.weights,
+            layout=arguments.layout,
+            algorithms=tuple(filter(None, arguments.algorithm.split(","))),
+        )
+        rows = layers.compare(
+            layers.Options(
+                tables=tuple(arguments.table.split(",")),
+                passes=tuple(passes.split(",")),
+                setting=setting,
+                batch=arguments.batch,
+                dtype=arguments.dtype,
+                target=arguments.target,
+                rounds=arguments.rounds,
+                seconds=arguments.seconds,
+                idle=0.02 if arguments.idle else 0.0,
+                cold=arguments.cold,
+            )
+        )
+        if arguments.json:
+            with arguments.json.open("a", encoding="utf-8") as file:
+                options = {name: value for name, value in vars(arguments).items() if name not in ("run", "json")}
+                for row in rows:
+                    file.write(json.dumps({"options": options | {"threads": threads}, **row}) + "\n")
+
+
+def add_network(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("network", help="steps of whole networks, and what they spend")
+    add = parser.add_argument
+    add("--model", default="resnet50", choices=sorted(NETWORKS))
+    add("--batch", type=int, default=8)
+    add("--mode", default="train", choices=["train", "infer"])
+    add("--threads", default="1,2")
+    add("--rounds", type=int, default=5, help="steps of each side (default 5)")
+    add("--size", type=int, default=224, help="pixels of an image's side (default 224)")
+    parser.set_defaults(run=run_network)
+
+
+def run_network(arguments: argparse.Namespace) -> None:
+    a = arguments
+    for threads in map(int, a.threads.split(",")):
+        network.compare(a.model, a.batch, a.mode, threads, a.rounds, a.size)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Convlet beside PyTorch.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    layers = commands.add_parser("layers", help="single layers of real networks")
-    tables = ", ".join(sorted(each.stem for each in TABLES.glob("*.txt")))
-    layers.add_argument("--table", default="resnet50", help=f"tables, by commas: {tables}")
-    layers.add_argument("--passes", default="fwd", help="of fwd, bwd_input, bwd_weight (default fwd)")
-    layers.add_argument("--threads", default="1,2")
-    layers.add_argument("--batch", type=int, help="images, instead of the table's")
-    layers.add_argument("--algorithm", default="", help="force algorithms, by commas: the best of them counts")
-    choices = ["default", "kept", "changing"]
-    layers.add_argument("--weights", default="default", choices=choices, help="default: kept in forward passes only")
-    layers.add_argument("--rounds", type=int, default=4, help="turns of each side (default 4)")
-    layers.add_argument("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
-    network = commands.add_parser("network", help="steps of whole networks, and what they spend")
-    network.add_argument("--model", default="resnet50", choices=sorted(NETWORKS))
-    network.add_argument("--batch", type=int, default=8)
-    network.add_argument("--mode", default="train", choices=["train", "infer"])
-    network.add_argument("--threads", default="1,2")
-    network.add_argument("--rounds", type=int, default=5, help="steps of each side (default 5)")
-    network.add_argument("--size", type=int, default=224, help="pixels of an image's side (default 224)")
-    commands.add_parser("regions", help="what an empty parallel region costs")
+    commands = parser.add_subparsers(required=True)
+    add_layers(commands)
+    add_network(commands)
+    commands.add_parser("regions", help="what an empty parallel region costs").set_defaults(run=lambda _: regions())
     arguments = parser.parse_args()
-    if arguments.command == "regions":
-        regions()
-        return
-    if arguments.command == "network":
-        for threads in map(int, arguments.threads.split(",")):
-            compare_networks(
-                arguments.model, arguments.batch, arguments.mode, threads, arguments.rounds, arguments.size
-            )
-        return
-    for threads in map(int, arguments.threads.split(",")):
-        compare(
-            arguments.table.split(","),
-            arguments.passes.split(","),
-            threads,
-            arguments.rounds,
-            arguments.seconds,
-            tuple(filter(None, arguments.algorithm.split(","))),
-            arguments.batch,
-            arguments.weights,
-        )
+    arguments.run(arguments)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,33 @@
 """The two sides of a comparison. Each lives in a process of its own (see worker.py) and times one problem at a time.
 
-A side is a class: `prepare(problem, arrays)` returns a function that computes the problem once and returns its
-result, for every variant (memory layout, algorithm) the side has.
+A side is a class: `variants(problem, arrays)` gives the name of every variant (memory layout, algorithm) the side has,
+and a function that computes the problem once into a new output and returns it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from convlet.conv.problem import ConvProblem, numpy_dtype
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a side computes. Only `threads` and `dtype` (that of the problem) concern both.
+
+    Weights are `kept` (nobody writes to them between calls: what is packed stays packed) or `changing`. By default they
+    are kept in forward passes, as in inference, and change before each backward pass, as in training.
+    """
+
+    threads: int = 1
+    precision: str = "high"
+    weights: str = "default"
+    layout: str = "nchw"
+    algorithms: tuple[str, ...] = ()
 
 
 def arrays_of(problem: ConvProblem) -> dict[str, np.ndarray]:
@@ -22,48 +39,58 @@ def arrays_of(problem: ConvProblem) -> dict[str, np.ndarray]:
 
 
 class Convlet:
-    """Convlet's plans on NumPy arrays in NCHW, the output allocated before.
+    """Convlet's convolution of NumPy arrays, the algorithm chosen or forced."""
 
-    Weights are `kept` (nobody writes to them between calls: what is packed stays packed) or `changing`. By default they
-    are kept in forward passes, as in inference, and change before each backward pass, as in training.
-    """
+    def __init__(self, setting: Setting):
+        import convlet
 
-    def __init__(self, threads: int, weights: str = "default", algorithms: tuple[str, ...] = ()):
-        from convlet.runtime import threads as convlet_threads
+        convlet.set_num_threads(setting.threads)
+        convlet.set_convolution_precision(setting.precision)
+        self.setting = setting
 
-        convlet_threads.set_num_threads(threads)
-        self.weights = weights
-        self.algorithms = algorithms
-
-    def variants(self, problem: ConvProblem, arrays: dict) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-        from convlet.conv.select import select
+    def variants(
+        self, problem: ConvProblem, arrays: dict[str, np.ndarray]
+    ) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+        from convlet import conv
         from convlet.runtime.storage import Storage
 
-        operands = {"fwd": ("x", "w"), "bwd_input": ("g", "w"), "bwd_weight": ("x", "g")}[problem.direction]
-        a, b = (arrays[each] for each in operands)
-        out = np.empty(problem.result_shape, a.dtype)
-        for wanted in self.algorithms or (None,):
-            algorithm = select(problem, wanted)[0]
-            run = algorithm.plan(problem)
-            default = "kept" if problem.direction == "fwd" else "changing"
-            kept = Storage() if self.weights.replace("default", default) == "kept" else None
+        last = self.setting.layout == "channels_last"
+        if last:
+            arrays = {
+                name: np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+                for name, array in arrays.items()
+            }
+        x, w, g = (arrays[name] for name in "xwg")
+        default = "kept" if problem.direction == "fwd" else "changing"
+        kept = Storage() if self.setting.weights.replace("default", default) == "kept" else None
+        once: dict[str, Callable[[], np.ndarray]] = {
+            "fwd": lambda: conv.forward(problem, x, w, channels_last=last, kept=kept),
+            "bwd_input": lambda: conv.input_gradient(problem, g, w, channels_last=last, kept=kept),
+            "bwd_weight": lambda: conv.weight_gradient(problem, x, g, channels_last=last),
+        }
+        for wanted in self.setting.algorithms or (None,):
+            with conv.force_algorithm(wanted):
+                yield wanted or "chosen", once[problem.direction]
 
-            def once(run=run, kept=kept) -> np.ndarray:
-                run(a, b, None, out, kept)
-                return out
+    def name(self, problem: ConvProblem, variant: str) -> str:
+        """The algorithm of a variant."""
+        from convlet.conv import plan_for
 
-            yield algorithm.name, once
+        return plan_for(problem).algorithm if variant == "chosen" else variant
+
+    def numbers(self, result: np.ndarray) -> np.ndarray:
+        return result.astype(np.float64)
 
 
 class Torch:
-    """PyTorch's convolution on tensors in NCHW and channels-last, eager, no autograd."""
+    """PyTorch's convolution of tensors in NCHW and channels-last, eager, no autograd."""
 
-    def __init__(self, threads: int, weights: str = "default", algorithms: tuple[str, ...] = ()):
+    def __init__(self, setting: Setting):
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(setting.threads)
 
-    def variants(self, problem: ConvProblem, arrays: dict) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+    def variants(self, problem: ConvProblem, arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, Callable[[], Any]]]:
         import torch
 
         p = problem
@@ -71,11 +98,17 @@ class Torch:
             raise ValueError(f"PyTorch's convolution itself takes symmetric zero padding only: {p}")
         geometry = [p.sh, p.sw], [p.pt, p.pl], [p.dh, p.dw]
         wanted = [p.direction == "bwd_input", p.direction == "bwd_weight", False]
+
+        def tensor(array: np.ndarray) -> Any:
+            if p.dtype == "bf16":  # from_numpy does not know ml_dtypes'
+                return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+            return torch.from_numpy(array)
+
         for layout in ("nchw", "channels_last"):
             form = torch.contiguous_format if layout == "nchw" else torch.channels_last
-            x, w, g = (torch.from_numpy(arrays[each]).contiguous(memory_format=form) for each in "xwg")
+            x, w, g = (tensor(arrays[each]).contiguous(memory_format=form) for each in "xwg")
 
-            def once(x=x, w=w, g=g) -> np.ndarray:
+            def once(x=x, w=w, g=g) -> Any:
                 if p.direction == "fwd":
                     return torch.nn.functional.conv2d(x, w, None, *geometry, p.g)
                 return torch.ops.aten.convolution_backward(
@@ -83,6 +116,12 @@ class Torch:
                 )[p.direction == "bwd_weight"]
 
             yield layout, once
+
+    def name(self, problem: ConvProblem, variant: str) -> str:
+        return variant
+
+    def numbers(self, result: Any) -> np.ndarray:
+        return result.double().numpy()
 
 
 SIDES = {"convlet": Convlet, "torch": Torch}

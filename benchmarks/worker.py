@@ -1,6 +1,7 @@
 """One side in a process of its own: reads requests from standard input, a JSON object a line, and answers likewise.
 
-    {"problem": text, "seconds": s}  ->  {variant: {"times": [...], "sample": [...]}}
+    {"problem": text, "seconds": s, "idle": s}  ->  {variant: {"first": s, "times": [...], "sample": [...]}}
+    {"peak": bytes of an element}               ->  {"peak": GFLOP/s, "handover": nanoseconds, or null}
 """
 
 from __future__ import annotations
@@ -12,40 +13,63 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.sides import SIDES, arrays_of
+from benchmarks.sides import SIDES, Setting, arrays_of
 from convlet.conv.problem import ConvProblem
 
 
-def measure(once: Callable[[], object], seconds: float) -> list[float]:
-    """Times of single calls, for about so many seconds; the first calls are not counted."""
+def timed(once: Callable[[], object]) -> tuple[float, object]:
+    """Seconds of a call, and its result."""
+    start = time.perf_counter()
+    result = once()
+    return time.perf_counter() - start, result
+
+
+def measure(once: Callable[[], object], seconds: float, idle: float) -> list[float]:
+    """Times of single calls, for about so many seconds; each after `idle` seconds of sleep.
+
+    Before, as many calls as fit the time, up to three, are not counted.
+    """
+    stop = time.perf_counter() + seconds
     for _ in range(3):
         once()
+        if time.perf_counter() > stop:
+            break
     times: list[float] = []
     stop = time.perf_counter() + seconds
-    while len(times) < 5 or (time.perf_counter() < stop and len(times) < 1000):
-        start = time.perf_counter()
-        once()
-        times.append(time.perf_counter() - start)
+    while len(times) < 3 or (time.perf_counter() < stop and len(times) < 1000):
+        if idle:
+            time.sleep(idle)
+        times.append(timed(once)[0])
     return times
 
 
-def sample(result: object) -> list[float]:
+def sample(array: np.ndarray) -> list[float]:
     """A hundred elements of a result, the same ones on every side."""
-    array = np.asarray(result, np.float64)
     picked = np.random.default_rng(1).integers(0, array.size, 100)
     return array.reshape(-1)[picked].tolist()
 
 
+def answer(side, request: dict) -> dict:
+    if "peak" in request:
+        from benchmarks.peak import handover_ns, tile_gflops
+
+        threads = side.setting.threads
+        return {"peak": tile_gflops(threads, request["peak"]), "handover": handover_ns() if threads > 1 else None}
+    problem = ConvProblem.parse(request["problem"])
+    found = {}
+    for variant, once in side.variants(problem, arrays_of(problem)):
+        first, result = timed(once)
+        times = measure(once, request["seconds"], request["idle"]) if request["seconds"] else []
+        numbers = sample(side.numbers(result))
+        found[side.name(problem, variant)] = {"first": first, "times": times, "sample": numbers}
+    return found
+
+
 def main() -> None:
-    side_name, threads, weights, *algorithms = sys.argv[1:]
-    side = SIDES[side_name](int(threads), weights, tuple(algorithms))
+    name, setting = sys.argv[1:]
+    side = SIDES[name](Setting(**json.loads(setting)))
     for line in sys.stdin:
-        request = json.loads(line)
-        problem = ConvProblem.parse(request["problem"])
-        answer = {}
-        for variant, once in side.variants(problem, arrays_of(problem)):
-            answer[variant] = {"sample": sample(once()), "times": measure(once, request["seconds"])}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer(side, json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,35 @@
+"""The tables of the benchmarks can be read, and the sums below them are right."""
+
+import pytest
+from benchmarks import layers
+
+TABLES = layers.table_names()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(name):
+    problems = layers.read_table(name)
+    assert problems
+    assert len(set(problems)) == len(problems), "each layer stands once"
+
+
+def test_transposed_layers():
+    options = layers.Options(("dcgan",), batch=3, dtype="f64")
+    transposed, plain = layers.read_table("dcgan")[0], layers.read_table("vgg16")[0]
+    directions = ("fwd", "bwd_input", "bwd_weight")
+    assert [layers.problem_of(plain, d, options).direction for d in directions] == [*directions]
+    swapped = [layers.problem_of(transposed, d, options) for d in directions]
+    assert [each.direction for each in swapped] == ["bwd_input", "fwd", "bwd_weight"]
+    assert {(each.n, each.dtype) for each in swapped} == {(3, "f64")}
+
+
+def test_summary():
+    def row(layer, direction, us, torch_us):
+        times = {"us": us, "torch_us": torch_us, "ratio": torch_us / us}
+        return {"layer": layer, "pass": direction, "problem": "p", **times}
+
+    rows = [row(0, "fwd", 1, 4), row(1, "fwd", 1, 1), row(0, "bwd_input", 2, 4), row(0, "bwd_weight", 2, 1)]
+    lines = layers.summary(rows)
+    assert lines[0].startswith("fwd: geometric mean 2.00, 0 of 2 below 1, worst 1.00")
+    assert lines[2].startswith("bwd_weight: geometric mean 0.50, 1 of 1 below 1")
+    assert lines[3].startswith("fwd + bwd: geometric mean 1.80, 0 of 1")
