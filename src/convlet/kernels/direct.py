@@ -21,8 +21,8 @@ from .edges import (
     store_band,
     store_products,
 )
-from .emit import call, load_i64, next_ticket
-from .launch import Kernel, frame_reader
+from .emit import call, load_i64
+from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
 
@@ -50,9 +50,10 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
     spare = scratch + 64 + worker * f.slot + f.row_at
+    tasks = f.g * blocks
     while True:
-        task = next_ticket(scratch)
-        if task >= f.g * blocks:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         group, block = task // blocks, task % blocks
         src = weight + group * f.w_g + block * wide * f.w_o
@@ -75,7 +76,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
     tasks = f.n * f.g * bands * f.shares
     segments = -(-f.icg // f.segment)
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, tasks)
         if task >= tasks:
             break
         share, place = task % f.shares, task // f.shares
@@ -135,9 +136,10 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
     wide = 2 * f.lanes
     all_blocks = -(-f.ocg // wide)
     bands = f.bands_h * f.bands_w
+    tasks = f.parts * f.g * f.blocks * f.shares
     while True:
-        task = next_ticket(scratch)
-        if task >= f.parts * f.g * f.blocks * f.shares:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         share, place = task % f.shares, task // f.shares
         block, place = place % f.blocks, place // f.blocks
@@ -201,7 +203,7 @@ def _add_parts(frame, parts, unused, bias, out, scratch, worker):
     all_blocks = -(-f.ocg // wide)
     tasks = f.g * f.blocks * all_blocks
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, tasks)
         if task >= tasks:
             break
         o, place = task % all_blocks, task // all_blocks

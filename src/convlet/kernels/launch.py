@@ -5,8 +5,9 @@ Every kernel that is launched has the same signature, so there is one parallel r
     kernel(frame, a, b, bias, out, scratch, worker)
 
 `frame` is the address of the numbers that a plan prepared, `a b bias out` those of the arrays, `scratch` that of
-memory for all workers: its first line is a ticket counter by which the workers share out the tasks, so that a
-slow core takes fewer. Which worker computes a task never changes a sum.
+memory for all workers. Its first line holds a ticket counter by which the workers may share out the tasks, so that
+a slow core takes fewer, and the number of workers; lines before it are counters, one a worker, by which each takes
+first what is its own (`next_task`). Which worker computes a task never changes a sum.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..runtime import cache, memory, threads
 from . import emit, target
 
 _compiling = threading.RLock()
-call, store_i64 = emit.call, emit.store_i64
+call, load_i64, next_ticket, store_i64 = emit.call, emit.load_i64, emit.next_ticket, emit.store_i64
 
 
 def _after_fork() -> None:
@@ -120,14 +121,39 @@ def frame_reader(dtype: np.dtype) -> Any:
     return frame_at
 
 
-def _region(kernel, frame, a, b, bias, out, scratch, workers):
+@njit(error_model="numpy")
+def next_task(scratch, worker, tasks):
+    """The next of the tasks 0.. for a worker, or `tasks` when none is left.
+
+    Each worker has a share of its own, the same in every call, because what a core wrote last is in its cache: lines of
+    an output that another core holds cost more than the sums. When its share is done it takes tasks of the others'.
+    """
+    workers = load_i64(scratch + 8)
+    for i in range(workers):
+        owner = (worker + i) % workers
+        task = owner * tasks // workers + next_ticket(scratch - 64 * (owner + 1))
+        if task < (owner + 1) * tasks // workers:
+            return task
+    return tasks
+
+
+@njit(error_model="numpy")
+def _start(scratch, workers):
+    """All tasks are to be taken."""
     store_i64(scratch, 0)
+    store_i64(scratch + 8, workers)
+    for worker in range(workers):
+        store_i64(scratch - 64 * (worker + 1), 0)
+
+
+def _region(kernel, frame, a, b, bias, out, scratch, workers):
+    _start(scratch, workers)
     for worker in prange(workers):
         call(kernel, (frame, a, b, bias, out, scratch, np.int64(worker)))
 
 
 def _alone(kernel, frame, a, b, bias, out, scratch, workers):
-    store_i64(scratch, 0)
+    _start(scratch, 1)
     call(kernel, (frame, a, b, bias, out, scratch, 0))
 
 
@@ -148,6 +174,7 @@ def launch(
     kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: int, workers: int
 ) -> None:
     """Runs a compiled kernel on `workers` workers with `slot` bytes of scratch each."""
-    scratch, keep = memory.scratch(memory.LINE + slot * workers)
-    _launcher(workers > 1)(kernel, frame, a, b, bias, out, scratch, workers)
+    counters = memory.LINE * workers
+    scratch, keep = memory.scratch(counters + memory.LINE + slot * workers)
+    _launcher(workers > 1)(kernel, frame, a, b, bias, out, scratch + counters, workers)
     del keep
