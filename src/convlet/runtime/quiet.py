@@ -26,8 +26,8 @@ def _public() -> tuple[Callable[[], Any], Callable[[Any], Any]]:
 def _direct() -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     from numpy._core import umath
 
-    variable: Any = umath._extobj_contextvar  # type: ignore[attr-defined]
-    ignoring = umath._make_extobj(all="ignore")  # type: ignore[attr-defined]
+    variable: Any = umath._extobj_contextvar
+    ignoring = umath._make_extobj(all="ignore")
     return functools.partial(variable.set, ignoring), variable.reset
 
 
