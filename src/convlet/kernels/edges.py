@@ -44,8 +44,10 @@ FRAME = np.dtype(
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
             *("order", "sum_step", "groups", "group_table"),
-            # Winograd: its steps; the transform of images, the part of a tile it reads, the distance of tiles
-            *("transform", "apart", "which", "size", "m", "x_size"),
+            # Winograd: its steps; the points of a tile, and those of a row of it
+            *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
+            # what a tile of images reads, and how far the next is; what a tile writes
+            *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w"),
             # units: the first and last of the pass, and how an image is cut into them
             *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
             # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
