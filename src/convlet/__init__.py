@@ -143,7 +143,6 @@ _ELSEWHERE = {
     "autocast": "amp",
     "GradScaler": "amp",
     "dropout": "nn.functional",
-    "explain": "explanation",
     "compile": "settings",
     "get_default_device": "settings",
     "get_float32_matmul_precision": "settings",

@@ -37,11 +37,54 @@ def test_exact(shape: str, dtype: str, direction: str) -> None:
     check_exact(pointwise.plan(problem), problem)
 
 
+STRIDED = (
+    "n2 ic18 ih20 iw22 oc33 kh1 kw1 sh2 sw2",
+    "n2 ic18 ih21 iw33 oc17 kh1 kw1 sh2 sw2",
+    "n2 g2 ic36 ih25 iw20 oc34 kh1 kw1 sh3 sw1",
+    "n3 ic130 ih17 iw40 oc70 kh1 kw1 sw4",
+)
+MANY = ("n2 ic150 ih10 iw13 oc70 kh1 kw1", "n2 g2 ic60 ih20 iw21 oc130 kh1 kw1", "n3 ic17 ih10 iw10 oc100 kh1 kw1")
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["f32", "f64", "bf16", "f16"])
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("shape", [*STRIDED, *MANY])
+def test_exact_in_both_layouts(shape: str, layout: str, dtype: str, direction: str) -> None:
+    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+    reason = pointwise.refuse(problem.per_image())
+    if dtype == "f16" and reason is not None:
+        pytest.skip(reason)
+    assert reason is None
+    weight = "contiguous" if direction != "bwd_weight" else layout
+    out = layout if direction != "bwd_weight" else "contiguous"
+    check_exact(pointwise.plan(problem), problem, (layout, weight, out))
+
+
+def test_both_layouts_are_read_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(problem: ConvProblem) -> None:
+        raise AssertionError(f"{problem} went to the direct algorithm")
+
+    monkeypatch.setattr(pointwise.direct, "plan", never)
+    for layout in ("contiguous", "channels_last"):
+        for dtype in ("f32", "bf16"):
+            for direction in DIRECTIONS:
+                problem = ConvProblem.parse(f"ic32 ih21 iw21 oc48 kh1 kw1 {dtype} {direction}")
+                sides = (layout, "contiguous", layout) if direction != "bwd_weight" else (layout, layout, "contiguous")
+                check_exact(pointwise.plan(problem), problem, sides)
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
     "shape",
-    ["n2 ic18 ih10 iw12 oc9 kh1 kw1", "n2 ic18 ih20 iw22 oc9 kh1 kw1", "n3 ic33 ih1 iw1 oc20 kh1 kw1"],
+    [
+        "n2 ic18 ih10 iw12 oc9 kh1 kw1",
+        "n2 ic18 ih20 iw22 oc9 kh1 kw1",
+        "n2 ic18 ih20 iw22 oc39 kh1 kw1 sh2 sw2",
+        "n2 ic38 ih12 iw10 oc39 kh1 kw1 bf16",
+        "n3 ic33 ih1 iw1 oc20 kh1 kw1",
+    ],
 )
 def test_exact_with_any_strides(shape: str, layout: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{shape} {direction}")
@@ -54,17 +97,18 @@ def test_exact_with_any_strides(shape: str, layout: str, direction: str) -> None
 
 def test_weight_gradients_copy_a_few_images_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pointwise, "COPY_BYTES", 50_000)
-    problem = ConvProblem.parse("n7 ic33 ih11 iw15 oc20 kh1 kw1 bwd_weight")
-    check_exact(pointwise.plan(problem), problem)
+    for dtype in ("f32", "bf16"):
+        problem = ConvProblem.parse(f"n7 ic33 ih11 iw15 oc20 kh1 kw1 {dtype} bwd_weight")
+        check_exact(pointwise.plan(problem), problem)
 
 
 def test_what_it_takes() -> None:
     for text, algorithm in (
         ("ic64 ih56 iw56 oc64 kh1 kw1", "pointwise"),
         ("ic512 ih1 iw1 oc1000 kh1 kw1", "pointwise"),
-        ("ic64 ih56 iw56 oc64 kh1 kw1 sh2 sw2", "direct"),
-        ("ic64 ih56 iw56 oc64 kh1 kw1 bf16", "direct"),
-        ("g64 ic64 ih56 iw56 oc64 kh1 kw1", "depthwise"),
+        ("ic64 ih56 iw56 oc64 kh1 kw1 sh2 sw2", "pointwise"),
+        ("ic64 ih56 iw56 oc64 kh1 kw1 bf16", "pointwise"),
+        ("g64 ic64 ih56 iw56 oc64 kh1 kw1", "narrow"),
     ):
         for direction in DIRECTIONS:
             assert plan_for(ConvProblem.parse(f"{text} {direction}")).algorithm == algorithm

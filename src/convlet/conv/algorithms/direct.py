@@ -38,10 +38,8 @@ GRADIENT_CHANNELS = (256, 128, 64, 32)
 GRADIENT_BYTES = 384 << 10
 GRADIENT_TASKS = 8
 
-# The compiled steps its kernels call, besides those of bands.
+# The compiled steps its kernels call.
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
-# The steps that pack_band and store_band call.
-BAND_STEPS = ("gather", "gather_planes", "scatter", "store_channels", "store_positions")
 
 CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
 
@@ -57,6 +55,11 @@ def refuse(problem: ConvProblem) -> str | None:
 def compute_dtype(problem: ConvProblem) -> np.dtype:
     """The dtype that sums are made in."""
     return np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
+
+
+def storage_size(code: int, element: int) -> int:
+    """Bytes of an element stored in a code, which is computed in `element` bytes."""
+    return element if code == NATIVE else 2
 
 
 def workers_for(problem: ConvProblem) -> int:
@@ -428,7 +431,7 @@ def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
     """The fields of a frame that every kernel has."""
     machine = target.current()
     return {
-        **steps.addresses(element, (*names, *BAND_STEPS)),
+        **steps.addresses(element, names),
         "element": element,
         "lanes": machine.lanes(element),
         "mr": machine.mr,
@@ -543,7 +546,7 @@ def _forward_frame(
         "y_w": out.strides[3],
         "y_size": size,
         "y_code": CODES[p.dtype],
-        "y_last": int(out.strides[1] == size != out.strides[3]),
+        "y_last": int(CODES[p.dtype] == NATIVE and out.strides[1] == element != out.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
     }

@@ -10,20 +10,26 @@ An image of one position (a linear layer) is a vector, and the images of a batch
 
     y[image][o] = x[image][:] . w[o][:],   gx[image][c] = gy[image][:] . w[:][c],   gw[o][c] = gy[:][o] . x[:][c]
 
-With the channels side by side (channels-last) the gradients are such products too. The weight gradient of small
-planes is the same after a copy of x with its channels side by side. Arrays that lie otherwise go to the direct
-algorithm.
+With the channels side by side (channels-last) they are such products too:
+
+    forward          y[position][o] = sum over c of x[position][c] * w[o][c], over panels of w packed beforehand
+    input gradient   gx[position][c] = sum over o of gy[position][o] * w[o][c]
+
+The weight gradient of small planes is the same after a copy of x with its channels side by side. With a stride the
+pixels that it reads are copied first; an input gradient is computed for them and spread, with zeros between. Halves
+are widened where they are packed or brought, or in such a copy. Arrays that lie otherwise go to the direct algorithm.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import launch, steps, target
+from ...kernels import launch, panels, steps, target
 from ...kernels import product as kernels
+from ...kernels.emit import NATIVE
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
@@ -43,6 +49,8 @@ DOTS_BYTES = 256 << 10
 # at most so many bytes at a time.
 LONG = 400
 COPY_BYTES = 4 << 20
+# Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
+ROWS_BYTES = 256 << 10
 # How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
 # fast), 1 at 8 x 8 (1.1 to 1.2 times as fast). These four: AMD EPYC Zen 4, 1 thread, November 2026,
 # python -m benchmarks layers --table pointwise --threads 1 --algorithm direct,pointwise
@@ -52,10 +60,14 @@ FULL = 0.88
 def refuse(problem: ConvProblem) -> str | None:
     """Why this algorithm does not take the problem, or None."""
     p = problem
-    if p.dtype not in ("f32", "f64"):
-        return f"computes with float32 and float64 as they are stored, and the dtype is {p.dtype}"
-    if (p.kh, p.kw, p.sh, p.sw) != (1, 1, 1, 1) or (p.pt, p.pb, p.pl, p.pr) != (0, 0, 0, 0):
-        return "a kernel of one tap, without stride and padding, is a product of matrices"
+    if p.dtype not in direct.CODES:
+        return f"computes in float32 and float64, and the dtype is {p.dtype}"
+    if (p.kh, p.kw) != (1, 1) or (p.pt, p.pb, p.pl, p.pr) != (0, 0, 0, 0):
+        return "a kernel of one tap, without padding, is a product of matrices"
+    if p.oh * p.ow == 1 and (p.dtype in ("f16", "bf16") or (p.sh, p.sw) != (1, 1)):
+        return "one position of halves or of a stride is no matrix in place"
+    if p.dtype == "f16" and target.current().name == "generic":
+        return "this processor does not convert float16"
     lanes = target.current().lanes(_element(p))
     positions, icg, ocg = p.oh * p.ow, p.ic // p.g, p.oc // p.g
     if positions == 1 or (p.direction == "bwd_weight" and positions < LONG):
@@ -100,11 +112,19 @@ class Matrices:
     c_row: int
     c_column: int
 
-    def fit(self, dots: bool, element: int, lanes: int) -> bool:
-        """Whether what the lanes run along lies side by side, and fills a vector."""
+    def fit(self, dots: bool, sizes: tuple[int, int, int], lanes: int, packed: bool = False) -> bool:
+        """Whether what the lanes run along lies side by side, in elements of these sizes of a, b and c.
+
+        Panels of b may be packed if that is worth it.
+        """
+        _, b, c = sizes
         if dots:
-            return self.a_term == self.b_term == self.c_row == element
-        return self.b_column == self.c_column == element and self.columns >= lanes
+            return (self.a_term, self.b_term, self.c_row) == sizes
+        return c == self.c_column and self.columns >= lanes and (b == self.b_column or (packed and self.ready(b)))
+
+    def ready(self, size: int) -> bool:
+        """Whether the panels of b have to be packed."""
+        return self.b_column != size == self.b_term
 
 
 Strides = tuple[int, int, int]  # image, channel, position; of weights: output channel, input channel, 0
@@ -148,19 +168,60 @@ def _matrices(p: ConvProblem, a: Strides, b: Strides, c: Strides) -> list[tuple[
         *(a_n, terms * a_c, a_p, a_c),
         *(c_n, rows * c_c, c_c, c_p),
     )
-    found = [(False, False, planes)]
-    if p.direction == "bwd_input":  # with channels side by side; a bias would be added by columns
-        pixels, places = (a_n, terms * a_c, a_p, a_c), (c_n, rows * c_c, c_p, c_c)
-        found.append((False, True, Matrices(p.n, 1, p.g, positions, rows, terms, *pixels, *weights, *places)))
-    return found
+    pixels, places = (a_n, terms * a_c, a_p, a_c), (c_n, rows * c_c, c_p, c_c)
+    beside = Matrices(p.n, 1, p.g, positions, rows, terms, *pixels, *weights, *places)
+    return [(False, False, planes), (False, True, beside)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """An operand copied to scratch, widened, or only the pixels that a stride reads."""
+
+    frame: Frame
+    nbytes: int
+    strides: Strides
+    form: tuple  # of a weight: what the copy depends on besides its content
+
+    def make(self, source: int, use: str, kept: Storage | None) -> tuple[int, Any]:
+        """The address of a copy of the array at `source`, and what keeps it alive."""
+
+        def fill(to: int) -> None:
+            launch.launch(kernels.copy.address, self.frame.address, source, 0, 0, to, 0, self.frame.workers)
+
+        found = kept.form((source, self.form), self.nbytes, fill) if kept is not None and self.form else None
+        if found is None:
+            found = memory.scratch(self.nbytes, use)
+            fill(found[0])
+        return found
 
 
 class _Step(NamedTuple):
-    """A launch: the kernel, its frame, and whether a is the left matrix."""
+    """A launch: the kernel, its frame, whether a is the left matrix, and bytes of panels that are packed before."""
 
     kernel: launch.Kernel
     frame: Frame
     left: bool
+    ready: int = 0
+
+    def run(self, a: int, b: int, bias: int, out: Array, kept: Storage | None = None) -> None:
+        frame, to = self.frame, memory.address(out)
+        first, second = (a, b) if self.left else (b, a)
+        if self.ready:
+            second, _keep = self._pack(second, kept)
+        launch.launch(self.kernel.address, frame.address, first, second, bias, to, frame.slot, frame.workers)
+
+    def _pack(self, weight: int, kept: Storage | None) -> tuple[int, Any]:
+        frame = self.frame
+
+        def pack(to: int) -> None:
+            pack_workers = frame.pack_workers
+            launch.launch(kernels.pack_panels.address, frame.address, weight, 0, 0, to, frame.slot, pack_workers)
+
+        found = None if kept is None else kept.form((weight, frame.form), self.ready, pack)
+        if found is None:
+            found = memory.scratch(self.ready, "weights")
+            pack(found[0])
+        return found
 
 
 class _Product:
@@ -169,7 +230,12 @@ class _Product:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.element = _element(problem)
+        self.compute = direct.compute_dtype(problem)
+        self.code = direct.CODES[problem.dtype]
         self.lanes = target.current().lanes(self.element)
+        # What is multiplied: only the pixels that the stride reads.
+        self.dense = replace(problem, ih=problem.oh, iw=problem.ow, sh=1, sw=1)
+        self.strided = self.dense != problem
         self.runs: dict[tuple, Run] = direct.Frames()
 
     def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -178,24 +244,116 @@ class _Product:
         run = self.runs.get(key)
         if run is None:
             run = self.runs[key] = self._prepare(a, b, out, workers)
-        run(a, b, bias, out)
+        run(a, b, bias, out, kept)
 
     def _prepare(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run:
         p = self.problem
-        strides = [each for each in map(_strides, (a, b, out)) if each is not None]
-        if len(strides) == 3:
-            for dots, left, matrices in _matrices(p, strides[0], strides[1], strides[2]):
-                if matrices.fit(dots, self.element, self.lanes):
-                    return _InPlace(self._step(dots, left, matrices, workers))
-            if p.direction == "bwd_weight" and 1 < p.oh * p.ow < LONG and strides[0][2] == self.element:
-                run = self._turned(strides[0], strides[1], strides[2], workers)
-                if run is not None:
-                    return run
+        if p.direction == "bwd_weight":
+            return self._weight_gradient(a, b, out, workers) or direct.plan(p)
+        pixels: list[_Copy | None] = [None, None]
+        spread = None
+        sides = [_strides(a), _strides(b), _strides(out)]
+        codes = [self.code, self.code, self.code]
+        if self.strided and p.direction == "fwd":
+            pixels[0] = read = self._copied(a[:, :, :: p.sh, :: p.sw], workers)
+            sides[0], codes[0] = read.strides, NATIVE
+        elif self.strided:
+            spread = self._spread(out, workers)
+            sides[2], codes[2] = spread.strides, NATIVE
+        for left in (False, True):
+            # The left matrix is read number by number: it must be of the compute type.
+            copies, now, index = list(pixels), list(sides), 0 if left else 1
+            if codes[index] != NATIVE:
+                copies[index] = wide = self._copied((a, b)[index], workers, form=index == 1)
+                now[index] = wide.strides
+            if now[0] is None or now[1] is None or now[2] is None:
+                continue
+            right = (codes[1 - index], codes[2])
+            b_size, c_size = (direct.storage_size(code, self.element) for code in right)
+            for dots, is_left, m in _matrices(self.dense, now[0], now[1], now[2]):
+                if is_left == left and m.fit(dots, (self.element, b_size, c_size), self.lanes, left):
+                    return _InPlace(self, copies, self._step(dots, left, m, workers, right), spread)
         return direct.plan(p)
 
-    def _turned(self, a: Strides, b: Strides, c: Strides, workers: int) -> Run | None:
-        """The weight gradient over copies of a few images of x at a time, the channels side by side."""
+    def _weight_gradient(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
+        """The run, if a, b and out lie as it needs them. Halves are summed in float32, and stored at the end."""
         p = self.problem
+        x, grad, to = _strides(a), _strides(b), _strides(out)
+        copies: list[_Copy | None] = [None, None]
+        stored = None
+        if self.strided or self.code != NATIVE:
+            copies[0] = read = self._copied(a[:, :, :: p.sh, :: p.sw], workers)
+            x = read.strides
+        if self.code != NATIVE:
+            copies[1] = wide = self._copied(b, workers)
+            stored = self._narrowed(out)
+            grad, to = wide.strides, stored.strides
+        if x is None or grad is None or to is None:
+            return None
+        sizes = (self.element, self.element, self.element)
+        for dots, left, m in _matrices(self.dense, x, grad, to):
+            if m.fit(dots, sizes, self.lanes):
+                return _InPlace(self, copies, self._step(dots, left, m, workers), stored)
+        if 1 < p.oh * p.ow < LONG and x[2] == self.element:
+            turned = self._turned(x, grad, to, workers)
+            if turned is not None:
+                return _InPlace(self, copies, turned, stored)
+        return None
+
+    def _copied(self, array: np.ndarray, workers: int, form: bool = False) -> _Copy:
+        """A copy of an array [images, channels, height, width] that lies as the array does, more or less.
+
+        A row is written in whole vectors: there is room for one more behind what the tasks write.
+        """
+        (n, c, h, w), (a_n, a_c, a_h, a_w) = array.shape, array.strides
+        element, size = self.element, array.itemsize
+        if a_c == size and (w > 1 or h > 1 or form):  # channels side by side; a weight is such an image too
+            row = (c + self.lanes) * element
+            place = {"c_image": h * w * row, "c_group": w * row, "c_row": row}
+            from_ = {"groups": h, "rows": w, "columns": c, "a_group": a_h, "a_row": a_w, "a_term": a_c}
+            strides = (h * w * row, element, row)
+        else:
+            plane = (h * w + self.lanes) * element
+            place = {"c_image": c * plane, "c_group": plane, "c_row": w * element}
+            from_ = {"groups": c, "rows": h, "columns": w, "a_group": a_c, "a_row": a_h, "a_term": a_w}
+            strides = (c * plane, plane, element)
+        fields = from_ | place | {"images": n, "a_image": a_n, "b_code": self.code}
+        frame = self._frame(fields, ("gather",), min(workers, n * from_["groups"]))
+        nbytes = n * place["c_image"] + self.lanes * element
+        return _Copy(frame, nbytes, strides, ("pointwise", array.shape, array.strides, self.code) if form else ())
+
+    def _spread(self, out: np.ndarray, workers: int) -> _Copy:
+        """The pixels of a gradient and, as its frame, how they are put into it with zeros between."""
+        p = self.problem
+        (n, c, h, w), (c_n, c_c, c_h, c_w) = out.shape, out.strides
+        element = self.element
+        if c_c == out.itemsize != c_w:
+            row = c * element
+            fields = {"groups": h, "every": p.sh, "rows": w, "columns": c, "terms": p.ow, "chunk": c}
+            fields |= {"c_group": c_h, "c_row": c_w, "c_column": c_c, "a_row": p.sw * c_w, "a_term": c_c}
+            strides = (p.oh * p.ow * row, element, row)
+            own = {"b_group": p.ow * row, "b_column": row}
+        else:
+            plane = p.oh * p.ow * element
+            fields = {"groups": c, "every": 1, "rows": h, "columns": w, "terms": p.oh, "chunk": p.ow}
+            fields |= {"c_group": c_c, "c_row": c_h, "c_column": c_w, "a_row": p.sh * c_h, "a_term": p.sw * c_w}
+            strides = (c * plane, plane, element)
+            own = {"b_group": plane, "b_column": p.ow * element}
+        fields |= own | {"images": n, "c_image": c_n, "b_image": strides[0], "c_code": self.code}
+        frame = self._frame(fields, ("scatter",), min(workers, n * fields["groups"]), zeros=fields["columns"])
+        return _Copy(frame, n * strides[0], strides, ())
+
+    def _narrowed(self, out: np.ndarray) -> _Copy:
+        """The sums of a weight gradient and, as its frame, how they are stored as halves."""
+        (n, c), (c_n, c_c) = out.shape[:2], out.strides[:2]
+        row = c * self.element
+        fields = {"images": 1, "groups": n, "every": 1, "terms": 1, "chunk": c, "b_group": row, "c_group": c_n}
+        frame = self._frame(fields | {"a_term": c_c, "c_code": self.code}, ("scatter",), 1)
+        return _Copy(frame, n * row, (row, self.element, self.element), ())
+
+    def _turned(self, a: Strides, b: Strides, c: Strides, workers: int) -> _Turned | None:
+        """A weight gradient over copies of a few images of x at a time, the channels side by side."""
+        p = self.dense
         positions = p.oh * p.ow
         size = p.ic * positions * self.element
         together = max(1, min(p.n, COPY_BYTES // size))
@@ -205,7 +363,7 @@ class _Product:
             count = min(together, p.n - first)
             copied = (size, self.element, p.ic * self.element)
             _, _, matrices = _matrices(replace(p, n=count), copied, b, c if first == 0 else more)[0]
-            if not matrices.fit(False, self.element, self.lanes):
+            if not matrices.fit(False, (self.element,) * 3, self.lanes):
                 return None
             turn = {
                 "images": count,
@@ -216,31 +374,49 @@ class _Product:
                 "c_image": size,
                 "c_column": p.ic * self.element,
             }
-            copying = self._frame(turn, "transpose", min(workers, count * split(p.ic, self.lanes)))
-            product = self._step(False, False, matrices, workers)
-            parts.append((first, _Step(kernels.turn, copying, True), product))
+            copying = self._frame(turn, ("transpose",), min(workers, count * split(p.ic, self.lanes)))
+            parts.append((first * a[0], first * b[0], copying, self._step(False, False, matrices, workers)))
         return _Turned(parts, together * size)
 
-    def _step(self, dots: bool, left: bool, m: Matrices, workers: int) -> _Step:
-        """The launch of a product."""
+    def _step(
+        self,
+        dots: bool,
+        left: bool,
+        m: Matrices,
+        workers: int,
+        codes: tuple[int, int] = (NATIVE, NATIVE),
+    ) -> _Step:
+        """The launch of a product whose right matrix and result are stored in these codes."""
         machine = target.current()
-        mr, nr = machine.panel_mr(self.element), machine.panel_nr
+        element, lanes = self.element, self.lanes
+        mr, nr = machine.panel_mr(element), machine.panel_nr
         wanted = 4 * workers if workers > 1 else 1  # tasks
-        span = block = 0
+        span = block = how = slot = ready = 0
         if dots:
-            chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), self.lanes) * self.lanes
-            block = max(1, DOTS_BYTES // (chunk * self.element) // nr) * nr
+            chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
+            block = max(1, DOTS_BYTES // (chunk * element) // nr) * nr
             row_shares = min(split(m.rows, mr), split(wanted, m.groups))
             spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
         else:
             chunk = split(m.terms, split(m.terms, CHUNK))
-            wide = nr * self.lanes
+            wide = nr * lanes
             products = m.images * m.groups
-            # Tasks end where tiles do; the last has what fills none.
+            # Tasks end where tiles do; the last has what fills none. The smaller matrix is read more than once.
             tiles = max(1, m.columns // wide)
-            span = tiles // min(tiles, split(wanted, products)) * wide
+            by_rows = m.rows > 2 * m.columns
+            span = tiles // (1 if by_rows else min(tiles, split(wanted, products))) * wide
             spans = max(1, m.columns // span)
-            row_shares = min(split(m.rows, mr), split(wanted, products * spans))
+            shares = split(wanted, products * spans)
+            if by_rows:
+                shares = max(shares, m.rows * m.terms * element // ROWS_BYTES)
+            row_shares = min(split(m.rows, mr), shares)
+            if m.ready(direct.storage_size(codes[0], element)):
+                how = kernels.READY
+                ready = m.groups * split(m.columns, lanes) * lanes * m.terms * element
+                slot = lanes * (m.terms + lanes) * element if codes[0] != NATIVE else 0
+            elif codes[0] != NATIVE:
+                how = kernels.BROUGHT
+            slot = max(slot, (chunk + split(m.rows, row_shares)) * wide * element)
         fields = asdict(m) | {
             "mr": mr,
             "nr": nr,
@@ -249,53 +425,77 @@ class _Product:
             "row_shares": row_shares,
             "spans": spans,
             "span": span,
+            "panels": how,
+            "b_code": codes[0],
+            "c_code": codes[1],
+            "ready_group": ready // m.groups,
+            "by_column": int(left),
+            "slot": slot,
         }
-        tasks = m.images * m.groups * spans * row_shares
-        frame = self._frame(fields, "dots" if dots else "panel", min(workers, tasks))
-        return _Step(kernels.dots if dots else kernels.panels, frame, left)
+        names = ("dots",) if dots else ("panel", "transpose", "gather")
+        frame = self._frame(fields, names, min(workers, m.images * m.groups * spans * row_shares))
+        frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
+        frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
+        return _Step(kernels.dots if dots else kernels.panels, frame, left, ready)
 
-    def _frame(self, fields: dict[str, int], step: str, workers: int) -> Frame:
-        zero = np.zeros(self.lanes)
+    def _frame(self, fields: dict[str, int], names: tuple[str, ...], workers: int, zeros: int = 0) -> Frame:
+        zero = np.zeros(max(self.lanes, zeros))
         record = np.zeros(1, kernels.FRAME)
-        values = fields | steps.addresses(self.element, (step,)) | {"element": self.element, "lanes": self.lanes}
+        values = fields | steps.addresses(self.element, names) | {"element": self.element, "lanes": self.lanes}
+        if "panel" in names:
+            values |= panels.addresses(self.element)
         for field, value in values.items():
             record[field] = value
         record["zero"] = memory.address(zero)
-        return Frame(record, [zero], memory.address(record), slot=0, workers=workers)
+        return Frame(record, [zero], memory.address(record), slot=fields.get("slot", 0), workers=workers)
 
 
 class _InPlace:
-    """A product of the arrays as they lie."""
+    """A product of the arrays as they lie, or of copies; of the whole result, or what is stored with `last`."""
 
-    def __init__(self, step: _Step):
+    def __init__(
+        self, product: _Product, copies: list[_Copy | None], step: _Step | _Turned, last: _Copy | None = None
+    ):
+        self.compute = product.compute
+        self.copies = [(i, each) for i, each in enumerate(copies) if each is not None]
         self.step = step
+        self.last = last
 
     def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         if bias is not None:
-            bias = np.ascontiguousarray(bias, out.dtype)
-        address, (kernel, frame, left) = memory.address, self.step
-        first, second = (a, b) if left else (b, a)
+            bias = np.ascontiguousarray(bias, self.compute)
+        address, last = memory.address, self.last
         start = 0 if bias is None else address(bias)
-        launch.launch(
-            kernel.address, frame.address, address(first), address(second), start, address(out), 0, frame.workers
-        )
+        left, right, keep = address(a), address(b), []
+        for index, copy in self.copies:
+            if index == 0:
+                left, alive = copy.make(left, "left", None)
+            else:
+                right, alive = copy.make(right, "right", kept)
+            keep.append(alive)
+        if last is None:
+            self.step.run(left, right, start, out, kept)
+            return
+        at, buffer = memory.scratch(last.nbytes, "sums")
+        sums = np.ndarray(last.nbytes // self.compute.itemsize, self.compute, buffer, at - address(buffer))
+        self.step.run(left, right, start, sums, kept)
+        launch.launch(kernels.spread.address, last.frame.address, at, 0, 0, address(out), 0, last.frame.workers)
 
 
 class _Turned:
-    """A product with copies of a few images at a time: (the first of them, the copying, the product) of each part."""
+    """A product with copies of x a few images at a time: (bytes to them in x and grad, copying, product) of each part.
+    """
 
-    def __init__(self, parts: list[tuple[int, _Step, _Step]], nbytes: int):
+    def __init__(self, parts: list[tuple[int, int, Frame, _Step]], nbytes: int):
         self.parts = parts
         self.nbytes = nbytes
 
-    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def run(self, x: int, grad: int, bias: int, out: Array, kept: Storage | None = None) -> None:
         copy, _keep = memory.scratch(self.nbytes, "parts")
-        address = memory.address
-        for first, (turn, copying, _), (product, frame, _) in self.parts:
-            a, b = address(x) + first * x.strides[0], address(grad) + first * grad.strides[0]
-            sums = out if first == 0 else np.empty(out.shape, out.dtype)
-            launch.launch(turn.address, copying.address, a, 0, 0, copy, 0, copying.workers)
-            launch.launch(product.address, frame.address, b, copy, 0, address(sums), 0, frame.workers)
-            if first > 0:
+        for i, (x_at, grad_at, turn, product) in enumerate(self.parts):
+            launch.launch(kernels.turn.address, turn.address, x + x_at, 0, 0, copy, 0, turn.workers)
+            sums = out if i == 0 else np.empty(out.shape, out.dtype)
+            product.run(copy, grad + grad_at, 0, sums)
+            if i > 0:
                 with np.errstate(over="ignore", invalid="ignore"):
                     out += sums
