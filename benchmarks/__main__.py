@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import layers, network
 from benchmarks.networks import NETWORKS
-from benchmarks.peak import regions
+from benchmarks.regions import regions
 from benchmarks.sides import Setting
 
 

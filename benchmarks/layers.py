@@ -178,7 +178,7 @@ def _cold(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
 
 
 def _machine(side: Side, options: Options) -> dict:
-    """The measured peak: what the register tile reaches on data in the L1 cache, on so many threads; see peak.py."""
+    """The measured peak (what the register tile reaches on data in the L1 cache), and how far the cores are."""
     return side.ask(peak=8 if options.dtype == "f64" else 4)
 
 

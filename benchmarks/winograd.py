@@ -1,8 +1,10 @@
-"""Winograd beside direct convolution on a grid of problems: what the cost model expects, and what is measured.
+"""Winograd beside direct convolution on a sample of problems: what the cost model expects, and what is measured.
 
-    python -m benchmarks.winograd [threads]
+    python -m benchmarks.winograd [threads] [fwd,bwd_input,bwd_weight] [kernels]
 
-Prints every problem where selection is wrong by more than a tenth, and a least-squares fit of the model's costs.
+Prints every problem where selection is wrong by more than a tenth, and a least-squares fit of the model's costs: in
+multiplications of a vector of direct convolution. Weights are kept in forward passes, and change before each of the
+others. A kernel is written 3x3 or 3x3s2.
 """
 
 from __future__ import annotations
@@ -18,63 +20,95 @@ from benchmarks.sides import arrays_of
 from convlet.conv.algorithms import direct, winograd
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from convlet.runtime import threads
+from convlet.runtime.storage import Storage
 
-CHANNELS = (4, 8, 16, 32, 64, 128, 256)
+KERNELS = "3x3,3x3,3x3s2,5x5,1x7,7x1,1x3,4x4s2,5x5s2,2x2,7x7,9x9"
+CHANNELS = (8, 16, 32, 64, 128, 256)
 SIZES = (4, 5, 7, 8, 10, 14, 20, 28, 56)
-ROUNDS = 8
+FLOPS = 3e6, 3e8
+EACH = 6
+ROUNDS = 4
 
 
-def problems(count: int) -> list[ConvProblem]:
-    """So many of the grid that are neither large nor lopsided."""
-    grid = [
-        ConvProblem.parse(f"ic{ic} ih{size} iw{size} oc{oc} kh3 kw3 ph1 pw1")
-        for ic, oc, size in product(CHANNELS, CHANNELS, SIZES)
-        if ic * oc * size**2 <= 64 * 64 * 56**2 and max(ic, oc) <= 8 * min(ic, oc)
-    ]
-    order = np.random.default_rng(0).permutation(len(grid))[:count]
-    return [grid[i] for i in order]
+def problems(kernels: list[str]) -> list[ConvProblem]:
+    """Some for each kernel, neither large nor lopsided."""
+    random = np.random.default_rng(0)
+    found = []
+    for kernel in kernels:
+        size, _, stride = kernel.partition("s")
+        kh, kw = map(int, size.split("x"))
+        text = f"kh{kh} kw{kw} sh{stride or 1} sw{stride or 1} ph{kh // 2} pw{kw // 2}"
+        grid = [
+            ConvProblem.parse(f"ic{ic} ih{size} iw{size} oc{oc} {text}")
+            for ic, oc, size in product(CHANNELS, CHANNELS, SIZES)
+            if max(ic, oc) <= 4 * min(ic, oc) and size >= max(kh, kw)
+        ]
+        grid = [each for each in grid if FLOPS[0] < each.flops < FLOPS[1]]
+        found += [grid[i] for i in random.permutation(len(grid))[:EACH]]
+    return found
 
 
-def times(problem: ConvProblem) -> tuple[float, float]:
-    """Seconds that Winograd and direct convolution take, the best of alternating rounds."""
+def times(problem: ConvProblem, runs: list[Callable[..., None]]) -> list[float]:
+    """Seconds that each takes, the best of alternating rounds."""
     arrays = arrays_of(problem)
     names = {"fwd": "xw", "bwd_input": "gw", "bwd_weight": "xg"}[problem.direction]
     a, b = (arrays[each] for each in names)
     out = np.empty(problem.result_shape, np.float32)
-    runs = [module.plan(problem) for module in (winograd, direct)]
+    kept = Storage() if problem.direction == "fwd" else None
 
     def timed(run: Callable[..., None], repeat: int) -> float:
         start = time.perf_counter()
         for _ in range(repeat):
-            run(a, b, None, out)
+            run(a, b, None, out, kept)
         return (time.perf_counter() - start) / repeat
 
     for run in runs:
-        run(a, b, None, out)
-    repeat = max(2, min(60, int(0.003 / timed(runs[1], 1))))
-    found = [[timed(run, repeat) for run in runs] for _ in range(ROUNDS)]
-    mine, other = (min(each) for each in zip(*found))
-    return mine, other
+        timed(run, 2)
+    repeat = max(1, min(60, int(0.002 / timed(runs[-1], 1))))
+    return [min(times) for times in zip(*([timed(run, repeat) for run in runs] for _ in range(ROUNDS)))]
+
+
+def fit(terms: list[tuple], measured: list[float]) -> tuple[np.ndarray, float]:
+    """Seconds of each term, and within which part of them nine of ten times are predicted."""
+    seconds = np.array(measured)
+    rows = np.array(terms, np.float64) / seconds[:, None]
+    found = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)[0]
+    return found, float(np.quantile(np.abs(1 - rows @ found), 0.9))
 
 
 def main() -> None:
-    threads.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    for direction in DIRECTIONS:
-        rows, measured = [], []
-        for problem in problems(110):
+    arguments = dict(enumerate(sys.argv))
+    threads.set_num_threads(int(arguments.get(1, 1)))
+    kernels = arguments.get(3, KERNELS).split(",")
+    for direction in arguments.get(2, ",".join(DIRECTIONS)).split(","):
+        own: tuple[list, list] = ([], [])
+        plain: tuple[list, list] = ([], [])
+        for problem in problems(kernels):
             problem = problem.with_direction(direction)
-            mine, other = times(problem)
-            ratio, taken = other / mine, winograd.slower(problem) is None
-            if (taken and ratio < 0.9) or (not taken and ratio > winograd.MARGIN + 0.1):
-                word = "taken" if taken else "refused"
-                print(f"{problem}: {word}, expected {winograd.speedup(problem):.2f}, measured {ratio:.2f}")
-            rows.append(winograd.work(problem))
-            measured.append(mine)
-        weights = 1 / np.array(measured)
-        terms = np.array(rows, np.float64) * weights[:, None]
-        fit = np.linalg.lstsq(terms, np.ones(len(rows)), rcond=None)[0]
-        names = ("multiplications", "image", "result", "weight", "call")
-        print(direction, ", ".join(f"{name} {seconds * 1e9:.3g} ns" for name, seconds in zip(names, fit)))
+            square = problem.kh > 1 < problem.kw
+            pairs = [each for each in winograd.candidates(problem) if each[0].m == each[1].m or not square]
+            *mine, other = times(problem, [*(winograd.plan(problem, pair) for pair in pairs), direct.plan(problem)])
+            for pair, seconds in zip(pairs, mine):
+                own[0].append(winograd.work(problem, pair))
+                own[1].append(seconds)
+            plain[0].append(winograd.work_directly(problem))
+            plain[1].append(other)
+            chosen = winograd.axes(problem)
+            taken = mine[pairs.index(chosen)] if chosen in pairs else min(mine)
+            refused = winograd.slower(problem) is not None
+            best = min(*mine, other)
+            if (other if refused else taken) > 1.1 * best:
+                tiles = pairs[int(np.argmin(mine))]
+                print(
+                    f"{problem}: {'refused' if refused else 'taken'} in tiles of {chosen[0].m}x{chosen[1].m}, "
+                    f"expected {winograd.speedup(problem):.2f}, measured {other / taken:.2f}, "
+                    f"{other / min(mine):.2f} in tiles of {tiles[0].m}x{tiles[1].m}"
+                )
+        others, other_error = fit(*plain)
+        found, error = fit(*own)
+        for name, costs, off in (("winograd", found, error), ("direct", others, other_error)):
+            relative = " ".join(f"{each / others[0]:.3g}" for each in costs)
+            print(f"{direction}, {name}: {relative}; nine of ten within {off:.0%}", flush=True)
 
 
 if __name__ == "__main__":

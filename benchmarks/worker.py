@@ -51,7 +51,8 @@ def sample(array: np.ndarray) -> list[float]:
 
 def answer(side, request: dict) -> dict:
     if "peak" in request:
-        from benchmarks.peak import handover_ns, tile_gflops
+        from benchmarks.regions import handover_ns
+        from convlet.kernels.peak import tile_gflops
 
         threads = side.setting.threads
         return {"peak": tile_gflops(threads, request["peak"]), "handover": handover_ns() if threads > 1 else None}

@@ -143,6 +143,7 @@ _ELSEWHERE = {
     "autocast": "amp",
     "GradScaler": "amp",
     "dropout": "nn.functional",
+    "explain": "explanation",
     "compile": "settings",
     "get_default_device": "settings",
     "get_float32_matmul_precision": "settings",

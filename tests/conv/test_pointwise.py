@@ -108,7 +108,7 @@ def test_what_it_takes() -> None:
         ("ic512 ih1 iw1 oc1000 kh1 kw1", "pointwise"),
         ("ic64 ih56 iw56 oc64 kh1 kw1 sh2 sw2", "pointwise"),
         ("ic64 ih56 iw56 oc64 kh1 kw1 bf16", "pointwise"),
-        ("g64 ic64 ih56 iw56 oc64 kh1 kw1", "narrow"),
+        ("g64 ic64 ih56 iw56 oc64 kh1 kw1", "depthwise"),
     ):
         for direction in DIRECTIONS:
             assert plan_for(ConvProblem.parse(f"{text} {direction}")).algorithm == algorithm

@@ -25,6 +25,7 @@ PROBLEMS = [
     "ic3 ih40 iw40 oc32 kh7 kw7 sh2 sw2 ph3 pw3",
     "n2 g16 ic16 ih60 iw70 oc16 kh3 kw3 ph1 pw1",
     "n2 g8 ic32 ih15 iw15 oc32 kh3 kw3 sh2 sw2 dh2 dw2 ph2 pw2 reflect",
+    "n2 g3 ic18 ih40 iw41 oc21 kh3 kw3 sh2 sw2 ph1 pw1",
     "ic8 ih5 iw600 oc40 kh1 kw9 pw4 f64",
     "n2 ic24 ih13 iw11 oc24 kh3 kw2 f16",
     "n2 ic150 ih20 iw21 oc37 kh1 kw1",
@@ -77,12 +78,13 @@ LARGE = [
     "ic64 ih1 iw100000 oc64 kh1 kw9",
     "ic1024 ih64 iw64 oc3 kh3 kw3",
     "g64 ic64 ih512 iw512 oc64 kh31 kw31",
+    "g4 ic64 ih1024 iw1024 oc64 kh3 kw3 ph1 pw1",
     "ic256 ih56 iw56 oc256 kh3 kw3 ph1 pw1 f64",
 ]
 
 
 @pytest.mark.parametrize("text", LARGE)
-@pytest.mark.parametrize("name", ["direct", "narrow"])
+@pytest.mark.parametrize("name", ["direct", "grouped", "narrow"])
 def test_scratch_of_a_worker_is_bounded_for_any_problem(name, text, monkeypatch):
     """The plans are made for arrays that are not there; nothing is computed."""
     slots = []

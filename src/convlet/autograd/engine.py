@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..kernels import large
 from ..runtime import memory
+from ..runtime.quiet import restore, silence
 from . import anomaly_mode as anomaly
 from .function import AccumulateGrad, Node, edge_of, make_result
 from .mode import _mode
@@ -148,16 +149,23 @@ def _roots(outputs: Sequence[Variable], grads: Sequence[Any]) -> list[tuple[Edge
     return roots
 
 
-class _Grads:
-    """The gradients that have arrived for a node's outputs; 'owned' ones were made for it alone."""
+class _Arrivals:
+    """What comes in at a node: along how many edges still, and the gradient so far of each of its outputs."""
 
-    __slots__ = ("owned", "values")
+    __slots__ = ("missing", "owned", "values")
 
-    def __init__(self, count: int) -> None:
-        self.values: list[Any] = [None] * count
-        self.owned = [False] * count
+    def __init__(self, missing: int) -> None:
+        self.missing = missing
+        self.values: list[Any] = []  # empty until something has arrived
+        self.owned: list[bool] = []  # made for this node alone: more may be added to it in place
 
-    def add(self, index: int, value: Any, owned: bool) -> None:
+    def add(self, node: Node, index: int, value: Any, owned: bool) -> None:
+        """Hand a gradient to output ``index`` of the node, in that output's dtype."""
+        shape, dtype = node.outputs[index]
+        if type(value) is not np.ndarray or value.dtype is not dtype or value.shape != shape:
+            value, owned = _fit(value, owned, node, index)
+        if not self.values:
+            self.values, self.owned = [None] * len(node.outputs), [False] * len(node.outputs)
         known = self.values[index]
         if known is None:
             self.values[index] = value
@@ -171,79 +179,106 @@ class _Grads:
             self.owned[index] = True
 
 
+def _fit(value: Any, owned: bool, node: Node, index: int) -> tuple[Any, bool]:
+    """A gradient as output ``index`` of the node wants it, and whether it is the node's own."""
+    shape, dtype = node.outputs[index]
+    if isinstance(value, np.generic):  # what NumPy makes of a 0-dimensional result
+        value = np.asarray(value)
+    array = value.array if isinstance(value, Variable) else value
+    if array.dtype != dtype:
+        value, owned = _cast(value, dtype), True
+        array = value.array if isinstance(value, Variable) else value
+    if array.shape != shape:
+        raise RuntimeError(
+            f"Function {node.name()} returned an invalid gradient at index {index} - got {list(array.shape)} but "
+            f"expected shape compatible with {list(shape)}"
+        )
+    return value, owned
+
+
 def _as_variable(value: Any) -> Any:
     return value if isinstance(value, Variable) else make_result(value)
 
 
-@np.errstate(all="ignore")  # once for the whole walk; see run_quietly
 def _walk(
     roots: list[tuple[Edge, Any]], retain_graph: bool, create_graph: bool, targets: list[Edge] | None = None
 ) -> list[Any]:
     """Run the graph from the roots; with ``targets``, return what arrives at these edges and touch no leaf."""
-    waiting = _count_arrivals(edge[0] for edge, _ in roots)
-    needed = None if targets is None else _leading_to({node for node, _ in targets}, [edge[0] for edge, _ in roots])
+    starts = list(dict.fromkeys([edge[0] for edge, _ in roots]))
+    arrivals = _count_arrivals(starts)
+    needed = None if targets is None else _leading_to({node for node, _ in targets}, starts)
     wanted: dict[Node, list[int]] = {}
     for node, index in targets or ():
         wanted.setdefault(node, []).append(index)
     captured: dict[Edge, Any] = {}
-    arrived: dict[Node, _Grads] = {}
     for (node, index), gradient in roots:
-        _deliver(arrived, node, index, gradient if create_graph else gradient.array, False)
+        arrivals[node].add(node, index, gradient if create_graph else gradient.array, False)
     order = itertools.count()
-    ready: list[tuple[float, int, Node]] = []
-    for node in dict.fromkeys(edge[0] for edge, _ in roots):
-        if waiting[node] == 0:
-            heapq.heappush(ready, (-node.sequence, next(order), node))
-    old_mode = _mode.grad
-    _mode.grad = create_graph
+    ready = [(-node.sequence, next(order), node) for node in starts if not arrivals[node].missing]
+    heapq.heapify(ready)
+    old_mode, _mode.grad = _mode.grad, create_graph
+    old_warnings = silence()  # once for the whole walk; see run_quietly
     try:
         while ready:
             node = heapq.heappop(ready)[2]
-            grads = arrived.pop(node, None)
+            arrived = arrivals.pop(node)
+            values = arrived.values
             results: tuple[Any, ...] = ()
-            if grads is not None:
-                _run_tensor_hooks(node, grads)
-                for index in wanted.get(node, ()):
-                    captured[node, index] = grads.values[index]
+            if values:
+                _run_tensor_hooks(node, arrived)
+                if targets is not None:
+                    for index in wanted.get(node, ()):
+                        captured[node, index] = values[index]
                 if needed is None or node in needed:
                     if isinstance(node, AccumulateGrad):
                         if targets is None:
-                            _accumulate_leaf(node, grads, create_graph)
-                    else:
-                        results = _run_node(node, grads.values, create_graph)
-                        if not retain_graph:
-                            node.release()
-            incoming = grads.values if grads is not None else []
+                            _accumulate_leaf(node, arrived, create_graph)
+                        continue
+                    results = _run_node(node, values, create_graph)
+                    if not retain_graph:
+                        node.release()
+            seen = [*map(id, values), *map(id, results)]
             for position, edge in enumerate(node.edges):
                 if edge is None:
                     continue
                 target, index = edge
+                waiting = arrivals[target]
                 value = results[position] if position < len(results) else None
                 if value is not None:
-                    _deliver(arrived, target, index, value, _is_owned(value, position, results, incoming))
-                waiting[target] -= 1
-                if waiting[target] == 0:
+                    waiting.add(target, index, value, _is_owned(value, seen))
+                waiting.missing -= 1
+                if not waiting.missing:
                     heapq.heappush(ready, (-target.sequence, next(order), target))
     finally:
+        restore(old_warnings)
         _mode.grad = old_mode
     return [captured.get(edge) for edge in targets or ()]
 
 
-def _count_arrivals(starts: Iterable[Node]) -> dict[Node, int]:
+def _count_arrivals(starts: list[Node]) -> dict[Node, _Arrivals]:
     """For each node that the roots reach, along how many edges gradients will come in."""
-    stack = list(dict.fromkeys(starts))
-    waiting = dict.fromkeys(stack, 0)
+    stack = list(starts)
+    arrivals = {node: _Arrivals(0) for node in starts}
     while stack:
         for edge in stack.pop().edges:
             if edge is None:
                 continue
             target = edge[0]
-            if target in waiting:
-                waiting[target] += 1
+            known = arrivals.get(target)
+            if known is not None:
+                known.missing += 1
             else:
-                waiting[target] = 1
+                arrivals[target] = _Arrivals(1)
                 stack.append(target)
-    return waiting
+    return arrivals
+
+
+def _is_owned(value: Any, seen: list[int]) -> bool:
+    """Whether this result of a node is an array that nobody else holds, so that it may be added to in place.
+
+    ``seen``: the ids of all that came into the node and out of it.
+    """
+    return not isinstance(value, Variable) and memory.owns(value) and seen.count(id(value)) == 1
 
 
 def _leading_to(targets: set[Node], starts: list[Node]) -> set[Node]:
@@ -270,25 +305,6 @@ def _leading_to(targets: set[Node], starts: list[Node]) -> set[Node]:
     return leading
 
 
-def _deliver(arrived: dict[Node, _Grads], node: Node, index: int, value: Any, owned: bool) -> None:
-    """Hand a gradient to output ``index`` of ``node``, in that output's dtype."""
-    shape, dtype = node.outputs[index]
-    if isinstance(value, np.generic):  # what NumPy makes of a 0-dimensional result
-        value = np.asarray(value)
-    array = value.array if isinstance(value, Variable) else value
-    if array.dtype != dtype:
-        value, owned = _cast(value, dtype), True
-        array = value.array if isinstance(value, Variable) else value
-    if array.shape != shape:
-        raise RuntimeError(
-            f"Function {node.name()} returned an invalid gradient at index {index} - got {list(array.shape)} but "
-            f"expected shape compatible with {list(shape)}"
-        )
-    if node not in arrived:
-        arrived[node] = _Grads(len(node.outputs))
-    arrived[node].add(index, value, owned)
-
-
 def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
     if isinstance(value, Variable):
         from ..dtypes import from_numpy
@@ -301,17 +317,8 @@ def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
     return value.astype(dtype)
 
 
-def _is_owned(value: Any, position: int, results: tuple[Any, ...], incoming: list[Any]) -> bool:
-    """Whether this result of a node is an array that nobody else holds, so that it may be added to in place."""
-    if isinstance(value, Variable) or not memory.owns(value):
-        return False
-    if any(value is each for each in incoming):
-        return False
-    return not any(value is each for other, each in enumerate(results) if other != position)
-
-
 def _run_node(node: Node, grads: list[Any], create_graph: bool) -> tuple[Any, ...]:
-    if any(each is None for each in grads):
+    if len(grads) > 1 and any(each is None for each in grads):
         grads = [
             np.zeros(shape, dtype) if each is None and dtype.kind not in "biu" else each
             for each, (shape, dtype) in zip(grads, node.outputs)
@@ -348,7 +355,7 @@ def _like(value: Any, create_graph: bool) -> Any:
     return value if create_graph or value is None else value.array
 
 
-def _run_tensor_hooks(node: Node, grads: _Grads) -> None:
+def _run_tensor_hooks(node: Node, grads: _Arrivals) -> None:
     hooks = node.tensor_hooks
     if isinstance(node, AccumulateGrad) and node.variable._hooks:
         hooks = {**(hooks or {}), 0: node.variable._hooks}
@@ -368,7 +375,7 @@ def _run_tensor_hooks(node: Node, grads: _Grads) -> None:
                 grads.values[index] = replaced if isinstance(value, Variable) else replaced.array
 
 
-def _accumulate_leaf(node: AccumulateGrad, grads: _Grads, create_graph: bool) -> None:
+def _accumulate_leaf(node: AccumulateGrad, grads: _Arrivals, create_graph: bool) -> None:
     variable = node.variable
     accumulate(variable, grads.values[0], grads.owned[0], create_graph)
     if variable._post_accumulate_hooks:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import itertools
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ..runtime.quiet import restore, silence
 from . import anomaly_mode as anomaly
-from .mode import is_grad_enabled, is_inference_mode_enabled
-from .variable import Array, RemovableHandle, Variable, Version
+from .mode import _mode, is_grad_enabled
+from .variable import Array, RemovableHandle, Variable, Version, WhenAsked
 
 _sequence = itertools.count()
 
@@ -81,20 +83,26 @@ def _operation_name(node: Node) -> str:
 _SUFFIX = re.compile(r"Backward\d+$")
 
 
+_NOTHING = Saved(None, None, None)
+
+
 class Node:
     """One recorded computation: where gradients come in, and the edges along which they go on.
 
     ``edges[i]`` is (node, output index) of argument i, or None where no gradient is wanted.
     """
 
+    edges: tuple[tuple[Node, int] | None, ...] = ()
+    sequence: float
+    outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] = ()
+    tensor_hooks: dict[int, dict[int, Callable[[Any], Any]]] | None = None
+    hooks: dict[int, Callable[..., Any]] | None = None
+    prehooks: dict[int, Callable[..., Any]] | None = None
+    metadata: Any = WhenAsked(lambda node: {})
+
     def __init__(self, edges: tuple[tuple[Node, int] | None, ...]) -> None:
         self.edges = edges
-        self.sequence: float = next(_sequence)
-        self.outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] = ()
-        self.tensor_hooks: dict[int, dict[int, Callable[[Any], Any]]] | None = None
-        self.hooks: dict[int, Callable[..., Any]] | None = None
-        self.prehooks: dict[int, Callable[..., Any]] | None = None
-        self.metadata: dict[Any, Any] = {}
+        self.sequence = next(_sequence)
 
     def run(self, grads: list[Any], create_graph: bool) -> tuple[Any, ...]:
         """One gradient (or None) for each edge."""
@@ -142,15 +150,17 @@ class OperationNode(Node):
     _saved: tuple[Saved, ...] | None = ()
     _rename: str | None = None
     _arguments: tuple[Any, ...] = ()
+    _pending: tuple[Array | None, ...] = ()
     without_data: bool = False  # recorded of meta tensors: forward has not run, so nothing was kept
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
-        super().__init__(tuple([edge_of(each) if isinstance(each, Variable) else None for each in arguments]))
-        self.needs_input_grad = tuple([edge is not None for edge in self.edges])
+        self.edges = edges = tuple([edge_of(each) if isinstance(each, Variable) else None for each in arguments])
+        self.needs_input_grad = tuple([edge is not None for edge in edges])
+        self.sequence = next(_sequence)
         self._arguments = arguments
+        self._types = tuple(map(type, arguments))
         if anomaly.enabled:
             anomaly.remember(self)
-        self._pending: tuple[Array | None, ...] = ()
 
     def name(self) -> str:
         return self._rename or type(self).__name__
@@ -163,8 +173,8 @@ class OperationNode(Node):
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         return tuple(
             (None, 0) if edge is None else edge
-            for edge, is_variable in zip(self.edges, self._is_variable)
-            if is_variable
+            for edge, kind in zip(self.edges, self._types)
+            if issubclass(kind, Variable)
         )
 
     def save(self, *arrays: Array | None) -> None:
@@ -179,17 +189,17 @@ class OperationNode(Node):
         as_variable = is_grad_enabled()
         return tuple([each.unpack(self, as_variable) for each in self._saved])
 
-    def finish(self, outputs: tuple[Array, ...], versions: tuple[Version, ...]) -> None:
+    def finish(self, *results: Variable) -> None:
         """Turn the arrays given to ``save`` into saved inputs, outputs and constants, and let go of the rest."""
-        self.outputs = tuple([(each.shape, each.dtype) for each in outputs])
+        self.outputs = tuple([(each.array.shape, each.array.dtype) for each in results])
         if self._pending:
-            self._saved = tuple([self._keep(each, outputs, versions) for each in self._pending])
-        self._is_variable = tuple([isinstance(each, Variable) for each in self._arguments])
-        self._arguments = self._pending = ()
+            self._saved = tuple([self._keep(each, results) for each in self._pending])
+            self._pending = ()
+        self._arguments = ()
 
-    def _keep(self, array: Array | None, outputs: tuple[Array, ...], versions: tuple[Version, ...]) -> Saved:
+    def _keep(self, array: Array | None, results: tuple[Variable, ...]) -> Saved:
         if array is None:
-            return Saved(None, None, None)
+            return _NOTHING
         for argument in self._arguments:
             if isinstance(argument, Variable) and argument.array is array:
                 if argument.inference:
@@ -198,9 +208,9 @@ class OperationNode(Node):
                         "normal tensor and use it in autograd."
                     )
                 return Saved(array, argument, argument._version)
-        for index, output in enumerate(outputs):
-            if output is array:
-                return Saved(array, None, versions[index], index)
+        for index, result in enumerate(results):
+            if result.array is array:
+                return Saved(array, None, result._version, index)
         return Saved(array, None, None)
 
     def run(self, grads: list[Any], create_graph: bool) -> tuple[Any, ...]:
@@ -223,11 +233,7 @@ class OperationNode(Node):
 class _Discard:
     """The ``ctx`` of a computation that is not recorded: keeps nothing."""
 
-    class _Never:
-        def __getitem__(self, index: int) -> bool:
-            return False
-
-    needs_input_grad = _Never()
+    needs_input_grad = (False,) * 64
 
     def save(self, *arrays: Any) -> None:
         pass
@@ -284,59 +290,60 @@ class Operation:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run on arrays (arrays out), or on variables (variables out, recorded when a gradient is wanted)."""
-        variables = record = meta = False
+        for each in args:
+            if isinstance(each, Variable):
+                break
+        else:
+            return _as_arrays(cls.forward(DISCARD, *args))
+        record = meta = False
         arrays = []
         for each in args:
             if isinstance(each, Variable):
-                variables = True
                 if each.meta:
                     meta = True
-                if not record and each.requires_grad:
+                # each.requires_grad, without the call where it says so plainly
+                if each._requires_grad or each._grad_fn is not None or (each._base is not None and each.requires_grad):
                     record = True
                 each = each.array
             arrays.append(each)
-        if not variables:
-            return _as_arrays(cls.forward(DISCARD, *arrays))
-        node = None
-        if record and cls.differentiable and is_grad_enabled():
-            node = cls.node_type(args)
+        node = cls.node_type(args) if record and cls.differentiable and _mode.grad else None
         if meta:
             result = _without_data(cls.meta(*arrays))
             if node is not None:
                 node.without_data = True
         else:
             result = run_quietly(cls.forward, node or DISCARD, arrays)
-        if isinstance(result, tuple):
-            return cls._wrap_several(result, node, args, meta)
-        if type(result) is not np.ndarray:
-            result = np.asarray(result)
         view_of = args[0] if cls.is_view else None
-        out = make_result(result, node, view_of=view_of, meta=meta)
+        if isinstance(result, tuple):
+            return cls._wrap_several(result, node, view_of, meta)
+        out = make_result(result if type(result) is np.ndarray else np.asarray(result), node, 0, view_of)
+        if meta:
+            out.meta = True
         if node is not None:
-            node.finish((result,), (out._version,))
+            node.finish(out)
         return out
 
     @classmethod
-    def _wrap_several(cls, results: tuple[Any, ...], node: Any, args: tuple[Any, ...], meta: bool) -> tuple[Any, ...]:
-        arrays = tuple([np.asarray(each) for each in results])
-        view_of = args[0] if cls.is_view else None
+    def _wrap_several(cls, results: tuple[Any, ...], node: Any, view_of: Any, meta: bool) -> tuple[Any, ...]:
+        constant = cls.non_differentiable_outputs
         out = tuple(
             [
-                make_result(
-                    each, None if i in cls.non_differentiable_outputs else node, i, view_of=view_of, meta=meta
-                )
-                for i, each in enumerate(arrays)
+                make_result(np.asarray(each), None if i in constant else node, i, view_of, meta=meta)
+                for i, each in enumerate(results)
             ]
         )
         if node is not None:
-            node.finish(arrays, tuple([each._version for each in out]))
+            node.finish(*out)
         return out
 
 
-@np.errstate(all="ignore")
 def run_quietly(forward: Callable[..., Any], ctx: Any, arrays: list[Any]) -> Any:
     """``forward`` without NumPy's warnings: infinities and NaN are values like others, as in PyTorch."""
-    return forward(ctx, *arrays)
+    old = silence()
+    try:
+        return forward(ctx, *arrays)
+    finally:
+        restore(old)
 
 
 def _as_arrays(result: Any) -> Any:
@@ -356,8 +363,8 @@ def make_result(
     array: Array,
     node: Node | None = None,
     output_index: int = 0,
-    *,
     view_of: Variable | None = None,
+    *,
     meta: bool = False,
     version: Version | None = None,
 ) -> Variable:
@@ -366,14 +373,16 @@ def make_result(
     new = cls.__new__(cls)
     new.array = array
     if view_of is not None:
-        new._version = view_of._version
         new._base = view_of if view_of._base is None else view_of._base
-        new._view_version = new._version.value
+        known = new._base.__dict__.get("_version")
+        if known is not None:
+            new._version, new._view_version = known, known.value
         if view_of.inference:
             new.inference = True
     else:
-        new._version = Version() if version is None else version
-        if is_inference_mode_enabled():
+        if version is not None:
+            new._version = version
+        if _mode.inference:
             new.inference = True
     if node is not None and array.dtype.kind not in "biu":
         new._grad_fn = node
@@ -386,24 +395,22 @@ def make_result(
 class AccumulateGrad(Node):
     """Where the graph ends: adds what arrives to a leaf's ``.grad``."""
 
+    sequence = float("inf")
+
     def __init__(self, variable: Variable) -> None:
-        super().__init__(())
         self.variable = variable
-        self.sequence = float("inf")
         self.outputs = ((variable.array.shape, variable.array.dtype),)
 
 
 def edge_of(variable: Variable) -> tuple[Node, int] | None:
     """Where the gradient of this variable goes: (node, output index); None when it requires none."""
-    node = variable.grad_fn
+    node = variable._grad_fn if variable._base is None else variable.grad_fn
     if node is not None:
         return node, variable._output_index
     if not variable._requires_grad:
         return None
     known = variable._accumulator() if variable._accumulator is not None else None
     if known is None:
-        import weakref
-
         known = AccumulateGrad(variable)
         variable._accumulator = weakref.ref(known)
     return known, 0

@@ -156,7 +156,7 @@ def view_of_changed_base(view: Variable) -> Node | None:
     region = Region.of(view.array, base.array)
     node = AsStrided.node_type((base, region))
     node.region = region  # type: ignore[attr-defined]
-    node.finish((view.array,), (view._version,))
+    node.finish(view)
     return node
 
 
@@ -243,7 +243,7 @@ def record_write(target: Variable, node: Any = None) -> None:
     saves_target = any(each is array for each in node._pending)
     if saves_target:  # 'array' is both argument 0 and the output; it holds the output now
         node._arguments = tuple(None if getattr(each, "array", None) is array else each for each in node._arguments)
-    node.finish((array,), (target._version,))
+    node.finish(target)
     if base is None:
         target._grad_fn, target._output_index = node, 0
         target._requires_grad = False

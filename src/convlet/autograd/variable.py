@@ -22,17 +22,29 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
+class WhenAsked:
+    """An attribute that few objects need: made when first asked for, once whichever thread asks."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        return instance.__dict__.setdefault(self.name, self.make(instance))
+
+
 class Version:
     """How often the memory of a tensor and its views was written in place.
 
-    ``writes`` counts every write, also those through ``.data``, which autograd does not see.
+    ``storage`` counts every write, also those through ``.data``, which autograd does not see.
     """
 
-    __slots__ = ("storage", "value")
-
-    def __init__(self, storage: Storage | None = None) -> None:
-        self.value = 0
-        self.storage = Storage() if storage is None else storage
+    value: int = 0
+    storage: Any = WhenAsked(lambda version: Storage())
 
     @property
     def writes(self) -> int:
@@ -46,7 +58,7 @@ class Version:
 class Variable:
     """An array of any strides and its place in the graph.
 
-    Class attributes are the state of a fresh leaf, so that making one costs three assignments.
+    Class attributes are the state of a fresh leaf, so that making one costs one assignment.
     """
 
     tensor_type: ClassVar[type[Variable]]  # the class of results; set by the tensor floor
@@ -58,8 +70,8 @@ class Variable:
     _grad: Variable | None = None
     _grad_fn: Node | None = None
     _output_index: int = 0
-    _version: Version
     _base: Variable | None = None  # the variable whose memory this one views, differentiably
+    _version: Any = WhenAsked(lambda variable: Version() if variable._base is None else variable._base._version)
     _view_version: int = 0  # version of the base when _grad_fn was made
     _retains_grad: bool = False
     _hooks: dict[int, Callable[[Any], Any]] | None = None
@@ -68,7 +80,6 @@ class Variable:
 
     def __init__(self, array: Array, requires_grad: bool = False) -> None:
         self.array = array
-        self._version = Version()
         if requires_grad:
             self._requires_grad = True
         if is_inference_mode_enabled():
@@ -213,7 +224,8 @@ class Variable:
     def data(self) -> Any:
         """The same memory without history and with a version of its own (writes are not seen by autograd)."""
         new = self._alias()
-        new._version = Version(self._version.storage)
+        new._version = Version()
+        new._version.storage = self._version.storage
         return new
 
     @data.setter

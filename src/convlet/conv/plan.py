@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,23 +25,27 @@ class Plan(NamedTuple):
     run: Run
     dtype: np.dtype
     shape: tuple[int, int, int, int]
+    small: bool  # the result is no matter for the pool of large blocks
 
 
 @lru_cache(maxsize=1024)
-def _plan(problem: ConvProblem, direction: str, forced: str | None, precision: str) -> Plan:
-    if direction != problem.direction:
-        return _plan(problem.with_direction(direction), direction, forced, precision)
+def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     dtype, shape = numpy_dtype(problem.dtype), problem.result_shape
+    small = math.prod(shape) * dtype.itemsize < memory.POOLED
     if problem.empty:
-        return Plan(problem, "empty", (), _fill_empty, dtype, shape)
+        return Plan(problem, "empty", (), _fill_empty, dtype, shape, small)
     algorithm, walk = select(problem, forced)
     run = trace.traced(problem, algorithm.name, algorithm.plan(problem))
-    return Plan(problem, algorithm.name, walk, run, dtype, shape)
+    return Plan(problem, algorithm.name, walk, run, dtype, shape, small)
 
 
 def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
     """The plan of a problem, in another direction if one is given; kept, the least recently used forgotten."""
-    return _plan(problem, direction or problem.direction, forced_algorithm(), get_convolution_precision())
+    key = direction or problem.direction, forced_algorithm(), get_convolution_precision()
+    plan: Plan | None = problem.plans.get(key)
+    if plan is None:
+        plan = problem.plans[key] = _plan(problem.with_direction(key[0]), key[1], key[2])
+    return plan
 
 
 def _fill_empty(a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -63,8 +68,11 @@ def forward(
 
     `kept` is the storage of w: forms of it are kept while nobody writes to it.
     """
-    plan = _plan(problem, "fwd", forced_algorithm(), get_convolution_precision())
-    return _execute(plan, x, w, bias, out, channels_last, kept)
+    plan = plan_for(problem, "fwd")
+    if out is None:
+        out = _allocate(plan, channels_last)
+    plan.run(x, w, bias, out, kept)
+    return out
 
 
 def input_gradient(
@@ -77,8 +85,11 @@ def input_gradient(
     kept: Storage | None = None,
 ) -> np.ndarray:
     """The gradient [n,ic,ih,iw] by the input for the output's gradient [n,oc,oh,ow]; no conjugation."""
-    plan = _plan(problem, "bwd_input", forced_algorithm(), get_convolution_precision())
-    return _execute(plan, grad, w, None, out, channels_last, kept)
+    plan = plan_for(problem, "bwd_input")
+    if out is None:
+        out = _allocate(plan, channels_last)
+    plan.run(grad, w, None, out, kept)
+    return out
 
 
 def weight_gradient(
@@ -90,35 +101,20 @@ def weight_gradient(
     channels_last: bool = False,
 ) -> np.ndarray:
     """The gradient [oc,ic/g,kh,kw] by the weight for the output's gradient [n,oc,oh,ow]; no conjugation."""
-    plan = _plan(problem, "bwd_weight", forced_algorithm(), get_convolution_precision())
-    return _execute(plan, x, grad, None, out, channels_last)
-
-
-def _execute(
-    plan: Plan,
-    a: np.ndarray,
-    b: np.ndarray,
-    bias: np.ndarray | None,
-    out: np.ndarray | None,
-    channels_last: bool,
-    kept: Storage | None = None,
-) -> np.ndarray:
+    plan = plan_for(problem, "bwd_weight")
     if out is None:
         out = _allocate(plan, channels_last)
-    plan.run(a, b, bias, out, kept)
+    plan.run(x, grad, None, out)
     return out
 
 
 def _allocate(plan: Plan, channels_last: bool) -> np.ndarray:
-    n, c, h, w = plan.shape
+    if plan.small and not channels_last:
+        return np.empty(plan.shape, plan.dtype)
     try:
-        if channels_last:
-            return memory.empty(plan.shape, plan.dtype, (0, 2, 3, 1))
-        if n * c * h * w * plan.dtype.itemsize < memory.POOLED:
-            return np.empty(plan.shape, plan.dtype)
-        return memory.empty(plan.shape, plan.dtype)
+        return memory.empty(plan.shape, plan.dtype, (0, 2, 3, 1) if channels_last else None)
     except MemoryError as error:
-        size = n * c * h * w * plan.dtype.itemsize
+        size = math.prod(plan.shape) * plan.dtype.itemsize
         raise RuntimeError(
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: "
             f"you tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,8 @@ class ConvProblem:
     mode_w: str = "zeros"
     dtype: str = "f32"
     direction: str = "fwd"
+    flops: int = field(init=False, repr=False, compare=False, default=0)
+    plans: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see plan.py
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
@@ -97,11 +100,16 @@ class ConvProblem:
         if self.pl <= 0 and self.pr <= 0:
             object.__setattr__(self, "mode_w", "zeros")
         self._check()
-        # Looked up on every call: hash the twenty fields once.
+        # Asked for at every call. Multiplications and additions, each counted once; the same in all three directions.
+        flops = 2 * self.n * self.oc * self.oh * self.ow * (self.ic // self.g) * self.kh * self.kw
+        object.__setattr__(self, "flops", flops)
         object.__setattr__(self, "_hash", hash(tuple(getattr(self, name) for name in _FIELDS)))
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __reduce__(self) -> Any:
+        return ConvProblem.parse, (self.text,)
 
     def _check(self) -> None:
         allowed = {"mode_h": MODES, "mode_w": MODES, "dtype": DTYPES, "direction": DIRECTIONS}
@@ -185,11 +193,6 @@ class ConvProblem:
     def itemsize(self) -> int:
         """Bytes of one element."""
         return DTYPES[self.dtype][1]
-
-    @property
-    def flops(self) -> int:
-        """Multiplications and additions, each counted once; the same in all three directions."""
-        return 2 * self.n * self.oc * self.oh * self.ow * (self.ic // self.g) * self.kh * self.kw
 
     @property
     def bytes_moved(self) -> int:

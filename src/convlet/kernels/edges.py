@@ -23,6 +23,7 @@ FRAME = np.dtype(
         for name in (
             # compiled steps and the vector they work in
             *("tile", "narrow", "transpose", "gather", "scatter", "accumulate", "correlate", "columns"),
+            *("gather_planes", "store_channels", "store_positions"),
             *("element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
@@ -39,13 +40,16 @@ FRAME = np.dtype(
             "used",  # for each band, (taps, offsets, step1, step2) of those that read the image at all; 0: all do
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
+            "relu",  # negative results are stored as zeros
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
             *("order", "sum_step", "groups", "group_table"),
-            # Winograd: its steps; the transform of images, the part of a tile it reads, the distance of tiles
-            *("transform", "apart", "which", "size", "m", "x_size"),
+            # Winograd: its steps; the points of a tile, and those of a row of it
+            *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
+            # what a tile of images reads, and how far the next is; what a tile writes
+            *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w"),
             # units: the first and last of the pass, and how an image is cut into them
             *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
             # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks
@@ -61,6 +65,10 @@ FRAME = np.dtype(
 )
 
 
+# Channels that are packed together: few enough for their rows to be in the L1 cache when another plane reads them.
+PLANES = 8
+
+
 @njit(error_model="numpy")
 def pack_band(f, src, channels, oy, rows, ox, dst, spare):
     """Fills a band for output rows oy.. and columns ox.. of `channels` channels of the image at `src`."""
@@ -69,39 +77,39 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
         return
     row_bytes = f.pitch * f.element
     step = f.x_w * f.sw
-    for c in range(channels):
+    for c0 in range(0, channels, PLANES):
+        planes = min(PLANES, channels - c0)
         for q in range(f.col_planes):
             # Source column of the row's first element; then what lies inside the image.
             first = ox * f.sw + load_i64(f.col_table + 8 * q)
             base = first - f.pl
             low = min(max(0, -(base // f.sw)), f.pitch)
             high = max(low, min(-((base - f.iw) // f.sw), f.pitch))
-            column = src + c * f.x_c + base * f.x_w
+            column = src + c0 * f.x_c + base * f.x_w
             for p in range(f.row_planes):
                 start = load_i64(f.row_table + 24 * p)
-                place = (
-                    dst
-                    + c * f.channel_at
-                    + q * (f.channel_at // f.col_planes)
-                    + load_i64(f.row_table + 24 * p + 8) * row_bytes
-                )
+                plane = q * (f.channel_at // f.col_planes) + load_i64(f.row_table + 24 * p + 8) * row_bytes
+                place = dst + c0 * f.channel_at + plane
                 top = oy * f.sh + start
                 count = rows + load_i64(f.row_table + 24 * p + 16)
                 # Rows inside the image are copied at once; above and below it the mode says what is read.
                 first_in = min(max(0, -((top - f.pt) // f.sh)), count)
                 last_in = max(first_in, min(-((top - f.pt - f.ih) // f.sh), count))
                 for r in range(first_in):
-                    pack_outside(f, column, top + r * f.sh, step, low, high, place + r * row_bytes)
+                    pack_outside(f, column, planes, top + r * f.sh, step, low, high, place + r * row_bytes)
                 inner, wide = last_in - first_in, f.pitch
                 if f.sh * f.x_h == f.pitch * step and low == 0 and high == f.pitch:
                     inner, wide = 1, inner * wide  # the rows are one
                 call(
-                    f.gather,
+                    f.gather_planes,
                     (
                         place + first_in * row_bytes,
+                        f.channel_at,
                         row_bytes,
                         column + (top + first_in * f.sh - f.pt) * f.x_h,
+                        f.x_c,
                         f.sh * f.x_h,
+                        planes,
                         inner,
                         step,
                         wide,
@@ -111,14 +119,16 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                     ),
                 )
                 for r in range(last_in, count):
-                    pack_outside(f, column, top + r * f.sh, step, low, high, place + r * row_bytes)
+                    pack_outside(f, column, planes, top + r * f.sh, step, low, high, place + r * row_bytes)
                 if f.modes:
                     for r in range(count):
                         y = load_i64(f.row_map + 8 * (top + r * f.sh))
                         if y >= 0:
-                            row = src + c * f.x_c + y * f.x_h
-                            pack_border(f, row, first, 0, low, place + r * row_bytes, spare)
-                            pack_border(f, row, first, high, f.pitch, place + r * row_bytes, spare)
+                            for c in range(planes):
+                                row = src + (c0 + c) * f.x_c + y * f.x_h
+                                to = place + c * f.channel_at + r * row_bytes
+                                pack_border(f, row, first, 0, low, to, spare)
+                                pack_border(f, row, first, high, f.pitch, to, spare)
 
 
 @njit(error_model="numpy")
@@ -157,13 +167,13 @@ def pack_last(f, src, channels, oy, rows, ox, dst):
 
 
 @njit(error_model="numpy")
-def pack_outside(f, column, y_padded, step, low, high, place):
-    """A row of a band that lies above or below the image: zeros, or the row that the padding mode names."""
+def pack_outside(f, column, planes, y_padded, step, low, high, place):
+    """A row of each plane that lies above or below the image: zeros, or the row that the padding mode names."""
     y = load_i64(f.row_map + 8 * y_padded)
+    src = column + y * f.x_h
     if y < 0:
-        call(f.gather, (place, 0, place, 0, 1, f.element, f.pitch, 0, 0, NATIVE))
-    else:
-        call(f.gather, (place, 0, column + y * f.x_h, 0, 1, step, f.pitch, low, high, f.x_code))
+        src, low, high = place, 0, 0
+    call(f.gather_planes, (place, f.channel_at, 0, src, f.x_c, 0, planes, 1, step, f.pitch, low, high, f.x_code))
 
 
 @njit(error_model="numpy")
@@ -297,39 +307,29 @@ def store_products(f, sums, channels, width, out):
 @njit(error_model="numpy")
 def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
     """out[o][row][column] = sums[row, column][o] + bias[o] for `width` channels; out is the band's corner."""
-    lanes = f.lanes
-    vector = lanes * f.element
+    vector = f.lanes * f.element
     step = vectors * vector
-    joined = f.y_code == NATIVE and f.y_w == f.element
+    size = f.y_size
     runs, length = rows, columns
-    if joined and f.y_h == columns * f.element:
-        runs, length = 1, rows * columns
-    if f.y_last:
-        if bias:
-            call(f.gather, (spare, 0, bias, 0, 1, f.element, vectors * lanes, 0, width, NATIVE))
-            for i in range(rows * columns):
-                call(f.accumulate, (sums + i * step, spare, vectors * lanes))
-        for r in range(rows):
-            src = sums + r * columns * step
-            call(f.scatter, (out + r * f.y_h, f.y_w, src, step, columns, f.element, width, NATIVE, 0))
-        return
-    row_bytes = (length + lanes) * f.element
-    for v in range(vectors):
-        channels = min(lanes, width - v * lanes)
-        to = out + v * lanes * f.y_c
-        shift = bias + v * vector if bias else 0
-        for run in range(runs):
-            src = sums + run * length * step + v * vector
-            for i in range(0, length, lanes):
-                count = min(lanes, length - i)
-                if joined:
-                    place, place_step = to + i * f.element, f.y_c
-                else:
-                    place, place_step = spare + i * f.element, row_bytes
+    if f.y_h == columns * f.y_w:
+        runs, length = 1, rows * columns  # the rows are one
+    for run in range(runs):
+        src = sums + run * length * step
+        to = out + run * f.y_h
+        if f.y_last:
+            call(f.store_positions, (to, f.y_w, src, step, length, width, f.y_code, bias, f.relu))
+            continue
+        for v in range(vectors):
+            channels = min(f.lanes, width - v * f.lanes)
+            row = to + v * f.lanes * f.y_c
+            shift = bias + v * vector if bias else 0
+            part = src + v * vector
+            if f.y_w == size or f.y_w == 2 * size:
+                call(f.store_channels, (row, f.y_c, part, step, length, channels, f.y_w, f.y_code, shift, f.relu))
+            else:
+                row_bytes = (length + f.lanes) * f.element
                 call(
-                    f.transpose,
-                    (place, place_step, src + i * step, step, count, channels, count, shift, 0),
+                    f.store_channels,
+                    (spare, row_bytes, part, step, length, channels, f.element, NATIVE, shift, f.relu),
                 )
-            if not joined:
-                call(f.scatter, (to, f.y_c, spare, row_bytes, channels, f.y_w, length, f.y_code, 0))
-            to += f.y_h
+                call(f.scatter, (row, f.y_c, spare, row_bytes, channels, f.y_w, length, f.y_code, 0))

@@ -469,6 +469,14 @@ def _zip(builder: Any, low: Any, high: Any, first: int) -> Any:
     return builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(I32, lanes), order))
 
 
+def _exchange(builder: Any, block: list[Any]) -> list[Any]:
+    """Rows become columns. lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose."""
+    half = len(block) // 2
+    for _ in range(len(block).bit_length() - 1):
+        block = [_zip(builder, block[i], block[i + half], first) for i in range(half) for first in (0, half)]
+    return block
+
+
 def _transpose(compute: Any) -> Any:
     """transpose(dst, dst_step, src, src_step, rows, columns, width, bias, order): rows <= lanes, any columns
 
@@ -507,7 +515,7 @@ def _transpose(compute: Any) -> Any:
                         _load(builder, builder.add(place, offset), ir.VectorType(compute, lanes))
                         for place in places
                     ]
-                    for i, value in enumerate(exchange(builder, block)):
+                    for i, value in enumerate(_exchange(builder, block)):
                         _store(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))))
                 with part_of_it:
                     mask = _mask(builder, left, lanes)
@@ -519,22 +527,13 @@ def _transpose(compute: Any) -> Any:
                         read = builder.and_(mask, _splat(builder, there, lanes))
                         vector = ir.VectorType(compute, lanes)
                         block.append(_load_masked(builder, builder.add(place, offset), vector, read))
-                    for i, value in enumerate(exchange(builder, block)):
+                    for i, value in enumerate(_exchange(builder, block)):
                         with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
                             at = builder.add(bias, _plus(builder, offset, i * element))
                             source = builder.select(biased, at, builder.ptrtoint(no_bias, I64))
                             addend = _splat(builder, _load(builder, source, compute), lanes)
                             to = builder.add(row, builder.mul(dst_step, _constant(i)))
                             _store_masked(builder, builder.fadd(value, addend), to, written)
-
-    def exchange(builder, block):
-        """lanes = 2^s: s rounds of zipping vector i with vector i + lanes/2 are a transpose."""
-        half = len(block) // 2
-        for _ in range(len(block).bit_length() - 1):
-            block = [
-                _zip(builder, block[i], block[i + half], first) for i in range(half) for first in (0, half)
-            ]
-        return block
 
     return _intrinsic(9, emit)
 

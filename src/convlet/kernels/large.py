@@ -47,6 +47,11 @@ def once_loaded(name: str, array: np.ndarray) -> Any:
     return _load(name)
 
 
+def updates() -> Any:
+    """The formulas of optimizers (kernels/update.py), after the first convolution: they have NumPy's bits."""
+    return _load("update") if "convlet.kernels.launch" in sys.modules else None
+
+
 def dense(array: np.ndarray) -> bool:
     """Whether an array is contiguous or channels-last."""
     flags = array.flags

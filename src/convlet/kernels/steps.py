@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import emit
+from . import emit, rows
 from .launch import Kernel
 
 # Numba's cache recognises an intrinsic by the module-level name that a function uses.
@@ -101,6 +101,7 @@ def _columns_f64(rows, columns, band, pitch, groups, table, weights, bias, out, 
 # By bytes of an element.
 STEPS = {
     4: {
+        **rows.STEPS[4],
         "tile": Kernel(_tile_f32),
         "narrow": Kernel(_narrow_f32),
         "panel": Kernel(_panel_f32),
@@ -113,6 +114,7 @@ STEPS = {
         "columns": Kernel(_columns_f32),
     },
     8: {
+        **rows.STEPS[8],
         "tile": Kernel(_tile_f64),
         "narrow": Kernel(_narrow_f64),
         "panel": Kernel(_panel_f64),

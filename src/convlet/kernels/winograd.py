@@ -1,13 +1,14 @@
-"""Winograd convolution F(m x m, 3 x 3): transformed tiles and weights meet in the register tile.
+"""Winograd convolution: transformed tiles and weights meet in the register tile.
 
-The output is cut into tiles of m x m; each reads a x a of the input, a = m + 2, and so does the next, m further. In
-the transformed domain (kernels/winograd_matrices.py) a convolution is a product of matrices for each of the a x a
-points xi:
+The output is cut into tiles; each reads some rows and columns of the input, and so does the next, a step further. In
+the transformed domain (kernels/winograd_matrices.py) a convolution is a product of matrices for each of the points
+xi, which are as many as a tile has products along one axis times those along the other:
 
     forward            M[xi][tile][o] = sum over c     of V[xi][tile][c] * U[xi][c][o],  out = A^T M A
     weight gradient    P[xi][c][o]    = sum over tiles of V[xi][tile][c] * W[xi][tile][o],  out = G^T P G
 
-with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient.
+with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient; each axis has
+matrices of its own. An input gradient is a forward product from the output's gradient.
 
 A *unit* is a row of tiles of an image, or a part of one. A pass works on as many units as V has room for and takes
 two regions: the first transforms images, the second multiplies, and there a task has an output of its own: it makes
@@ -22,7 +23,6 @@ from . import emit
 from .edges import FRAME, pack_weight, store_band, store_products
 from .emit import NATIVE, call, load_i64, next_ticket
 from .launch import Kernel, frame_reader
-from .winograd_transforms import OUTPUT, WEIGHT, WEIGHT_GRADIENT
 
 frame_at = frame_reader(FRAME)
 apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)
@@ -93,9 +93,8 @@ def _transform_images(frame, x, unused, bias, v, scratch, worker):
     pixels, spare = slot + f.band_at, slot + f.row_at
     vector = f.lanes * f.element
     units = f.unit_1 - f.unit_0
-    columns = f.unit_tiles * f.m + f.size - f.m
+    columns = (f.unit_tiles - 1) * f.step_w + f.reads_w
     row, step = columns * vector, f.side * vector
-    a = f.m + f.kh - 1
     while True:
         task = next_ticket(scratch)
         if task >= f.unit_blocks * f.g * f.vectors:
@@ -110,14 +109,18 @@ def _transform_images(frame, x, unused, bias, v, scratch, worker):
             image, ty, tx = place_of(f, unit)
             src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
             # The rows that the tiles above have read too are there already.
-            kept = f.size - f.m if ty > 0 and unit > first else 0
-            top = top + f.m * row if kept else pixels
+            kept = max(0, f.reads_h - f.step_h) if ty > 0 and unit > first else 0
+            top = top + f.step_h * row if kept else pixels
             rest = top + kept * row
-            pack_pixels(f, src, channels, ty * f.m + kept, tx * f.m, f.size - kept, columns, rest, spare)
+            y, x_first = ty * f.step_h + kept, tx * f.step_w
+            pack_pixels(f, src, channels, y, x_first, f.reads_h - kept, columns, rest, spare)
             dst = to + unit * f.unit_tiles * step
             call(
-                f.transform,
-                (f.which, f.unit_tiles, dst, a * f.v_plane, f.v_plane, step, top, row, vector, f.m * vector),
+                f.transform_image,
+                (
+                    *(f.unit_tiles, dst, f.points_w * f.v_plane, f.v_plane, step),
+                    *(top, row, vector, f.step_w * vector),
+                ),
             )
 
 
@@ -126,15 +129,15 @@ def transform_weight(f, src, width, vectors, c0, c1, u, packed, spare):
     """u[xi][c][lane] = the transformed weights of `width` output channels from `src` on and input channels c0..c1."""
     vector = f.lanes * f.element
     step = vectors * vector
-    a = f.m + f.kh - 1
+    taps = f.kh * f.kw * step
     row, column = f.tap_row * step, f.tap_column * step
     for c in range(c0, c1, f.chunk):
         count = min(f.chunk, c1 - c)
         pack_weight(f, src, width, c, c + count, packed, spare)
         for i in range(vectors):
             to = u + (c - c0) * step + i * vector
-            taps = packed + f.taps_at * step + i * vector
-            call(f.transform, (WEIGHT, count, to, a * f.u_plane, f.u_plane, step, taps, row, column, 9 * step))
+            first = packed + f.taps_at * step + i * vector
+            call(f.transform_weight, (count, to, f.points_w * f.u_plane, f.u_plane, step, first, row, column, taps))
 
 
 def _transform_weights(frame, weight, unused, bias, u, scratch, worker):
@@ -187,7 +190,6 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
     units = f.unit_1 - f.unit_0
-    a = f.m + f.kh - 1
     while True:
         task = next_ticket(scratch)
         if task >= f.unit_blocks * f.g * blocks:
@@ -202,7 +204,7 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         left = v + group * f.v_group + unit_0 * f.unit_tiles * vector
         if f.packed:
             ready = weight + (group * blocks + block) * f.u_block
-            for xi in range(a * a):
+            for xi in range(f.points):
                 for c0 in range(0, f.icg, f.segment):
                     c1 = min(f.icg, c0 + f.segment)
                     multiply(f, vectors, tiles, xi, c0, c1, left, ready + c0 * step, products)
@@ -211,35 +213,28 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
             for c0 in range(0, f.icg, f.segment):
                 c1 = min(f.icg, c0 + f.segment)
                 transform_weight(f, src, width, vectors, c0, c1, u, slot + f.other_at, spare)
-                for xi in range(a * a):
+                for xi in range(f.points):
                     multiply(f, vectors, tiles, xi, c0, c1, left, u, products)
         o = group * f.ocg + block * wide
         shift = bias + o * f.element if bias else 0
         for unit in range(unit_0, unit_1):
             image, ty, tx = place_of(f, unit)
-            oy, ox = ty * f.m, tx * f.m
-            columns = min(f.unit_tiles * f.m, f.ow - ox)
+            oy, ox = ty * f.tile_h, tx * f.tile_w
+            columns = min(f.unit_tiles * f.tile_w, f.ow - ox)
             # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
-            last = -(-columns // f.m) - 1
+            last = -(-columns // f.tile_w) - 1
             tile = (unit - unit_0) * f.unit_tiles + last
             for i in range(vectors):
+                dst, src = rows + last * f.tile_w * step + i * vector, products + tile * step + i * vector
                 call(
-                    f.transform,
+                    f.transform_result,
                     (
-                        OUTPUT,
-                        last + 1,
-                        rows + last * f.m * step + i * vector,
-                        columns * step,
-                        step,
-                        -f.m * step,
-                        products + tile * step + i * vector,
-                        a * f.m_plane,
-                        f.m_plane,
-                        -step,
+                        *(last + 1, dst, columns * step, step, -f.tile_w * step),
+                        *(src, f.points_w * f.m_plane, f.m_plane, -step),
                     ),
                 )
             to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
-            store_band(f, rows, vectors, width, shift, to, min(f.m, f.oh - oy), columns, spare)
+            store_band(f, rows, vectors, width, shift, to, min(f.tile_h, f.oh - oy), columns, spare)
 
 
 def _weight_gradient(frame, v, w, sums, out, scratch, worker):
@@ -254,7 +249,6 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
     vector = f.lanes * f.element
     wide = 2 * f.lanes
     all_blocks = -(-f.ocg // wide)
-    a = f.m + f.kh - 1
     tiles = (f.unit_1 - f.unit_0) * f.unit_tiles
     while True:
         task = next_ticket(scratch)
@@ -266,12 +260,12 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
         width = min(wide, f.ocg - o * wide)
         vectors = 1 if width <= f.lanes else 2
         step = vectors * vector
-        total = sums + task * a * a * f.u_plane if sums else slot + f.sum_at
+        total = sums + task * f.points * f.u_plane if sums else slot + f.sum_at
         products = total if f.first else slot + f.sum_at
         left = v + group * f.v_group + c * f.v_block
         right = w + group * f.g_group + o * f.g_block
         parts = -(-channels // f.mr)
-        for xi in range(a * a):
+        for xi in range(f.points):
             for t in range(0, tiles, f.chunk):
                 for part in range(parts):
                     start = part * channels // parts
@@ -292,23 +286,15 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
                         ),
                     )
         if not f.first:
-            call(f.accumulate, (total, products, a * a * f.u_plane // f.element))
+            call(f.accumulate, (total, products, f.points * f.u_plane // f.element))
         if f.last:
             for i in range(vectors):
                 row = f.block * step
                 call(
-                    f.transform,
+                    f.transform_result,
                     (
-                        WEIGHT_GRADIENT,
-                        channels,
-                        taps + i * vector,
-                        3 * row,
-                        row,
-                        step,
-                        total + i * vector,
-                        a * f.u_plane,
-                        f.u_plane,
-                        step,
+                        *(channels, taps + i * vector, f.kw * row, row, step),
+                        *(total + i * vector, f.points_w * f.u_plane, f.u_plane, step),
                     ),
                 )
             to = out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c

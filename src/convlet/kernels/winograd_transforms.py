@@ -1,30 +1,45 @@
-"""Winograd's transforms as LLVM instructions: Y = L X L^T on small matrices of vectors, in registers.
+"""Winograd's transforms as LLVM instructions: Y = L X R^T on small matrices of vectors.
 
-    transform(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
+    transform(count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
 
-reads `count` matrices whose elements are vectors (lanes are channels), multiplies them on both sides with the matrix
-`which` (see below), and writes them. Rows, columns and successive matrices lie the given bytes apart.
+reads `count` matrices whose elements are vectors (lanes are channels), multiplies them with the matrix L of the rows'
+axis from the left and R of the columns' axis from the right, and writes them. Rows, columns and successive matrices lie
+the given bytes apart. There is a kernel for each purpose and pair of axes, compiled when it is first needed.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from . import emit, target
 from .launch import Kernel
-from .winograd_matrices import matrices
+from .winograd_matrices import Axis, tiling
 
-# What a transform is for, in the order of `which`. The gradients' are the adjoints: y = L x is undone by L^T.
-INPUT, WEIGHT, OUTPUT, OUTPUT_GRADIENT, WEIGHT_GRADIENT = range(5)
+# What a transform is for. The gradients' are the adjoints: y = L x is undone by L^T.
+PURPOSES = ("input", "weight", "output", "output_gradient", "weight_gradient")
+
+# Vectors of a matrix that is kept in registers and on the stack as LLVM likes; larger ones are written row by row.
+UNROLLED = 36
 
 
-def matrices_of(m: int) -> list[np.ndarray]:
-    """The matrices of F(m, 3) in that order."""
-    of = matrices(m, 3)
-    return [of.b_t, of.g, of.a_t, of.a_t.T, of.g.T]
+def matrix_of(purpose: str, axis: Axis) -> np.ndarray:
+    """The matrix that an axis is multiplied with."""
+    of = tiling(axis).matrices
+    return {
+        "input": of.b_t,
+        "weight": of.g,
+        "output": of.a_t,
+        "output_gradient": of.a_t.T,
+        "weight_gradient": of.g.T,
+    }[purpose]
 
 
 class _Lanes:
@@ -88,62 +103,87 @@ class _Lanes:
 
 def _pairs(matrix: np.ndarray) -> list[int]:
     """First rows of neighbours that are equal in some entries and opposite in all others."""
-    found = []
+    found: list[int] = []
     for i in range(len(matrix) - 1):
         one, two = matrix[i], matrix[i + 1]
         equal, opposite = (one == two) & (one != 0), (one == -two) & (one != 0)
-        if equal.any() and opposite.any() and (np.abs(one) == np.abs(two)).all():
+        if equal.any() and opposite.any() and (np.abs(one) == np.abs(two)).all() and i - 1 not in found:
             found.append(i)
     return found
 
 
-def _transform(m: int) -> Any:
-    """The intrinsic for the transforms of F(m, 3)."""
+def _emit(builder: Any, left: np.ndarray, right: np.ndarray, count: Any, *places: Any) -> None:
+    """The code of one transform; places: dst, dst_row, dst_column, dst_step and the same of src."""
+    dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step = places
+    vector = ir.VectorType(emit.FLOAT, target.current().lanes(4))
+    lanes = _Lanes(builder, vector)
+    size = emit._constant(target.current().vector)
 
-    def emit_switch(builder, which, *arguments):
-        after = builder.append_basic_block("transform_done")
-        switch = builder.switch(which, after)
-        for number, matrix in enumerate(matrices_of(m)):
-            block = builder.append_basic_block(f"transform_{number}")
-            switch.add_case(emit._constant(number), block)
-            builder.position_at_end(block)
-            loop(builder, matrix, *arguments)
-            builder.branch(after)
-        builder.position_at_end(after)
+    def at(base: Any, i: Any, step: Any) -> Any:
+        return builder.add(base, builder.mul(emit._constant(i) if isinstance(i, int) else i, step))
 
-    def loop(builder, matrix, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
-        vector = ir.VectorType(emit.FLOAT, target.current().lanes(4))
-        lanes = _Lanes(builder, vector)
-        size = matrix.shape[1]
+    def line(matrix: np.ndarray, base: Any, step: Any, to: Any, to_step: Any) -> None:
+        """One row or column in memory, multiplied."""
+        column = [emit._load(builder, at(base, i, step), vector) for i in range(matrix.shape[1])]
+        for i, value in enumerate(lanes.multiply(matrix, column)):
+            emit._store(builder, value, at(to, i, to_step))
 
-        def cell(base, row, row_step, column, column_step):
-            row_offset = builder.mul(row_step, emit._constant(row))
-            column_offset = builder.mul(column_step, emit._constant(column))
-            return builder.add(base, builder.add(row_offset, column_offset))
+    def whole(source: Any, to: Any) -> None:
+        columns = []
+        for j in range(len(right.T)):
+            top = at(source, j, src_column)
+            column = [emit._load(builder, at(top, i, src_row), vector) for i in range(len(left.T))]
+            columns.append(lanes.multiply(left, column))
+        for i in range(len(left)):
+            first = at(to, i, dst_row)
+            for j, value in enumerate(lanes.multiply(right, [column[i] for column in columns])):
+                emit._store(builder, value, at(first, j, dst_column))
 
-        with emit._steps(builder, count, 1) as t:
-            source = builder.add(src, builder.mul(t, src_step))
-            to = builder.add(dst, builder.mul(t, dst_step))
-            columns = []
-            for j in range(size):
-                column = [
-                    emit._load(builder, cell(source, i, src_row, j, src_column), vector) for i in range(size)
-                ]
-                columns.append(lanes.multiply(matrix, column))
-            for i in range(len(matrix)):
-                row = lanes.multiply(matrix, [column[i] for column in columns])
-                for j, value in enumerate(row):
-                    emit._store(builder, value, cell(to, i, dst_row, j, dst_column))
+    def by_lines(source: Any, to: Any, between: Any) -> None:
+        row = emit._constant(len(right.T) * target.current().vector)
+        with emit._steps(builder, emit._constant(len(right.T)), 1) as j:
+            line(left, at(source, j, src_column), src_row, at(between, j, size), row)
+        with emit._steps(builder, emit._constant(len(left)), 1) as i:
+            line(right, at(between, i, row), size, at(to, i, dst_row), dst_column)
 
-    return emit._intrinsic(10, emit_switch)
-
-
-transform_4x4 = _transform(4)
-
-
-def _transform_4x4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
-    transform_4x4(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
+    between = None
+    if left.shape != (1, 1) and right.shape != (1, 1) and max(left.size, right.size) > UNROLLED:
+        room = cgutils.alloca_once(builder, vector, size=emit._constant(len(left) * len(right.T)))
+        between = builder.ptrtoint(room, emit.I64)
+    with emit._steps(builder, count, 1) as t:
+        source, to = at(src, t, src_step), at(dst, t, dst_step)
+        if left.shape == (1, 1):
+            line(right, source, src_column, to, dst_column)
+        elif right.shape == (1, 1):
+            line(left, source, src_row, to, dst_row)
+        elif between is None:
+            whole(source, to)
+        else:
+            by_lines(source, to, between)
 
 
-# Those of F(4x4, 3x3). F(2x2, 3x3) was faster only on images of 5x5 and 6x6, by a few microseconds.
-transform = Kernel(_transform_4x4)
+@intrinsic(prefer_literal=True)
+def transform_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8):
+    """A transform, named by a literal text: its purpose, and the axes of rows and columns."""
+    purpose, rows, columns = which.literal_value.split()
+
+    def codegen(context, builder, sig, args):
+        left, right = (matrix_of(purpose, Axis.parse(each)) for each in (rows, columns))
+        _emit(builder, left, right, *args[1:])
+        return context.get_dummy_value()
+
+    return types.void(which, *[types.int64] * 9), codegen
+
+
+@functools.cache
+def transform(purpose: str, rows: Axis, columns: Axis) -> Kernel:
+    """The kernel of a transform."""
+    which = f"{purpose} {rows.text} {columns.text}"
+
+    def run(count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
+        transform_step(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
+
+    # Numba's files are named after functions. Each needs a name of its own: processes that write different forms of the
+    # same function at the same time may take one for the other.
+    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"transform {which}")
+    return Kernel(run)

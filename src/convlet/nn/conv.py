@@ -198,10 +198,15 @@ class Conv2d(Module):
         )
 
     def forward(self, input: Any) -> Any:
+        own = self._parameters
+        try:
+            weight, bias = own["weight"], own["bias"]
+        except KeyError:  # weight_norm and its like put computed tensors in their places
+            weight, bias = self.weight, self.bias
         return conv2d(
             input,
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             self.stride,
             self.padding,
             self.dilation,

@@ -335,8 +335,9 @@ class Module(Stateful):
     def __getattr__(self, name: str) -> Any:
         state = self.__dict__
         for kind in _OWN:
-            if kind in state and name in state[kind]:
-                return state[kind][name]
+            own = state.get(kind)
+            if own is not None and name in own:
+                return own[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:

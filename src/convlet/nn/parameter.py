@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.variable import Version
 from ..dtypes import get_default_dtype
 from ..tensor import Tensor
 
@@ -36,7 +35,6 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         if data is None:
             self.array = np.empty(0, get_default_dtype().numpy)
-            self._version = Version()
         else:
             _share(self, data)
         if requires_grad:
@@ -67,7 +65,6 @@ class Buffer(Tensor):
     def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
         if data is None:
             self.array = np.empty(0, get_default_dtype().numpy)
-            self._version = Version()
         else:
             _share(self, data)
             if data.requires_grad:

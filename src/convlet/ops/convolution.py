@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from .. import conv
-from ..autograd.function import Operation
+from ..autograd.function import DISCARD, Operation
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
 from ..runtime.storage import Storage
@@ -156,6 +156,8 @@ def _derivative(name: str, known: dict[str, Any], ctx: Any) -> Any:
 
 
 def _save_operands(ctx: Any, a: Array, b: Array, problem: ConvProblem, kept: Storage | None) -> None:
+    if ctx is DISCARD:
+        return
     ctx.problem, ctx.kept = problem, kept
     needs = ctx.needs_input_grad
     ctx.save(a if needs[1] else None, b if needs[0] else None)
@@ -171,7 +173,6 @@ class Convolution(_Product):
         ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem, kept: Storage | None
     ) -> Array:
         _save_operands(ctx, input, weight, problem, kept)
-        ctx.weight_shape = weight.shape
         # PyTorch's padded copy is contiguous for 'circular', and the output lies as that copy does.
         plain = "circular" not in (problem.mode_h, problem.mode_w)
         last = (plain and is_channels_last(input)) or is_channels_last(weight)
@@ -180,8 +181,8 @@ class Convolution(_Product):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         if not ctx.problem.ic:  # the output has no channels: nothing flows back, in the shapes of the arguments
-            empty, none = np.zeros(ctx.problem.input_shape), np.zeros(ctx.weight_shape)
-            return empty, none, np.zeros(ctx.weight_shape[:1])
+            oc, _, _, _ = shape = ctx.problem.weight_shape
+            return np.zeros(ctx.problem.input_shape), np.zeros(shape), np.zeros(oc)
         grad_input, grad_weight = _product_backward(ctx, grad)
         grad_bias = sum(grad, (0, 2, 3)) if ctx.needs_input_grad[2] else None
         return grad_input, grad_weight, grad_bias

@@ -68,6 +68,11 @@ class Adam(Elementwise):
         return kept_arrays(state, parameter, *names), (size, b1, b2, math.sqrt(1 - b2**t), group["eps"])
 
     @staticmethod
+    def formula(numbers: Any, kept: int) -> tuple[str, tuple[float, ...]]:
+        size, b1, b2, correction, eps = numbers
+        return "amsgrad" if kept == 3 else "adam", (size, 1 - b1, b2, 1 - b2, correction, eps)
+
+    @staticmethod
     def update(numbers: Any, parameter: Array, grad: Array, *kept: Array) -> None:
         size, b1, b2, correction, eps = numbers
         mean, square = kept[:2]

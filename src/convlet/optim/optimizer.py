@@ -20,7 +20,9 @@ from ..autograd.inplace import record_write
 from ..autograd.mode import enable_grad
 from ..autograd.variable import Array, RemovableHandle, Variable
 from ..dtypes import float64, get_default_dtype
+from ..kernels import large
 from ..nn.module import reset_grad, typename
+from ..runtime import memory
 
 # A step goes through large arrays in blocks of so many elements, so that its passes find them in the cache:
 # four float32 arrays and two temporaries of this size are 768 kB.
@@ -323,9 +325,9 @@ def check_setting(name: str, value: Any, valid: bool) -> None:
 class Elementwise(Optimizer):
     """An optimizer whose step changes every element of a parameter on its own.
 
-    A subclass gives ``prepare`` and ``update``. The options that all of them treat alike (``maximize``,
-    ``weight_decay`` added to the gradient or, decoupled, taken from the parameter) and the walk over the arrays
-    stand here.
+    A subclass gives ``prepare`` and ``update``, and ``formula`` where a kernel computes the same for all tensors
+    together. The options that all of them treat alike (``maximize``, ``weight_decay`` added to the gradient or,
+    decoupled, taken from the parameter) and the walk over the arrays stand here.
     """
 
     def __init__(self, params: Any, lr: Any, **defaults: Any) -> None:
@@ -353,6 +355,11 @@ class Elementwise(Optimizer):
         """Change ``parameter`` and the kept arrays in place; ``grad`` must not be written to."""
         raise NotImplementedError
 
+    @staticmethod
+    def formula(numbers: Any, kept: int) -> tuple[str, tuple[float, ...]] | None:
+        """The name in kernels/update.py of what ``update`` does with so many kept arrays, and its numbers."""
+        return None
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change the parameters by one step along their gradients (those that have one).
 
@@ -362,11 +369,13 @@ class Elementwise(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        together = _Together()
         for group in self.param_groups:
             sign = -1.0 if group.get("maximize") else 1.0
             decay = number(group.get("weight_decay", 0.0))
-            decoupled = bool(group.get("decoupled_weight_decay"))
-            keep = 1.0 - number(group["lr"]) * decay
+            keep = 1.0
+            if group.get("decoupled_weight_decay"):
+                keep, decay = 1.0 - number(group["lr"]) * decay, 0.0
             for parameter in group["params"]:
                 grad = parameter.grad
                 if grad is None or parameter.meta:
@@ -375,17 +384,61 @@ class Elementwise(Optimizer):
                 kept, numbers = self.prepare(group, state, parameter)
                 if state:
                     self.state[parameter] = state
-                for p, g, *rest in _blocks(parameter.array, grad.array, *kept):
+                arrays = [parameter.array, grad.array, *kept]
+                found = self.formula(numbers, len(kept)) if together.takes(arrays) else None
+                if found is not None:
+                    together.add(parameter, arrays, found[0], (sign, decay, keep, *found[1]))
+                    continue
+                for p, g, *rest in _blocks(*arrays):
                     if sign < 0:
                         g = -g
                     if decay:
-                        if decoupled:
-                            p *= keep
-                        else:
-                            g = g + decay * p
+                        g = g + decay * p
+                    if keep != 1.0:
+                        p *= keep
                     self.update(numbers, p, g, *rest)
                 record_write(parameter)
+        together.run()
         return loss
+
+
+class _Together:
+    """The tensors of a step that a kernel changes, all in one call."""
+
+    def __init__(self) -> None:
+        self.kernels = large.updates()
+        self.rows: dict[str, list[Any]] = {}
+        self.numbers: dict[tuple[float, ...], Array] = {}
+        self.parameters: dict[int, Any] = {}  # by address
+
+    def takes(self, arrays: list[Array]) -> bool:
+        """Whether a kernel can walk through these arrays together."""
+        first = arrays[0]
+        return (
+            self.kernels is not None
+            and first.dtype == np.float32
+            and large.dense(first)
+            and all(large.alike(first, each) for each in arrays[1:])
+        )
+
+    def add(self, parameter: Any, arrays: list[Array], formula: str, numbers: tuple[float, ...]) -> None:
+        """Remember a tensor; two that share memory are changed one after the other."""
+        addresses = [memory.address(each) for each in arrays]
+        if addresses[0] in self.parameters:
+            self.run()
+        self.parameters[addresses[0]] = parameter
+        known = self.numbers.get(numbers)
+        if known is None:
+            known = self.numbers[numbers] = np.array(numbers, np.float32)
+        self.rows.setdefault(formula, []).append((arrays[0].size, memory.address(known), addresses))
+
+    def run(self) -> None:
+        """Change what is remembered."""
+        for formula, rows in self.rows.items():
+            self.kernels.FORMULAS[formula].run(rows)
+        for parameter in self.parameters.values():
+            record_write(parameter)
+        self.rows, self.parameters = {}, {}
 
 
 def kept_arrays(state: dict[str, Any], parameter: Any, *names: str) -> list[Array]:

@@ -57,6 +57,12 @@ class RMSprop(Elementwise):
         return kept_arrays(state, parameter, *names), numbers
 
     @staticmethod
+    def formula(numbers: Any, kept: int) -> tuple[str, tuple[float, ...]]:
+        lr, alpha, eps, momentum, centered = numbers
+        name = "rmsprop" + "_momentum" * (momentum > 0) + "_centered" * bool(centered)
+        return name, (lr, alpha, 1 - alpha, eps, momentum)
+
+    @staticmethod
     def update(numbers: Any, parameter: Array, grad: Array, *kept: Array) -> None:
         lr, alpha, eps, momentum, centered = numbers
         square = kept[0]

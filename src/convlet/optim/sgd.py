@@ -65,6 +65,10 @@ class SGD(Elementwise):
         return [state["momentum_buffer"].array], (lr, 0.0 if first else momentum, taken, group["nesterov"] and momentum)
 
     @staticmethod
+    def formula(numbers: Any, kept: int) -> tuple[str, tuple[float, ...]]:
+        return ("momentum", numbers) if kept else ("descend", numbers[:1])
+
+    @staticmethod
     def update(numbers: Any, parameter: Array, grad: Array, *kept: Array) -> None:
         lr, momentum, taken, nesterov = numbers
         for buffer in kept:

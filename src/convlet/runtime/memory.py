@@ -38,9 +38,11 @@ def lines(nbytes: int) -> int:
 
 
 # Where an array object keeps the address of its data: behind the object's header, as NumPy's C interface promises.
-# Read from there it costs 0.2 us, through NumPy's Python interface 0.7 us.
-_HEADER = object.__basicsize__
-_read = ctypes.c_size_t.from_address
+# Read from there, through an array of words that starts at address 0, it costs 0.1 us; through NumPy's Python
+# interface 0.7 us.
+_WORD = ctypes.sizeof(ctypes.c_size_t)
+_HEADER = object.__basicsize__ // _WORD
+_words = (ctypes.c_size_t * (sys.maxsize // _WORD)).from_address(0)
 
 
 def _ask(array: np.ndarray) -> int:
@@ -48,7 +50,7 @@ def _ask(array: np.ndarray) -> int:
 
 
 def _look(array: np.ndarray) -> int:
-    return _read(id(array) + _HEADER).value
+    return _words[id(array) // _WORD + _HEADER]
 
 
 def _looking_works() -> bool:

@@ -16,7 +16,7 @@ from .. import dtypes
 from ..autograd.function import Operation, make_result
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.mode import is_grad_enabled
-from ..autograd.variable import Array, Variable, Version
+from ..autograd.variable import Array, Variable
 from ..ops.conversion import cast
 from . import random_tensors as _random_tensors
 from . import size as _size
@@ -358,7 +358,6 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         extra = {key: value for key, value in self.__dict__.items() if key[0] != "_" and key != "array"}
         new.__dict__.update(copy.deepcopy(extra, memo))
         new.array = self.array if self.meta else self.array.copy(order="K")
-        new._version = Version()
         new._requires_grad = self._requires_grad
         if self._grad is not None:
             new._grad = copy.deepcopy(self._grad, memo)
@@ -400,7 +399,6 @@ class _Overwrite(Operation):
 def _rebuild(cls: Any, array: Array, requires_grad: bool, meta: bool, extra: dict[str, Any]) -> Any:
     new = cls.__new__(cls)
     new.array = array
-    new._version = Version()
     new.__dict__.update(extra)
     if requires_grad:
         new._requires_grad = True

@@ -38,8 +38,10 @@ GRADIENT_CHANNELS = (256, 128, 64, 32)
 GRADIENT_BYTES = 384 << 10
 GRADIENT_TASKS = 8
 
-# The compiled steps its kernels call.
+# The compiled steps its kernels call, besides those of bands.
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
+# The steps that pack_band and store_band call.
+BAND_STEPS = ("gather", "gather_planes", "scatter", "store_channels", "store_positions")
 
 CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
 
@@ -431,7 +433,7 @@ def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
     """The fields of a frame that every kernel has."""
     machine = target.current()
     return {
-        **steps.addresses(element, names),
+        **steps.addresses(element, (*names, *BAND_STEPS)),
         "element": element,
         "lanes": machine.lanes(element),
         "mr": machine.mr,
@@ -546,7 +548,7 @@ def _forward_frame(
         "y_w": out.strides[3],
         "y_size": size,
         "y_code": CODES[p.dtype],
-        "y_last": int(CODES[p.dtype] == NATIVE and out.strides[1] == element != out.strides[3]),
+        "y_last": int(out.strides[1] == size != out.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
     }

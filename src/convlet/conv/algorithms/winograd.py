@@ -1,8 +1,8 @@
-"""Winograd convolution F(4x4, 3x3): 3x3 kernels of stride 1 with up to 4 times fewer multiplications.
+"""Winograd convolution: kernels of several taps with a fraction of the multiplications, 3x3 with a quarter of them.
 
 Its sums are not only reordered but made of other terms, so its error is larger than direct convolution's and bounded:
 norm-relative 3e-6 in float32. `convlet.set_convolution_precision("highest")` does without it, and so does
-float64. An infinity or NaN of the input spreads over the output's tile of 4x4, and overflow begins some
+float64. An infinity or NaN of the input spreads over the tiles that read it, and overflow begins some
 three orders of magnitude below the largest float32.
 
 This file plans; kernels/winograd.py says how it is computed and kernels/winograd_matrices.py by which matrices.
@@ -10,6 +10,9 @@ This file plans; kernels/winograd.py says how it is computed and kernels/winogra
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product as pairs
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +20,8 @@ import numpy as np
 from ...kernels import launch, target
 from ...kernels import winograd as kernels
 from ...kernels.edges import FRAME
-from ...kernels.winograd_transforms import INPUT, OUTPUT_GRADIENT, transform
+from ...kernels.winograd_matrices import Axis, Tiling, tiling
+from ...kernels.winograd_transforms import transform
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
@@ -30,6 +34,14 @@ from .direct import CODES, Frame, Frames, Weight, finish, layout, size_fields, s
 
 name = "winograd"
 
+# Outputs of a tile along an axis (of a phase, in an input gradient), of which the cheapest is taken.
+TILES = (2, 3, 4, 5)
+# Products of one F(m, r): more would cost too much precision. Kernels of one row or column have the errors of one axis
+# only.
+PRODUCTS, PRODUCTS_ALONE = 7, 10
+# Products along an axis: beyond, transforms are as much work as multiplying.
+LARGEST = 21
+
 # Tiles in a unit: only very wide images are cut.
 UNIT_TILES = 64
 # Bytes of transformed images in a pass, for two threads; more threads make larger passes.
@@ -37,50 +49,71 @@ PASS_BYTES = 4 << 20
 # Tiles that a weight gradient has in a pass at least, or its sums go to memory often. Its passes, and with them the
 # order of its sums, do not depend on the threads.
 GRADIENT_TILES = 128
-# Units of a task that transforms images: each reads two rows that the one above has read too.
+# Units of a task that transforms images: each reads rows that the one above has read too.
 UNITS = 4
-# Tiles of a task at most, for their products to stay in L2, and at least, to be worth transforming the weights.
-TASK_TILES = 128
+# Products of a task at most: tiles times points, for their sums to stay in L2. And tiles at least, for the weights'
+# transform to be worth it.
+TASK_PRODUCTS = 128 * 36
 LEAST_TASK_TILES = 28
-# Input channels whose transformed weights are in the L2 cache at a time.
+# Input channels whose transformed weights are in the L2 cache at a time, for up to so many points; half for more.
 SEGMENT = 64
-# Input channels whose weights are packed at a time, in the L1 cache.
-CHUNK = 16
-# Weight gradient: input channels of a task, and tiles that are summed up before they are added to others.
-GRADIENT_CHANNELS = 64
+SEGMENT_POINTS = 64
+# Taps of a vector of weights that are packed at a time, in the L1 cache.
+CHUNK_TAPS = 144
+# Weight gradient: sums of a task in vectors, and tiles that are summed up before they are added to others.
+GRADIENT_SUMS = 64 * 36
 GRADIENT_CHUNK = 64
 
 
 class Cost(NamedTuple):
-    """What is done besides multiplying, in multiplications of a vector that would take as long."""
+    """The times of a plan's parts, in multiplications of a vector of direct convolution."""
 
-    image: int  # transforming a tile of a vector of input channels
-    result: int  # the same for output channels
-    weight: int  # transforming a vector of weights, all their taps
-    direct_weight: int  # direct: packing such a vector
-    direct_result: int  # direct: storing or reading a vector of a position
+    product: float  # a multiplication
+    image: float  # transforming images, a vector read or written
+    result: float  # the same for results
+    weight: float  # the same for weights
+    call: float
+    # Direct convolution: packing a vector of weights; storing or reading a vector of a position.
+    direct_weight: float
+    direct_result: float
+    direct_call: float
 
 
-# Fitted to 110 problems of 4..256 channels and 4x4..56x56 positions, one thread, AVX-512, Zen 4 (EPYC, 3.3 GHz),
-# November 2026 (`python -m benchmarks.winograd`). Nine of ten times are predicted within 15%.
+# Fitted to 72 problems of 8..256 channels, 4x4..56x56 positions and twelve kernels from 2x2 to 9x9, strides 1 and 2,
+# in all sizes of tiles; one thread, AVX-512, Zen 4, November 2026 (`python -m benchmarks.winograd`). Weights are kept
+# in forward passes and change before the others. Nine of ten times are predicted within 17%.
 COSTS = {
-    "fwd": Cost(image=700, result=290, weight=230, direct_weight=130, direct_result=9),
-    "bwd_input": Cost(image=700, result=310, weight=350, direct_weight=280, direct_result=9),
-    "bwd_weight": Cost(image=650, result=220, weight=430, direct_weight=200, direct_result=20),
+    "fwd": Cost(0.94, 9, 6.4, 2.3, 30_000, direct_weight=16, direct_result=6.6, direct_call=45_000),
+    "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=29, direct_result=27, direct_call=35_000),
+    "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
 }
-# What a call costs either of them, in the same unit.
-CALL = 16_000
 # So much faster it must be expected to be, because expectations err.
-MARGIN = 1.25
+MARGIN = 1.1
 # Operations an image below which it saves a few microseconds: not worth compiling for.
 LEAST_FLOPS = 2_500_000
 
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 LINE = memory.LINE
 
-# Side of an output tile and of the input that it reads; points of the transformed domain.
-M, A = 4, 6
-POINTS = A * A
+
+def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
+    """The ways in which the rows and columns of a problem can be computed."""
+    p = problem
+    most = PRODUCTS_ALONE if 1 in (p.kh, p.kw) else PRODUCTS
+
+    def axis(kernel: int, stride: int, padding: int) -> list[Axis]:
+        phase = padding % stride if p.direction == "bwd_input" else None
+        tiles = TILES if kernel > 1 else (1,)
+        found = [Axis(kernel, stride, m, most + 1 - m, phase) for m in tiles]
+        return [each for each in found if tiling(each).products <= LARGEST]
+
+    return list(pairs(axis(p.kh, p.sh, p.pt), axis(p.kw, p.sw, p.pl)))
+
+
+@lru_cache(maxsize=1024)
+def axes(problem: ConvProblem) -> tuple[Axis, Axis]:
+    """The cheapest of them, for one image."""
+    return min(candidates(problem), key=lambda pair: _cost(problem, pair))
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -95,12 +128,16 @@ def unable(problem: ConvProblem) -> str | None:
         return f"computes in float32, and the dtype is {p.dtype}"
     if get_convolution_precision() == "highest":
         return "the precision is 'highest'"
-    if (p.kh, p.kw) != (3, 3):
-        return f"the kernel is {p.kh}x{p.kw}, not 3x3"
-    if (p.sh, p.sw) != (1, 1):
-        return "the stride is not 1"
+    if p.kh == p.kw == 1:
+        return "the kernel has one tap"
     if (p.dh, p.dw) != (1, 1):
         return "the kernel is dilated"
+    if p.sh > p.kh or p.sw > p.kw:
+        return "the stride leaves inputs out"
+    if p.direction == "bwd_input" and (p.sh, p.sw) != (1, 1) and gradient.input_strips(p):
+        return "the gradient is strided and the padding is not zeros"
+    if not candidates(p):
+        return f"a kernel of {p.kh}x{p.kw} needs large transforms"
     return direct.refuse(p)
 
 
@@ -112,41 +149,133 @@ def slower(problem: ConvProblem) -> str | None:
     return None if expected >= MARGIN else f"expected to be {expected:.2f} times as fast as direct, less than {MARGIN}"
 
 
-def work(problem: ConvProblem) -> tuple[int, int, int, int, int]:
-    """How often each thing is done: vectors multiplied, images', results' and weights' vectors transformed, calls."""
+def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, int, int]:
+    """How often each thing is done: vectors multiplied; read or written of images, results, weights; calls."""
     p, lanes = problem, target.current().lanes(4)
-    ic, oc, tiles = p.ic // p.g, p.oc // p.g, p.n * split(p.oh, M) * split(p.ow, M)
-    if p.direction == "bwd_input":  # a forward from the output's channels to the input's
-        ic, oc, tiles = oc, ic, p.n * split(p.ih, M) * split(p.iw, M)
+    rows, columns = (tiling(axis) for axis in pair)
+    ic, oc, height, width = p.ic // p.g, p.oc // p.g, p.oh, p.ow
+    if p.direction == "bwd_input":
+        ic, oc, height, width = oc, ic, p.ih, p.iw
+    points = rows.products * columns.products
+    tiles = p.n * split(height, rows.outputs) * split(width, columns.outputs)
     inputs, outputs, weights = p.g * split(ic, lanes), p.g * split(oc, lanes), p.g * ic * split(oc, lanes)
-    return POINTS * tiles * weights, tiles * inputs, tiles * outputs, weights, 1
+    return (
+        points * tiles * weights,
+        (points + rows.inputs * columns.inputs) * tiles * inputs,
+        (points + rows.outputs * columns.outputs) * tiles * outputs,
+        (points + p.kh * p.kw) * weights,
+        1,
+    )
+
+
+def _cost(problem: ConvProblem, pair: tuple[Axis, Axis]) -> float:
+    """The time of an image, in multiplications of a vector."""
+    cost = COSTS[problem.direction]
+    products, images, results, weights, _ = work(problem.per_image(), pair)
+    multiplying = cost.product * products
+    return multiplying + cost.image * images + cost.result * results + cost.weight * weights + cost.call
+
+
+def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
+    """The same for direct convolution: vectors multiplied, of weights, of results, calls."""
+    p, lanes = problem, target.current().lanes(4)
+    ic, oc, stored = p.ic // p.g, p.oc // p.g, p.n * p.oh * p.ow
+    if p.direction == "bwd_input":
+        ic, oc, stored = oc, ic, p.n * p.ih * p.iw
+    weights, taps = p.g * ic * split(oc, lanes), p.kh * p.kw
+    return weights * taps * p.n * p.oh * p.ow, weights * taps, stored * p.g * split(oc, lanes), 1
 
 
 def speedup(problem: ConvProblem) -> float:
     """The time that direct convolution is expected to take for an image, relative to this algorithm's."""
-    p = problem.per_image()
-    cost = COSTS[p.direction]
-    products, images, results, weights, _ = work(p)
-    own = products + cost.image * images + cost.result * results + cost.weight * weights
-    positions, tiles = (p.ih * p.iw if p.direction == "bwd_input" else p.oh * p.ow), products // (POINTS * weights)
-    plain = weights * (9 * positions + cost.direct_weight) + positions * cost.direct_result * results // tiles
-    return (plain + CALL) / (own + CALL)
+    cost = COSTS[problem.direction]
+    products, weights, results, _ = work_directly(problem.per_image())
+    plain = products + cost.direct_weight * weights + cost.direct_result * results + cost.direct_call
+    return plain / _cost(problem, axes(problem))
 
 
-def plan(problem: ConvProblem) -> Run:
-    """run(a, b, bias, out), which fills out."""
-    if problem.direction == "bwd_input":
+def plan(problem: ConvProblem, pair: tuple[Axis, Axis] | None = None) -> Run:
+    """run(a, b, bias, out), which fills out; the axes computed as `pair` says, if it does."""
+    if problem.direction == "bwd_weight":
+        return _WeightGradient(problem, pair)
+    if problem.direction == "bwd_input" and gradient.input_strips(problem):
         # The strips that padding modes add are small.
         whole = problem.ih, problem.iw
-        return gradient.input_gradient(problem, lambda p: _Forward(p) if (p.oh, p.ow) == whole else direct.plan(p))
-    if problem.direction == "bwd_weight":
-        return _WeightGradient(problem)
-    return _Forward(problem)
+        return gradient.input_gradient(
+            problem, lambda p: _Forward(p) if (p.oh, p.ow) == whole else direct.plan(p)
+        )
+    return _Forward(problem, pair)
 
 
 def _plane(nbytes: int) -> int:
     """The distance of planes of so many bytes: an odd number of lines, or all would meet in the same cache sets."""
     return memory.lines(nbytes) | LINE
+
+
+# What is multiplied
+
+
+class _Reach(NamedTuple):
+    """What the tiles of an axis read of an array: so many places each, `step` further each time."""
+
+    reads: int
+    step: int
+    size: int  # places that the array has
+    before: int  # places in front of it
+    places: np.ndarray  # where in the array the first places are found, padding included; -1: nowhere
+
+    def table(self, count: int) -> np.ndarray:
+        """The places of so many."""
+        table = np.full(count, -1, np.int64)
+        table[: len(self.places)] = self.places[:count]
+        return table
+
+
+def _plain(reads: int, step: int, size: int, before: int = 0) -> _Reach:
+    """An array surrounded by zeros; a negative `before` leaves some of it out."""
+    places = np.arange(-before, size)
+    return _Reach(reads, step, size, before, np.where(places >= 0, places, -1))
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A problem as a forward product: from what is read to what is written, `icg` and `ocg` channels a group."""
+
+    problem: ConvProblem
+    axes: tuple[Axis, Axis]
+    rows: Tiling
+    columns: Tiling
+    reach: tuple[_Reach, _Reach]
+    icg: int
+    ocg: int
+    height: int
+    width: int
+
+    @property
+    def points(self) -> int:
+        """Products of a tile and two channels."""
+        return self.rows.products * self.columns.products
+
+    @classmethod
+    def of(cls, p: ConvProblem, pair: tuple[Axis, Axis] | None = None) -> _Product:
+        """A weight gradient reads images as the forward product does."""
+        pair = pair or axes(p.per_image())
+        rows, columns = (tiling(axis) for axis in pair)
+        icg, ocg = p.ic // p.g, p.oc // p.g
+        if p.direction == "bwd_input":
+            # What is padded in front beyond a stride shifts the output's gradient by whole elements.
+            reach = (
+                _plain(rows.inputs, rows.step, p.oh, rows.before - p.pt // p.sh),
+                _plain(columns.inputs, columns.step, p.ow, columns.before - p.pl // p.sw),
+            )
+            return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw)
+        row_map = index_map(p.ih, p.pt, p.pb, p.mode_h)
+        col_map = index_map(p.iw, p.pl, p.pr, p.mode_w)
+        reach = (
+            _Reach(rows.inputs, rows.step, p.ih + min(p.pb, 0), p.pt, row_map),
+            _Reach(columns.inputs, columns.step, p.iw + min(p.pr, 0), p.pl, col_map),
+        )
+        return cls(p, pair, rows, columns, reach, icg, ocg, p.oh, p.ow)
 
 
 # Units and passes
@@ -155,12 +284,12 @@ def _plane(nbytes: int) -> int:
 class _Units:
     """How tiles of a problem are cut into units, and units into passes."""
 
-    def __init__(self, p: ConvProblem, tile_bytes: int, pass_bytes: int, least: int = 1):
-        self.tiles_h = split(p.oh, M)
-        tiles_w = split(p.ow, M)
+    def __init__(self, product: _Product, tile_bytes: int, pass_bytes: int, least: int = 1):
+        self.tiles_h = split(product.height, product.rows.outputs)
+        tiles_w = split(product.width, product.columns.outputs)
         self.unit_tiles = split(tiles_w, split(tiles_w, UNIT_TILES))
         self.parts_w = split(tiles_w, self.unit_tiles)
-        self.count = p.n * self.tiles_h * self.parts_w
+        self.count = product.problem.n * self.tiles_h * self.parts_w
         largest = max(1, pass_bytes // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
         self.passes = split(self.count, largest)
         self.largest = split(self.count, self.passes)
@@ -168,31 +297,27 @@ class _Units:
 
 
 def _image_fields(
-    p: ConvProblem,
+    product: _Product,
     array: np.ndarray,
     channels: int,
     units: _Units,
     unit_blocks: int,
     side: int,
+    reach: tuple[_Reach, _Reach],
     tables: list[np.ndarray],
-    grad: bool,
 ) -> dict:
-    """Fields for transforming the images of an array: the input, padded, or the output's gradient, as it is."""
+    """Fields for transforming the images of an array."""
+    p = product.problem
     lanes = target.current().lanes(4)
-    size = M if grad else A
-    rows, columns = units.tiles_h * M + 2, units.parts_w * units.unit_tiles * M + 2
-    row_map, col_map = np.full(rows, -1, np.int64), np.full(columns, -1, np.int64)
-    if grad:
-        row_map[: p.oh], col_map[: p.ow] = np.arange(p.oh), np.arange(p.ow)
-    else:
-        row_map[: p.padded_h] = index_map(p.ih, p.pt, p.pb, p.mode_h)[:rows]
-        col_map[: p.padded_w] = index_map(p.iw, p.pl, p.pr, p.mode_w)[:columns]
+    down, across = reach
+    row = (units.unit_tiles - 1) * across.step + across.reads
+    row_map = down.table((units.tiles_h - 1) * down.step + down.reads)
+    col_map = across.table((units.parts_w - 1) * units.unit_tiles * across.step + row)
     tables += [row_map, col_map]
     vectors = split(channels, lanes)
     block = units.tiles * side * lanes * 4
     plane = _plane(split(vectors, side) * block)
-    rows_a_task = split(units.largest, unit_blocks) * M + size - M
-    row = units.unit_tiles * M + size - M
+    rows_a_task = split(units.largest, unit_blocks) * down.step + down.reads
     places, slot = layout({"band_at": rows_a_task * row * lanes * 4, "row_at": lanes * (row + lanes) * 4})
     return places | {
         "slot": slot,
@@ -204,25 +329,38 @@ def _image_fields(
         "x_code": CODES[p.dtype],
         "x_size": DTYPES[p.dtype][1],
         "icg": channels,
-        "iw": p.ow if grad else p.iw + min(p.pr, 0),
-        "pl": 0 if grad else p.pl,
+        "iw": across.size,
+        "pl": across.before,
         "row_map": memory.address(row_map),
         "col_map": memory.address(col_map),
-        "which": OUTPUT_GRADIENT if grad else INPUT,
-        "size": size,
+        "reads_h": down.reads,
+        "reads_w": across.reads,
+        "step_h": down.step,
+        "step_w": across.step,
         "vectors": vectors,
         "side": side,
         "v_block": block,
         "v_plane": plane,
-        "v_group": plane * POINTS,
+        "v_group": plane * product.points,
     }
 
 
-def _unit_fields(p: ConvProblem, units: _Units) -> dict:
-    return size_fields(p, 4, STEPS) | {
-        "transform": transform.address,
+def _product_fields(product: _Product) -> dict:
+    return size_fields(product.problem, 4, STEPS) | {
+        "icg": product.icg,
+        "ocg": product.ocg,
+        "oh": product.height,
+        "ow": product.width,
         "apart": kernels.apart.address,
-        "m": M,
+        "points": product.points,
+        "points_w": product.columns.products,
+        "tile_h": product.rows.outputs,
+        "tile_w": product.columns.outputs,
+    }
+
+
+def _unit_fields(product: _Product, units: _Units) -> dict:
+    return _product_fields(product) | {
         "tiles_h": units.tiles_h,
         "parts_w": units.parts_w,
         "unit_tiles": units.unit_tiles,
@@ -248,21 +386,23 @@ class _Images:
 
     def __init__(
         self,
-        p: ConvProblem,
+        product: _Product,
         array: np.ndarray,
         channels: int,
         units: _Units,
         side: int,
         workers: int,
-        grad: bool = False,
+        reach: tuple[_Reach, _Reach],
+        purpose: str = "input",
     ):
         self.tables: list[np.ndarray] = []
-        vectors = p.g * split(channels, target.current().lanes(4))
+        vectors = product.problem.g * split(channels, target.current().lanes(4))
         unit_blocks = min(units.largest, max(split(units.largest, UNITS), split(4 * workers, vectors)))
-        self.fields = _image_fields(p, array, channels, units, unit_blocks, side, self.tables, grad)
-        self.nbytes = p.g * self.fields["v_group"]
+        self.fields = _image_fields(product, array, channels, units, unit_blocks, side, reach, self.tables)
+        self.fields["transform_image"] = transform(purpose, *product.axes).address
+        self.nbytes = product.problem.g * self.fields["v_group"]
         tasks = unit_blocks * vectors
-        fields = _unit_fields(p, units) | self.fields
+        fields = _unit_fields(product, units) | self.fields
         self.frames = _records(fields, units, self.tables, min(workers, tasks))
 
     def transform(self, number: int, array: int, to: int) -> None:
@@ -278,69 +418,83 @@ class _Images:
 class _Weights:
     """How weights of certain strides are transformed: the fields of a frame, and the region for all of them."""
 
-    def __init__(self, p: ConvProblem, w: np.ndarray):
+    def __init__(self, product: _Product, w: np.ndarray):
+        p = product.problem
         lanes = target.current().lanes(4)
         wide = 2 * lanes
-        icg, blocks = p.ic // p.g, split(p.oc // p.g, wide)
-        self.segment = min(SEGMENT, split(icg, lanes) * lanes)
+        icg, blocks, points, taps = product.icg, split(product.ocg, wide), product.points, p.kh * p.kw
+        segment = SEGMENT if points <= SEGMENT_POINTS else SEGMENT // 2
+        self.segment = min(segment, split(icg, lanes) * lanes)
         self.tasks = p.g * blocks * split(icg, self.segment)
         size = DTYPES[p.dtype][1]
         weight = Weight.of(p, w)
+        if p.direction == "bwd_input":  # from the output's channels to the input's
+            w_g, w_o, w_c, w_h, w_w = weight.strides
+            weight = replace(weight, strides=(w_g, w_c, w_o, w_h, w_w))
         row, column = weight.taps[0]
+        chunk = max(1, min(icg, CHUNK_TAPS // taps))
         plane = _plane(icg * wide * 4)
-        block = POINTS * plane
-        self.fields = size_fields(p, 4, STEPS) | {
-            "transform": transform.address,
-            "m": M,
+        block = points * plane
+        self.fields = _product_fields(product) | {
+            "transform_weight": transform("weight", *product.axes).address,
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
             "w_size": size,
             "w_code": CODES[p.dtype],
             "run": weight.run(icg, size),
-            "taps_at": 3 * row + column,
-            "tap_row": -3 if row else 3,
+            "taps_at": p.kw * row + column,
+            "tap_row": -p.kw if row else p.kw,
             "tap_column": -1 if column else 1,
-            "chunk": CHUNK,
+            "chunk": chunk,
             "segment": self.segment,
             "u_plane": plane,
             "u_block": block,
         }
-        places, slot = layout({"other_at": CHUNK * 9 * wide * 4, "row_at": lanes * (CHUNK * 9 + lanes) * 4})
-        form = ("winograd", M, p.g, icg, p.oc // p.g, weight.strides, weight.taps, p.dtype)
+        self.scratch = {"other_at": chunk * taps * wide * 4, "row_at": lanes * (chunk * taps + lanes) * 4}
+        places, slot = layout(self.scratch)
         self.frame = finish(
             self.fields | places | {"slot": slot},
             [],
             workers=1,
             packed_bytes=p.g * blocks * block,
             weight_offset=weight.offset,
-            form=form,
+            form=("winograd", product.axes, p.g, icg, product.ocg, weight.strides, weight.taps, p.dtype),
         )
 
-    def kept(self, weight: int, kept: Storage, workers: int) -> tuple[int, Any] | None:
-        """The transformed weights, kept in their storage, if they are worth it."""
+    def transformed(self, weight: int, kept: Storage | None, workers: int, wanted: bool) -> tuple[int, Any] | None:
+        """All transformed weights, if they are kept; if `wanted`, made for this time."""
         frame = self.frame
 
         def make(u: int) -> None:
             kernel = kernels.transform_weights.address
             launch.launch(kernel, frame.address, weight, 0, 0, u, frame.slot, min(workers, self.tasks))
 
-        return kept.form((weight, frame.form), frame.packed_bytes, make)
+        found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, make)
+        if found is None and wanted:
+            found = memory.scratch(frame.packed_bytes, "weights")
+            make(found[0])
+        return found
 
 
 class _Forward:
-    """The forward convolution of a problem; frames are prepared once for each combination of strides."""
+    """A forward convolution or an input gradient; frames are prepared once for each combination of strides."""
 
-    def __init__(self, problem: ConvProblem):
+    def __init__(self, problem: ConvProblem, pair: tuple[Axis, Axis] | None = None):
         self.problem = problem
+        self.product = _Product.of(problem, pair)
         self.frames: dict[Any, tuple[_Images, list[Frame]]] = Frames()
         self.weights: dict[Any, _Weights] = Frames()
+        self.cuts: dict[int, tuple[_Units, int]] = {}
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         weights = self.weights.get(w.strides)
         if weights is None:
-            weights = self.weights[w.strides] = _Weights(self.problem, w)
+            weights = self.weights[w.strides] = _Weights(self.product, w)
         weight, keep_weight = memory.address(w) + weights.frame.weight_offset, w
-        found = None if kept is None else weights.kept(weight, kept, workers)
+        if workers not in self.cuts:
+            self.cuts[workers] = self._cut(workers)
+        units, unit_blocks = self.cuts[workers]
+        found = weights.transformed(weight, kept, workers, units.passes * unit_blocks > 1)
         if found is not None:
             weight, keep_weight = found
         key = (x.strides, w.strides, out.strides, workers, found is None)
@@ -359,25 +513,32 @@ class _Forward:
             launch.launch(kernel, frame.address, v, weight, at, to, frame.slot, frame.workers)
         del keep, keep_weight
 
+    def _cut(self, workers: int) -> tuple[_Units, int]:
+        """The units, and into how many blocks those of a pass are cut."""
+        product = self.product
+        g, lanes = product.problem.g, target.current().lanes(4)
+        pass_bytes = PASS_BYTES * max(1, workers // 2)
+        units = _Units(product, g * split(product.icg, lanes) * lanes * 4 * product.points, pass_bytes)
+        blocks = g * split(product.ocg, 2 * lanes)
+        most = max(1, TASK_PRODUCTS // product.points)
+        wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
+        return units, min(max(split(units.tiles, most), wanted), units.largest)
+
     def _prepare(
         self, x: np.ndarray, weights: _Weights, out: np.ndarray, workers: int, ready: bool
     ) -> tuple[_Images, list[Frame]]:
         """The frames of a call; `ready` is whether the weights come transformed."""
-        p = self.problem
+        p, product = self.problem, self.product
         lanes = target.current().lanes(4)
         wide = 2 * lanes
-        icg, ocg = p.ic // p.g, p.oc // p.g
-        pass_bytes = PASS_BYTES * max(1, workers // 2)
-        units = _Units(p, p.g * split(icg, lanes) * lanes * 4 * POINTS, pass_bytes)
-        images = _Images(p, x, icg, units, 1, workers)
+        units, unit_blocks = self.cuts[workers]
+        images = _Images(product, x, product.icg, units, 1, workers, product.reach)
         tables = images.tables
 
-        segment = weights.segment
-        blocks = p.g * split(ocg, wide)
-        wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
-        unit_blocks = min(max(split(units.tiles, TASK_TILES), wanted), units.largest)
+        segment, points = weights.segment, product.points
         task_tiles = split(units.largest, unit_blocks) * units.unit_tiles
-        columns = min(p.ow, units.unit_tiles * M)
+        tile_h, tile_w = product.rows.outputs, product.columns.outputs
+        columns = min(product.width, units.unit_tiles * tile_w)
         j = np.arange(segment)
         offsets = (j // lanes * images.fields["v_block"] + j % lanes * 4).astype(np.int32)
         step1, step2 = (j * lanes * 4).astype(np.int32), (j * wide * 4).astype(np.int32)
@@ -385,17 +546,18 @@ class _Forward:
         u_plane, m_plane = _plane(segment * wide * 4), _plane(task_tiles * wide * 4)
         places, slot = layout(
             {
-                "weight_at": 0 if ready else POINTS * u_plane,
-                "sum_at": POINTS * m_plane,
-                "band_at": (M * columns + M) * wide * 4,
-                "other_at": CHUNK * 9 * wide * 4,
-                "row_at": lanes * (max(CHUNK * 9, M * columns) + lanes) * 4,
+                "weight_at": 0 if ready else points * u_plane,
+                "sum_at": points * m_plane,
+                "band_at": (tile_h * columns + tile_w) * wide * 4,
+                "other_at": 0 if ready else weights.scratch["other_at"],
+                "row_at": max(lanes * (tile_h * columns + lanes) * 4, weights.scratch["row_at"]),
             }
         )
         size = DTYPES[p.dtype][1]
-        fields = _unit_fields(p, units) | images.fields | weights.fields | places
+        fields = _unit_fields(product, units) | images.fields | weights.fields | places
         fields |= {
             "slot": slot,
+            "transform_result": transform("output", *product.axes).address,
             "packed": int(ready),
             "offsets": memory.address(offsets),
             "step1": memory.address(step1),
@@ -411,7 +573,8 @@ class _Forward:
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
         }
-        return images, _records(fields, units, tables, min(workers, unit_blocks * blocks))
+        tasks = unit_blocks * p.g * split(product.ocg, wide)
+        return images, _records(fields, units, tables, min(workers, tasks))
 
 
 # Weight gradient
@@ -420,8 +583,9 @@ class _Forward:
 class _WeightGradient:
     """The weight gradient of a problem."""
 
-    def __init__(self, problem: ConvProblem):
+    def __init__(self, problem: ConvProblem, pair: tuple[Axis, Axis] | None = None):
         self.problem = problem
+        self.product = _Product.of(problem, pair)
         self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = Frames()
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -449,32 +613,37 @@ class _WeightGradient:
     def _prepare(
         self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
     ) -> tuple[_Images, _Images, list[Frame], int]:
-        p = self.problem
+        p, product = self.problem, self.product
         lanes = target.current().lanes(4)
         wide = 2 * lanes
-        icg, ocg = p.ic // p.g, p.oc // p.g
+        icg, ocg, points, taps = product.icg, product.ocg, product.points, p.kh * p.kw
         vectors, all_blocks = split(icg, lanes), split(ocg, wide)
-        side = max(1, min(GRADIENT_CHANNELS // lanes, p.g * vectors * all_blocks // (2 * workers)))
+        most = max(1, GRADIENT_SUMS // points // lanes)
+        side = max(1, min(most, p.g * vectors * all_blocks // (2 * workers)))
         side = split(vectors, split(vectors, side))
         block = side * lanes
         blocks = split(icg, block)
-        units = _Units(p, p.g * (vectors * lanes + all_blocks * wide) * 4 * POINTS, PASS_BYTES, GRADIENT_TILES)
-        images = _Images(p, x, icg, units, side, workers)
-        gradients = _Images(p, grad, ocg, units, 2, workers, grad=True)
+        tile_bytes = p.g * (vectors * lanes + all_blocks * wide) * 4 * points
+        units = _Units(product, tile_bytes, PASS_BYTES, GRADIENT_TILES)
+        images = _Images(product, x, icg, units, side, workers, product.reach)
+        whole = (
+            _plain(product.rows.outputs, product.rows.outputs, p.oh),
+            _plain(product.columns.outputs, product.columns.outputs, p.ow),
+        )
+        gradients = _Images(product, grad, ocg, units, 2, workers, whole, "output_gradient")
         tables = images.tables
 
         tiles = np.arange(GRADIENT_CHUNK)
         offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
-        order = (np.arange(9)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
+        order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
         tables += [offsets, step2, order]
         u_plane = _plane(block * wide * 4)
         tasks = p.g * blocks * all_blocks
-        places, slot = layout(
-            {"sum_at": POINTS * u_plane, "band_at": 9 * block * wide * 4}
-        )
-        fields = _unit_fields(p, units) | images.fields | places
+        places, slot = layout({"sum_at": points * u_plane, "band_at": taps * block * wide * 4})
+        fields = _unit_fields(product, units) | images.fields | places
         fields |= {
             "slot": slot,
+            "transform_result": transform("weight_gradient", *product.axes).address,
             "g_group": gradients.fields["v_group"],
             "g_plane": gradients.fields["v_plane"],
             "g_block": gradients.fields["v_block"],
@@ -488,5 +657,5 @@ class _WeightGradient:
             "w_o": out.strides[0],
             "w_c": out.strides[1],
         }
-        sum_bytes = tasks * POINTS * u_plane if units.passes > 1 else 0
+        sum_bytes = tasks * points * u_plane if units.passes > 1 else 0
         return images, gradients, _records(fields, units, tables, min(workers, tasks)), sum_bytes

@@ -1,0 +1,511 @@
+"""One input channel a group: a few rows of results stay in registers while the kernel passes over the image.
+
+Images are read where they lie: planes with their columns side by side, or channels side by side (channels-last);
+others are copied first. As in direct.py, nothing here touches data: it plans what kernels/depthwise.py reads, which
+rows are read for which results above all. An axis of the forward convolution and of its input gradient differ in
+nothing but that (see `Phase`), so they are the same kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...kernels import depthwise as kernels
+from ...kernels import launch, target
+from ...kernels import steps as common_steps
+from ...kernels.depthwise_steps import ROWS, RUN, STEPS, masked
+from ...runtime import memory
+from ...runtime.storage import Storage
+from ..gradient import Array, Run
+from ..problem import ConvProblem
+from . import direct
+from .direct import Frames, split
+
+name = "depthwise"
+
+# Results of a group up to which its planes are read once for all of them.
+MULTIPLIER = 8
+# Tasks that each worker should find, so that all end together.
+TASKS = 8
+# Channels of a task of the weight gradient (in vectors), and tasks there should be: its sums have as many parts.
+GRADIENT_VECTORS = 4
+GRADIENT_TASKS = 8
+# What a block of rows costs besides its rows, in rows: those that it reads above and below.
+BLOCK_COST = 2
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    p = problem
+    if p.ic != p.g:
+        return f"takes one input channel a group, not {p.ic // p.g}"
+    if p.oc > MULTIPLIER * p.g:
+        return f"{p.oc // p.g} output channels a group fill the direct algorithm's vectors"
+    if p.dtype not in ("f32", "f64"):
+        return f"takes float32 and float64, and the dtype is {p.dtype}"
+    if p.mode_h != "zeros" or p.mode_w != "zeros":
+        return "reads no padding but zeros"
+    if p.sw > 2:
+        return f"reads every column or every second one, not every {p.sw}th"
+    if not masked():
+        return f"needs masked loads, which {target.current().name} has not"
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Results(problem)
+
+
+# Axes
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Results first, first + step, ... of an axis: the i-th reads, for each tap, position i * advance + offset.
+
+    A forward convolution is one phase; an input gradient has one for each remainder by the stride.
+    """
+
+    first: int
+    step: int
+    count: int
+    advance: int
+    taps: tuple[tuple[int, int], ...]  # (tap, offset), by offset
+
+
+def _phases(size: int, out: int, kernel: int, stride: int, dilation: int, pad: int, back: bool) -> tuple[Phase, ...]:
+    if not back:
+        return (Phase(0, 1, out, stride, tuple((tap, tap * dilation - pad) for tap in range(kernel))),)
+    found = []
+    for first in range(stride):
+        reach = [(tap, first + pad - tap * dilation) for tap in reversed(range(kernel))]
+        taps = tuple((tap, at // stride) for tap, at in reach if at % stride == 0)
+        found.append(Phase(first, stride, len(range(first, size, stride)), 1, taps))
+    return tuple(found)
+
+
+def row_phases(p: ConvProblem) -> tuple[Phase, ...]:
+    """The phases of the problem's rows."""
+    return _phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, p.direction == "bwd_input")
+
+
+def column_phases(p: ConvProblem) -> tuple[Phase, ...]:
+    """The phases of the problem's columns."""
+    return _phases(p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, p.direction == "bwd_input")
+
+
+@lru_cache(maxsize=256)
+def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before."""
+    best: list[tuple[int, list[int]]] = [(0, [])]
+    for n in range(1, count + 1):
+        ways = [(best[max(0, n - size)], size) for size in sizes if size <= count]
+        best.append(min((cost + size + BLOCK_COST, [*taken, size]) for (cost, taken), size in ways))
+    found, first = [], 0
+    for size in best[count][1]:
+        first = min(first, count - size)
+        found.append((first, size))
+        first += size
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that a block of so many results reads, and the runs of taps among them."""
+
+    positions: tuple[int, ...]  # from that of the first result on, before it negative
+    runs: tuple[tuple[int, int, int, int], ...]  # (first of the positions, length, first tap, step of taps)
+
+
+@lru_cache(maxsize=1024)
+def rows_of(phase: Phase, rows: int) -> Rows:
+    """Taps an `advance` apart slide along the same rows, up to RUN of them together."""
+    positions: list[int] = []
+    runs = []
+    for residue in range(phase.advance):
+        taps = [(tap, offset) for tap, offset in phase.taps if offset % phase.advance == residue]
+        if not taps:
+            continue
+        low, base = taps[0][1], len(positions)
+        stop = taps[-1][1] + rows * phase.advance
+        positions += range(low, stop, phase.advance)
+        stretches: list[list[tuple[int, int]]] = []
+        for tap, offset in taps:
+            if stretches and offset == stretches[-1][-1][1] + phase.advance:
+                stretches[-1].append((tap, offset))
+            else:
+                stretches.append([(tap, offset)])
+        for stretch in stretches:
+            pieces = split(len(stretch), RUN)
+            for i in range(pieces):
+                piece = stretch[i * len(stretch) // pieces : (i + 1) * len(stretch) // pieces]
+                step = piece[1][0] - piece[0][0] if len(piece) > 1 else 0
+                runs.append((base + (piece[0][1] - low) // phase.advance, len(piece), piece[0][0], step))
+    return Rows(tuple(positions), tuple(runs))
+
+
+# Frames
+
+
+@dataclass(slots=True)
+class Frame:
+    """The numbers a kernel reads, the tables they point at, and what a launch needs."""
+
+    record: np.ndarray
+    tables: list[np.ndarray]
+    address: int
+    slot: int
+    workers: int
+
+
+@dataclass(slots=True)
+class _Source:
+    """What is read by sliding: the input, or the output's gradient."""
+
+    planes: int  # of a result
+    height: int
+    width: int
+    strides: tuple[int, ...]
+
+
+class _Planner:
+    """Writes the tables of a problem for arrays of certain strides."""
+
+    def __init__(self, p: ConvProblem, source: _Source, unit: int, beside: bool):
+        self.p, self.source, self.unit, self.beside = p, source, unit, beside
+        self.tables: list[np.ndarray] = []
+        self.entries: dict[Any, int] = {}
+        self.columns = column_phases(p)
+        self.rows = row_phases(p)
+
+    def keep(self, rows: Any) -> int:
+        """The address of a table with these numbers."""
+        table = np.array(rows, np.int64)
+        self.tables.append(table)
+        return memory.address(table)
+
+    def runs(self, rows: Rows, taps: tuple[tuple[int, int], ...], advance: int) -> list[tuple[int, ...]]:
+        """The table of runs: every column of taps, or two neighbours, by every run of rows."""
+        p, found = self.p, []
+        column_bytes = self.source.strides[3] if self.beside else 1
+        for plane in range(self.source.planes):
+            i = 0
+            while i < len(taps):
+                v, offset = taps[i]
+                pair = advance == 2 and not self.beside and i + 1 < len(taps) and taps[i + 1][1] == offset + 1
+                other = (taps[i + 1][0] - v) * self.unit if pair else 0
+                single = RUN if advance == 2 and not self.beside and not pair else 0
+                for first, length, u, step in rows.runs:
+                    w = ((plane * p.kh + u) * p.kw + v) * self.unit
+                    at = plane * len(rows.positions) + first
+                    found.append(
+                        (single + length, at, offset * column_bytes, w, step * p.kw * self.unit, other)
+                    )
+                i += 2 if pair else 1
+        return found
+
+    def offsets(self, rows: Rows, first: int) -> list[int]:
+        """Where the rows are that a block reads whose first result reads from position `first`."""
+        _, c, h, _ = self.source.strides
+        found = []
+        for plane in range(self.source.planes):
+            for position in rows.positions:
+                y = first + position
+                found.append(plane * c + y * h if 0 <= y < self.source.height else kernels.OUTSIDE)
+        return found
+
+    def blocks(self, sizes: tuple[int, ...], out_row: int) -> tuple[int, int, int]:
+        """The table of blocks: its address, how many there are, and the most rows that one reads."""
+        found, most = [], 1
+        for number, phase in enumerate(self.rows):
+            for start, count in blocks(phase.count, sizes):
+                rows = rows_of(phase, count)
+                offsets = self.offsets(rows, start * phase.advance)
+                most = max(most, len(offsets))
+                at = (phase.first + start * phase.step) * out_row
+                key = (number, count)
+                if key not in self.entries:
+                    table = self._beside(rows) if self.beside else self._planes(rows)
+                    self.entries[key] = table
+                found.append(
+                    (count, at, phase.step * out_row, self.keep(offsets), len(offsets), *self.entries[key])
+                )
+        return self.keep(found), len(found), most
+
+    def _planes(self, rows: Rows) -> tuple[int, int, int]:
+        each = [self.runs(rows, phase.taps, phase.advance) for phase in self.columns]
+        return self.keep([entry for runs in each for entry in runs]), len(each[0]), len(each[-1])
+
+    def _beside(self, rows: Rows) -> tuple[int, int, int]:
+        known: dict[Any, tuple[int, int]] = {}
+        found = []
+        step = self.columns[0].step
+        for x in range(sum(phase.count for phase in self.columns)):
+            phase = self.columns[x % step]
+            left = x // step * phase.advance
+            taps = tuple((v, offset) for v, offset in phase.taps if 0 <= left + offset < self.source.width)
+            key = (x % step, taps)
+            if key not in known:
+                runs = self.runs(rows, taps, phase.advance)
+                known[key] = self.keep(runs), len(runs)
+            found.append((*known[key], left * self.source.strides[3]))
+        return self.keep(found), 0, 0
+
+
+def _finish(planner: _Planner, fields: dict[str, int], workers: int) -> Frame:
+    record = np.zeros(1, kernels.FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return Frame(record, planner.tables, memory.address(record), fields["slot"], workers)
+
+
+def _is_half(columns: int, element: int) -> bool:
+    """Whether half vectors leave fewer lanes idle, in a kind of problem that has them."""
+    lanes = target.current().lanes(element)
+    return element == 4 and split(columns, lanes // 2) * (lanes // 2) < split(columns, lanes) * lanes
+
+
+def _steps(element: int, **names: str) -> dict[str, int]:
+    return {field: STEPS[element][name].address for field, name in names.items()} | common_steps.addresses(
+        element, ("gather", "transpose")
+    )
+
+
+def _beside(array: np.ndarray) -> bool:
+    """Whether channels lie side by side, and columns from left to right."""
+    return array.strides[1] == array.itemsize and array.strides[3] > 0
+
+
+def _plain(array: np.ndarray) -> bool:
+    """Whether columns lie side by side."""
+    return array.shape[3] == 1 or array.strides[3] == array.itemsize
+
+
+class _Results:
+    """The forward convolution, or the input gradient."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.frames: dict[Any, Frame] = Frames()
+
+    def __call__(self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        beside = self.problem.oc == self.problem.ic and _beside(a) and _beside(out)
+        into = out
+        if not beside:
+            a = a if _plain(a) else np.ascontiguousarray(a)
+            into = out if _plain(out) else np.empty(out.shape, out.dtype)
+        w = np.ascontiguousarray(w)
+        workers = direct.workers_for(self.problem)
+        key = (a.strides, into.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            make = _channels_frame if beside else _planes_frame
+            frame = self.frames[key] = make(self.problem, a, into, workers)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias)
+        at = 0 if bias is None else memory.address(bias)
+        kernel = kernels.channels if beside else kernels.planes
+        address = memory.address
+        launch.launch(
+            kernel.address, frame.address, address(a), address(w), at, address(into), frame.slot, frame.workers
+        )
+        if into is not out:
+            out[...] = into
+
+
+def _source(p: ConvProblem, a: np.ndarray) -> _Source:
+    if p.direction == "bwd_input":
+        return _Source(p.oc // p.ic, p.oh, p.ow, a.strides)
+    return _Source(1, p.ih, p.iw, a.strides)
+
+
+def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    element = p.itemsize
+    machine = target.current()
+    source, m = _source(p, a), p.oc // p.ic
+    planner = _Planner(p, source, element, beside=False)
+    back = p.direction == "bwd_input"
+    two = p.sw == 2
+    sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
+    address, count, most = planner.blocks(sizes, out.strides[2])
+    zeros = np.zeros(source.width + 2 * machine.lanes(element), out.dtype)
+    planner.tables.append(zeros)
+    kind = ("phases" if back else "two") if two else "rows"
+    columns = out.shape[3]
+    half = _is_half(split(columns, 2) if kind == "phases" else columns, element)
+    pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
+    parts = min(count, split(TASKS * workers, p.n * pieces)) if workers > 1 and p.n * pieces < 2 * workers else 1
+    taps = p.kh * p.kw * element
+    fields = {
+        **_steps(element, sweep=f"sweep_{kind}{'_half' * half}"),
+        "element": element,
+        "n": p.n,
+        "units": p.ic,
+        "outs": 1 if back else m,
+        "columns": columns,
+        "width": source.width,
+        "x_n": a.strides[0],
+        "x_c": a.strides[1] * source.planes,
+        "y_n": out.strides[0],
+        "y_c": out.strides[1],
+        "w_unit": m * taps,
+        "w_out": taps,
+        "zeros": memory.address(zeros),
+        "blocks": address,
+        "block_count": count,
+        "pieces": pieces,
+        "parts": parts,
+        "slot": memory.lines(8 * most) + memory.LINE,
+    }
+    return _finish(planner, fields, min(workers, p.n * pieces * parts))
+
+
+def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    element = p.itemsize
+    machine = target.current()
+    lanes = machine.lanes(element)
+    source = _source(p, a)
+    tap_step = split(p.ic, lanes) * machine.vector
+    planner = _Planner(p, source, tap_step, beside=True)
+    address, count, most = planner.blocks(ROWS, out.strides[2])
+    zeros = np.zeros(source.width * a.strides[3] // element + p.ic + lanes, out.dtype)
+    planner.tables.append(zeros)
+    vectors = split(p.ic, lanes)
+    pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
+    piece = split(vectors, pieces) * lanes
+    pieces = split(p.ic, piece)
+    sums_at = memory.lines(8 * most) + memory.LINE
+    fields = {
+        **_steps(element, sweep="sweep_channels"),
+        "element": element,
+        "vector": machine.vector,
+        "n": p.n,
+        "units": p.ic,
+        "columns": out.shape[3],
+        "taps": p.kh * p.kw,
+        "x_n": a.strides[0],
+        "y_n": out.strides[0],
+        "y_w": out.strides[3],
+        "zeros": memory.address(zeros),
+        "blocks": address,
+        "block_count": count,
+        "piece": piece,
+        "pieces": pieces,
+        "sums_at": sums_at,
+        "tap_step": tap_step,
+        "slot": sums_at + memory.lines(p.kh * p.kw * tap_step) + memory.LINE,
+    }
+    return _finish(planner, fields, min(workers, p.n * pieces * count))
+
+
+class _WeightGradient:
+    """The weight gradient."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.frames: dict[Any, Frame] = Frames()
+
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        p = self.problem
+        beside = p.oc == p.ic and _beside(x) and _beside(grad)
+        if not beside:
+            x, grad = (each if _plain(each) else np.ascontiguousarray(each) for each in (x, grad))
+        workers = direct.workers_for(p)
+        key = (x.strides, grad.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            make = _channel_gradient_frame if beside else _plane_gradient_frame
+            frame = self.frames[key] = make(p, x, grad, workers)
+        a, b, address = memory.address(x), memory.address(grad), memory.address
+        if beside:
+            parts, step = int(frame.record["parts"][0]), int(frame.record["tap_step"][0])
+            sums = np.zeros((parts, p.kh * p.kw, step // p.itemsize), out.dtype)
+            to = address(sums)
+            launch.launch(kernels.channel_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
+            total = sums.sum(0) if parts > 1 else sums[0]
+            out[...] = total[:, : p.oc].T.reshape(out.shape)
+            return
+        into = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        to = address(into)
+        launch.launch(kernels.plane_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
+        if into is not out:
+            out[...] = into
+
+
+def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
+    element = p.itemsize
+    machine = target.current()
+    half = _is_half(p.ow, element)
+    vector = machine.vector // (2 if half else 1)
+    planner = _Planner(p, _source(p, x), vector, beside=False)
+    address, count, most = planner.blocks(ROWS, grad.strides[2])
+    zeros = np.zeros(p.iw + 2 * machine.lanes(element), x.dtype)
+    planner.tables.append(zeros)
+    kind, m, taps = "two" if p.sw == 2 else "rows", p.oc // p.ic, p.kh * p.kw
+    pieces = min(p.ic, TASKS * workers)
+    sums_at = memory.lines(8 * most) + memory.LINE
+    lanes = vector // element
+    sum_size = split(taps, lanes) * lanes * vector
+    fields = {
+        **_steps(
+            element, correlate=f"correlate_{kind}{'_half' * half}", totals=f"totals_rows{'_half' * half}"
+        ),
+        "element": element,
+        "n": p.n,
+        "units": p.ic,
+        "outs": m,
+        "columns": p.ow,
+        "width": p.iw,
+        "taps": taps,
+        "x_n": x.strides[0],
+        "x_c": x.strides[1],
+        "y_n": grad.strides[0],
+        "y_c": grad.strides[1],
+        "w_out": sum_size,
+        "zeros": memory.address(zeros),
+        "blocks": address,
+        "block_count": count,
+        "pieces": pieces,
+        "sums_at": sums_at,
+        "slot": sums_at + m * sum_size + memory.LINE,
+    }
+    return _finish(planner, fields, min(workers, pieces))
+
+
+def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
+    element = p.itemsize
+    machine = target.current()
+    lanes = machine.lanes(element)
+    tap_step = split(p.ic, lanes) * machine.vector
+    planner = _Planner(p, _source(p, x), tap_step, beside=True)
+    address, count, most = planner.blocks(ROWS, grad.strides[2])
+    zeros = np.zeros(p.iw * x.strides[3] // element + p.ic + lanes, x.dtype)
+    planner.tables.append(zeros)
+    piece = GRADIENT_VECTORS * lanes
+    pieces = split(p.ic, piece)
+    parts = min(count, split(GRADIENT_TASKS, pieces))
+    fields = {
+        **_steps(element, correlate="correlate_channels"),
+        "element": element,
+        "n": p.n,
+        "units": p.ic,
+        "columns": p.ow,
+        "x_n": x.strides[0],
+        "y_n": grad.strides[0],
+        "y_w": grad.strides[3],
+        "zeros": memory.address(zeros),
+        "blocks": address,
+        "block_count": count,
+        "piece": piece,
+        "pieces": pieces,
+        "parts": parts,
+        "tap_step": tap_step,
+        "part_step": p.kh * p.kw * tap_step,
+        "slot": memory.lines(8 * most) + memory.LINE,
+    }
+    return _finish(planner, fields, min(workers, pieces * parts))

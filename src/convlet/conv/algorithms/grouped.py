@@ -1,0 +1,429 @@
+"""Groups of few channels (ResNeXt, RegNet): the lanes of a vector are positions, so that no channel is padded.
+
+As in direct.py, nothing here touches data: it plans the frame that kernels/grouped.py reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...kernels import grouped as kernels
+from ...kernels import launch, planes, steps, target
+from ...runtime import memory
+from ...runtime.storage import Storage
+from .. import gradient
+from ..gradient import Array, Run
+from ..problem import ConvProblem
+from . import direct, winograd
+from .direct import CODES, Frame, Frames, layout, split
+
+name = "grouped"
+
+# Channels of a group, of input and output, up to which the lanes are positions; beyond which Winograd is faster where
+# it takes the problem; and up to which a weight gradient sums over positions in its lanes.
+# AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
+CHANNELS = 32
+WINOGRAD_CHANNELS = 16
+GRADIENT_CHANNELS = 8
+# Bytes of the planes of a task, where several rows would have more, and what one row may have.
+BAND_BYTES = 64 << 10
+ROW_BYTES = 512 << 10
+# Tasks for each worker, where there are rows for so many.
+TASKS = 4
+# Terms of a sum before it is added to memory: long sums made of several have small rounding errors.
+TERMS = 288
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    p = problem
+    reason = direct.refuse(p)
+    if reason is not None:
+        return reason
+    if p.g == 1:
+        return "there is one group"
+    icg, ocg = p.ic // p.g, p.oc // p.g
+    most = GRADIENT_CHANNELS if p.direction == "bwd_weight" else CHANNELS
+    if max(icg, ocg) > most:
+        return f"groups of {icg} by {ocg} channels fill the direct algorithm's vectors"
+    if p.mode_h != "zeros" or p.mode_w != "zeros":
+        return "pads with zeros only"
+    if p.sw > 2:
+        return f"copies every column or every second, and the stride is {p.sw}"
+    element = direct.compute_dtype(p).itemsize
+    if Geometry.of(p, element).band_bytes(1) > ROW_BYTES:
+        return "a row of a group is too long for the cache"
+    if max(icg, ocg) > WINOGRAD_CHANNELS and winograd.refuse(p) is None:
+        return f"Winograd is faster with {max(icg, ocg)} channels a group"
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
+
+
+# Planes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Outputs that are sums of the same taps: all of a forward, or a phase of an input gradient."""
+
+    taps: tuple[tuple[int, int, int, int], ...]  # (row plane, row, column plane, column) where each finds position 0
+    places: tuple[tuple[int, int], ...]  # row and column of its weight
+    row: int  # where its outputs begin
+    column: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Planes of what a group reads, and the parts that read them; see kernels/grouped.py."""
+
+    parts: tuple[Part, ...]
+    row_planes: tuple[tuple[int, int], ...]  # (first padded row, rows beyond those of a single tap)
+    sh: int
+    sw: int
+    top: int
+    left: int  # first column copied
+    lead: int
+    low: int
+    count: int
+    pitch: int
+    reach: int  # the furthest column that a tap reads for position 0
+    channels: int
+    element: int
+
+    @classmethod
+    def of(cls, p: ConvProblem, element: int) -> Geometry:
+        return cls._of_input_gradient(p, element) if p.direction == "bwd_input" else cls._of_forward(p, element)
+
+    @classmethod
+    def _of_forward(cls, p: ConvProblem, element: int) -> Geometry:
+        rows = direct.planes(p.kh, p.sh, p.dh, apart=False)
+        columns = [(v * p.dw % p.sw, v * p.dw // p.sw) for v in range(p.kw)]
+        reach = max(shift for _, shift in columns)
+        places = tuple((u, v) for u in range(p.kh) for v in range(p.kw))
+        taps = tuple((*rows.taps[u], *columns[v]) for u, v in places)
+        common: dict[str, Any] = {
+            "parts": (Part(taps, places, 0, 0, p.oh, p.ow),),
+            "row_planes": tuple(zip(rows.starts, rows.extras)),
+            "sh": p.sh,
+            "sw": p.sw,
+            "top": p.pt,
+            "reach": reach,
+            "channels": p.ic // p.g,
+            "element": element,
+        }
+        if p.sw == 1:
+            return cls(**common, **_shared(p.iw, p.pl, p.ow, reach))
+        return cls(**common, left=0, lead=0, low=p.pl, count=p.iw, pitch=p.ow + reach)
+
+    @classmethod
+    def _of_input_gradient(cls, p: ConvProblem, element: int) -> Geometry:
+        phases = gradient.input_phases(p)
+        reading = [each.problem for each in phases if each.problem is not None]
+        top, left = (max((getattr(each, side) for each in reading), default=0) for side in ("pt", "pl"))
+        parts, extra, reach = [], 0, 0
+        for phase in phases:
+            r, c = phase.rows.start, phase.columns.start
+            places = tuple(
+                (u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w] if phase.problem
+            )
+            taps = []
+            if phase.problem is not None:
+                q = phase.problem
+                taps = [
+                    (0, top - q.pt + u * q.dh, 0, left - q.pl + v * q.dw) for u in range(q.kh) for v in range(q.kw)
+                ]
+                extra = max(extra, *(tap[1] for tap in taps))
+                reach = max(reach, *(tap[3] for tap in taps))
+            parts.append(Part(tuple(taps), places, r, c, split(p.ih - r, p.sh), split(p.iw - c, p.sw)))
+        return cls(
+            parts=tuple(parts),
+            row_planes=((0, extra),),
+            sh=1,
+            sw=1,
+            top=top,
+            reach=reach,
+            channels=p.oc // p.g,
+            element=element,
+            **_shared(p.ow, left, split(p.iw, p.sw), reach),
+        )
+
+    @property
+    def slack(self) -> int:
+        """Zeros behind the last row: the last vector of positions of the furthest tap ends among them."""
+        return self.reach + target.current().lanes(self.element)
+
+    def plane_at(self, rows: int) -> int:
+        """Bytes of a plane of so many outputs' rows: an odd number of lines, or channels would meet in cache sets."""
+        extra = max(extra for _, extra in self.row_planes)
+        elements = self.lead + (rows + extra) * self.pitch + self.slack + target.current().lanes(self.element)
+        return memory.lines(elements * self.element) | memory.LINE
+
+    def channel_at(self, rows: int) -> int:
+        return len(self.row_planes) * self.sw * self.plane_at(rows)
+
+    def band_bytes(self, rows: int) -> int:
+        return self.channels * self.channel_at(rows)
+
+    def offsets(self, part: Part, rows: int) -> np.ndarray:
+        """Where each tap of a part finds position 0, in bytes from the channel's planes."""
+        plane = self.plane_at(rows)
+        places = [(p * self.sw + q) * plane + (y * self.pitch + x) * self.element for p, y, q, x in part.taps]
+        return np.array(places, np.int64)
+
+    def fields(self, rows: int, tables: list[np.ndarray], x: np.ndarray) -> dict[str, int]:
+        """The fields of a frame that say how planes are copied from x."""
+        row_table = np.array(self.row_planes, np.int64)
+        tables.append(row_table)
+        return {
+            "channels": self.channels,
+            "x_n": x.strides[0],
+            "x_c": x.strides[1],
+            "x_h": x.strides[2],
+            "ih": x.shape[2],
+            "sh": self.sh,
+            "sw": self.sw,
+            "top": self.top,
+            "left": self.left * x.strides[3],
+            "lead": self.lead,
+            "low": self.low,
+            "count": self.count,
+            "pitch": self.pitch,
+            "slack": self.slack,
+            "plane_at": self.plane_at(rows),
+            "channel_at": self.channel_at(rows),
+            "row_planes": len(self.row_planes),
+            "row_table": memory.address(row_table),
+        }
+
+
+def _shared(size: int, pad: int, out: int, reach: int) -> dict[str, Any]:
+    """Rows of stride 1: the zeros behind one serve as those before the next."""
+    lead, left = max(pad, 0), max(-pad, 0)
+    count = max(0, min(size - left, out + reach - lead))
+    after = max(0, out + reach - lead - count)
+    return {"lead": lead, "left": left, "low": 0, "count": count, "pitch": max(out, count + max(lead, after))}
+
+
+# Frames
+
+
+def _bands(p: ConvProblem, geometry: Geometry, rows: int, tasks: int, wanted: int) -> int:
+    """Bands of so many rows of planes: few enough bytes each, and `wanted` tasks if they are worth it."""
+    bands = 1
+    while bands < rows and geometry.band_bytes(split(rows, bands)) > BAND_BYTES:
+        bands += 1
+    # More for the sake of balance, but not of less than 8 rows.
+    return max(bands, min(split(wanted, tasks), rows // 8))
+
+
+def _common(p: ConvProblem, names: Iterable[str], element: int) -> dict[str, int]:
+    own = {each: planes.STEPS[element][each].address for each in names}
+    return own | {
+        "element": element,
+        "lanes": target.current().lanes(element),
+        "n": p.n,
+        "g": p.g,
+        "x_code": CODES[p.dtype],
+        "y_code": CODES[p.dtype],
+    }
+
+
+def _finish(fields: dict[str, int], tables: list[np.ndarray], workers: int) -> Frame:
+    record = np.zeros(1, kernels.FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return Frame(record, tables, memory.address(record), fields["slot"], workers)
+
+
+def _in_rows(*arrays: np.ndarray) -> bool:
+    """Whether the columns of arrays lie side by side."""
+    return all(each.strides[3] == each.itemsize for each in arrays)
+
+
+class _Forward:
+    """The forward convolution, or the input gradient, of a problem; a frame for each combination of strides."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = direct.compute_dtype(problem)
+        self.geometry = Geometry.of(problem, self.compute.itemsize)
+        self.frames: dict[Any, Frame] = Frames()
+        self.other: Run | None = None
+
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        if not _in_rows(x):
+            # Channels-last: lanes are better channels.
+            self.other = self.other or direct.plan(self.problem)
+            self.other(x, w, bias, out, kept)
+            return
+        workers = direct.workers_for(self.problem)
+        w = w.astype(self.compute, copy=False)
+        key = (x.strides, w.strides, out.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = self._frame(x, w, out, workers)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.compute)
+        launch.launch(
+            kernels.forward.address,
+            frame.address,
+            memory.address(x),
+            memory.address(w),
+            0 if bias is None else memory.address(bias),
+            memory.address(out),
+            frame.slot,
+            frame.workers,
+        )
+
+    def _frame(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+        p, geometry, element = self.problem, self.geometry, self.compute.itemsize
+        machine = target.current()
+        lanes = machine.lanes(element)
+        backwards = p.direction == "bwd_input"
+        w_o, w_c, w_h, w_w = w.strides
+        group = p.oc // p.g * w_o
+        if backwards:
+            w_o, w_c = w_c, w_o
+        outputs = out.shape[1] // p.g
+        rows, columns = max(part.rows for part in geometry.parts), out.shape[3]
+        bands = _bands(p, geometry, rows, p.n * p.g, TASKS * workers)
+        band_rows = split(rows, bands)
+        blocks = split(outputs, planes.TILE_CHANNELS)
+        tasks = p.n * p.g * bands
+        shares = min(blocks, split(TASKS * workers, tasks))
+        tables: list[np.ndarray] = []
+        channel = np.arange(geometry.channels)[:, None]
+        part_table = np.zeros((len(geometry.parts), kernels.PART), np.int64)
+        for entry, part in zip(part_table, geometry.parts):
+            at = np.array([u * w_h + v * w_w for u, v in part.places], np.int64)
+            a_offsets = (channel * w_c + at).astype(np.int32)
+            b_offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
+            tables += [a_offsets, b_offsets]
+            step = max(1, TERMS // max(1, len(at))) * len(at)
+            addresses = memory.address(a_offsets), memory.address(b_offsets)
+            entry[:] = (a_offsets.size, max(1, step), *addresses, part.row, part.column, part.rows, part.columns)
+        widths = np.array(
+            [
+                max((each for each in planes.tile_widths(machine, max(1, m)) if each <= left), default=0)
+                for m in range(planes.TILE_CHANNELS + 1)
+                for left in range(16)
+            ],
+            np.int64,
+        )
+        tables += [part_table, widths]
+        vectors = split(band_rows * geometry.pitch, lanes)
+        row_sums = (vectors * lanes * element) | memory.LINE
+        part_sums = planes.TILE_CHANNELS * row_sums + lanes * element
+        places, slot = layout(
+            {
+                "band_at": geometry.band_bytes(band_rows) + lanes * element,
+                "sum_at": len(geometry.parts) * part_sums + lanes * element,
+            }
+        )
+        plain = p.dtype in ("f32", "f64") and out.strides[3] == element
+        fields = _common(p, ("plane", "rows_tile", "interleave"), element) | geometry.fields(band_rows, tables, x)
+        fields |= places | {
+            "scatter": steps.addresses(element, ("scatter",))["scatter"],
+            "bands": bands,
+            "shares": shares,
+            "blocks": blocks,
+            "w_g": group,
+            "w_o": w_o,
+            "parts": len(geometry.parts),
+            "part_table": memory.address(part_table),
+            "widths": memory.address(widths),
+            "outputs": outputs,
+            "rows": rows,
+            "columns": columns,
+            "y_n": out.strides[0],
+            "y_c": out.strides[1],
+            "y_h": out.strides[2],
+            "y_w": out.strides[3],
+            "step_h": p.sh if backwards else 1,
+            "step_w": p.sw if backwards else 1,
+            "interleaved": int(backwards and plain and p.sw == 2 and p.iw > 1),
+            "slot": slot,
+            "row_sums": row_sums,
+            "part_sums": part_sums,
+        }
+        return _finish(fields, tables, min(workers, tasks * shares))
+
+
+class _WeightGradient:
+    """The weight gradient of a problem."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = direct.compute_dtype(problem)
+        self.geometry = Geometry.of(problem, self.compute.itemsize)
+        self.frames: dict[Any, Frame] = Frames()
+        self.other: Run | None = None
+
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        if not _in_rows(x, grad):
+            self.other = self.other or direct.plan(self.problem)
+            self.other(x, grad, bias, out)
+            return
+        workers = direct.workers_for(self.problem)
+        key = (x.strides, grad.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = self._frame(x, grad, workers)
+        plain = out.dtype == self.compute and out.flags.c_contiguous
+        sums = out if plain else np.empty(out.shape, self.compute)
+        a, b, to = memory.address(x), memory.address(grad), memory.address(sums)
+        launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
+        if not plain:
+            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
+                out[...] = sums
+
+    def _frame(self, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
+        p, geometry, element = self.problem, self.geometry, self.compute.itemsize
+        machine = target.current()
+        lanes = machine.lanes(element)
+        (part,) = geometry.parts
+        outputs = p.oc // p.g
+        bands = _bands(p, geometry, p.oh, 1, 1)
+        band_rows = split(p.oh, bands)
+        pairs_m, pairs_n = planes.pair_shape(machine, element)
+        shares = min(split(outputs, pairs_m), split(TASKS * workers, p.g))
+        tables: list[np.ndarray] = []
+        channel = np.arange(geometry.channels)[:, None]
+        offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
+        tables.append(offsets)
+        grad_at = memory.lines((band_rows * geometry.pitch + 2 * lanes) * element) | memory.LINE
+        places, slot = layout(
+            {
+                "band_at": geometry.band_bytes(band_rows) + lanes * element,
+                "sum_at": split(outputs, shares) * grad_at + lanes * element,
+            }
+        )
+        fields = _common(p, ("plane", "pairs"), element) | geometry.fields(band_rows, tables, x) | places
+        fields |= {
+            "bands": bands,
+            "shares": shares,
+            "outputs": outputs,
+            "rows": p.oh,
+            "columns": p.ow,
+            "y_n": grad.strides[0],
+            "y_c": grad.strides[1],
+            "y_h": grad.strides[2],
+            "y_w": grad.strides[3],
+            "slot": slot,
+            "terms": offsets.size,
+            "offsets": memory.address(offsets),
+            "pairs_m": pairs_m,
+            "pairs_n": pairs_n,
+            "grad_at": grad_at,
+        }
+        return _finish(fields, tables, min(workers, p.g * shares))

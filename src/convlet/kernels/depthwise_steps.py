@@ -1,0 +1,459 @@
+"""Emitted steps of convolutions with one input channel a group: a few rows at a time stay in registers.
+
+Both products slide a stretch of T taps of the kernel's column (a *run*) along R rows:
+
+    sweep      out[r]  = bias + sum over runs and t < T of  weight[run, t] * image[first(run) + r + t]
+    correlate  sums[run, t]  += sum over r < R of  grad[r] * image[first(run) + r + t]
+
+so each of the R + T - 1 vectors that a run loads is multiplied up to T times. A table of addresses says where the
+image's rows are, and another of the runs
+
+    (case, first, shift, w, w_step, w_other)
+
+which of them a run begins with, how far to the right it reads, and where its weights (or sums) are, in bytes. Stride,
+dilation, padding and flips of rows are in these tables. What lanes are is the kind of a step:
+
+    rows      columns of an image; the shift is in columns, and those outside the image are masked: nothing is padded
+    two       the same at every second column: two vectors are split into even and odd lanes, for a tap each, or (the
+              case is T + RUN) for the even lanes' tap alone
+    phases    columns read like `rows`, for even and odd results in turn: the input gradient of stride two
+    channels  channels that lie side by side; weights are vectors then, and the shift is in bytes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from . import target
+from .emit import (
+    DOUBLE,
+    FLOAT,
+    I32,
+    I64,
+    _constant,
+    _intrinsic,
+    _load,
+    _load_masked,
+    _mask,
+    _multiply_add,
+    _plus,
+    _size,
+    _splat,
+    _steps,
+    _store,
+    _store_masked,
+    _sums_of,
+    _zip,
+)
+from .launch import Kernel
+
+# Rows that a step holds in registers, and the longest run. With weights or sums and what is loaded, eight rows and
+# a run of four need 13 registers.
+ROWS = (1, 2, 4, 7, 8)
+RUN = 4
+# int64 of an entry of the table of runs.
+ENTRY = 6
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What lanes are, and how wide a vector is."""
+
+    stride: int = 1
+    phases: int = 1
+    channels: bool = False
+    half: bool = False
+
+    def lanes(self, element: int) -> int:
+        return target.current().lanes(element) // (2 if self.half else 1)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Rows at a time: two phases take twice the registers."""
+        most = 4 if self.phases == 2 and target.current().registers < 32 else 8
+        return tuple(each for each in ROWS if each <= most)
+
+
+def masked() -> bool:
+    """Whether masked loads are instructions of this processor: else images are read from padded copies."""
+    return target.current().vector >= 32
+
+
+def _switch(builder: Any, name: str, value: Any, cases: dict[int, Any]) -> None:
+    """One of a few bodies, by a number."""
+    after = builder.append_basic_block(f"{name}_done")
+    switch = builder.switch(value, after)
+    for case, body in cases.items():
+        block = builder.append_basic_block(f"{name}_{case}")
+        switch.add_case(_constant(case), block)
+        builder.position_at_end(block)
+        body()
+        builder.branch(after)
+    builder.position_at_end(after)
+
+
+class _Columns:
+    """The columns (or channels) of one vector: which of them are loaded for a run, and how."""
+
+    def __init__(self, builder: Any, kind: Kind, compute: Any, x: Any, columns: Any, width: Any, limit: bool):
+        self.builder, self.kind, self.compute = builder, kind, compute
+        self.x, self.width = x, width
+        self.element = _size(compute)
+        self.lanes = kind.lanes(self.element)
+        self.vector = ir.VectorType(compute, self.lanes)
+        # Lanes of results that exist; a correlation must not read beyond, where numbers may be infinite.
+        self.there = _mask(builder, builder.sub(columns, x), self.lanes)
+        self.limit = limit
+
+    def inside(self, first: Any) -> Any:
+        """The lanes that are columns of the image, from column `first` on."""
+        builder, kind = self.builder, ir.VectorType(I32, self.lanes)
+        steps = ir.Constant(kind, list(range(self.lanes)))
+        at = builder.add(_splat(builder, builder.trunc(first, I32), self.lanes), steps)
+        width = _splat(builder, builder.trunc(self.width, I32), self.lanes)
+        return builder.icmp_unsigned("<", at, width)
+
+    def loader(self, shift: Any, places: Any, first: Any, other: bool) -> Any:
+        """load(i): the vectors of the run's row i, one for each column of taps."""
+        builder = self.builder
+        if self.kind.channels:
+            at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.element)))
+            masks = [self.there]
+        else:
+            column = builder.add(builder.mul(self.x, _constant(self.kind.stride)), shift)
+            at = builder.mul(column, _constant(self.element))
+            masks = []
+            if masked():
+                masks = [self.inside(_plus(builder, column, i * self.lanes)) for i in range(self.kind.stride)]
+                if self.limit and self.kind.stride == 1:
+                    masks = [builder.and_(masks[0], self.there)]
+        table = builder.add(places, builder.mul(first, _constant(8)))
+        nothing = ir.Constant(self.vector, None)
+
+        def part(i: int, which: int) -> Any:
+            place = builder.add(_load(builder, _plus(builder, table, 8 * i), I64), at)
+            place = _plus(builder, place, which * self.lanes * self.element)
+            if masks:
+                return _load_masked(builder, place, self.vector, masks[which])
+            return _load(builder, place, self.vector)
+
+        def load(i: int) -> list[Any]:
+            if self.kind.stride == 1:
+                return [part(i, 0)]
+            low, high = part(i, 0), part(i, 1)
+            split = []
+            for odd in (0, 1) if other else (0,):
+                order = ir.Constant(ir.VectorType(I32, self.lanes), [2 * lane + odd for lane in range(self.lanes)])
+                value = builder.shuffle_vector(low, high, order)
+                split.append(builder.select(self.there, value, nothing) if self.limit else value)
+            return split
+
+        return load
+
+
+def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
+    """one(length, other, first, shift, weights) for the runs of a table, each with the places of its weights."""
+    with _steps(builder, groups, 1) as group:
+        entry = builder.add(table, builder.mul(group, _constant(8 * ENTRY)))
+        fields = [_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(ENTRY)]
+        case, first, shift, w, w_step, w_other = fields
+
+        def body(length: int, other: bool) -> Any:
+            def emit() -> None:
+                starts = [w, builder.add(w, w_other)] if other else [w]
+                taps = [[builder.add(at, builder.mul(w_step, _constant(t))) for t in range(length)] for at in starts]
+                one(length, other, first, shift, taps)
+
+            return emit
+
+        cases = {length: body(length, kind.stride == 2) for length in range(1, RUN + 1)}
+        if kind.stride == 2:
+            cases |= {RUN + length: body(length, False) for length in range(1, RUN + 1)}
+        _switch(builder, "run", case, cases)
+
+
+def _sweep(compute: Any, kind: Kind) -> Any:
+    """sweep(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+    `width` is the columns of the image, `columns` those of the result; `groups` runs are summed, and of two phases
+    `more` for the second. Where lanes are channels, `columns` counts these, and `width` is added to every address.
+    bias may be 0.
+    """
+
+    def emit(builder, rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+        element = _size(compute)
+        lanes = kind.lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        nothing = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        source = builder.select(biased, bias, builder.ptrtoint(nothing, I64))
+        stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
+
+        def some_rows(count):
+            sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
+            addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
+            with _steps(builder, stop, lanes) as x:
+                here = _Columns(builder, kind, compute, x, stop, width, False)
+                offset = builder.mul(x, _constant(element))
+                start = addend
+                if kind.channels:
+                    at = builder.select(biased, builder.add(bias, offset), source)
+                    start = _load_masked(builder, at, vector, here.there)
+                for each in (each for phase in sums for each in phase):
+                    builder.store(start, each)
+                for phase in range(kind.phases):
+                    now = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
+                    _runs(builder, kind, more if phase else groups, now, add_into(count, here, sums[phase]))
+                for i in range(count):
+                    to = builder.add(out, builder.mul(out_step, _constant(i)))
+                    put(to, x, offset, [builder.load(phase[i]) for phase in sums])
+
+        def add_into(count, here, sums):
+            def one(length, other, first, shift, taps):
+                spread = [[weight(here, place) for place in column] for column in taps]
+                load = here.loader(shift, places, first, other)
+                for i in range(count + length - 1):
+                    for value, column in zip(load(i), spread):
+                        for t in range(length):
+                            if 0 <= i - t < count:
+                                total = sums[i - t]
+                                builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
+
+            return one
+
+        def weight(here, place):
+            place = builder.add(weights, place)
+            if kind.channels:
+                place = builder.add(place, builder.mul(here.x, _constant(element)))
+                return _load_masked(builder, place, vector, here.there)
+            return _splat(builder, _load(builder, place, compute), lanes)
+
+        def put(to, x, offset, values):
+            if kind.phases == 2:  # even and odd columns in turn
+                values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
+                x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
+            for i, value in enumerate(values):
+                left = builder.sub(columns, _plus(builder, x, i * lanes))
+                place = _plus(builder, builder.add(to, offset), i * lanes * element)
+                _store_masked(builder, value, place, _mask(builder, left, lanes))
+
+        _switch(builder, "rows", rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
+
+    return _intrinsic(11, emit)
+
+
+def _correlate(compute: Any, kind: Kind) -> Any:
+    """correlate(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+    Each sum is a vector: of columns, to be added up by `totals`, or of channels, those of the next vector beside it.
+    """
+
+    def emit(builder, rows, columns, width, places, groups, table, grad, grad_step, sums):
+        element = _size(compute)
+        vector = ir.VectorType(compute, kind.lanes(element))
+
+        def some_rows(count):
+            with _steps(builder, columns, kind.lanes(element)) as x:
+                here = _Columns(builder, kind, compute, x, columns, width, True)
+                offset = builder.mul(x, _constant(element))
+                rows_of = [builder.add(grad, builder.mul(grad_step, _constant(i))) for i in range(count)]
+                factors = [_load_masked(builder, builder.add(row, offset), vector, here.there) for row in rows_of]
+                base = builder.add(sums, offset) if kind.channels else sums
+                _runs(builder, kind, groups, table, add(count, here, factors, base))
+
+        def add(count, here, factors, base):
+            def one(length, other, first, shift, taps):
+                spots = [[builder.add(base, place) for place in column] for column in taps]
+
+                def before(spot):
+                    if kind.channels:
+                        return _load_masked(builder, spot, vector, here.there)
+                    return _load(builder, spot, vector)
+
+                totals = [[before(spot) for spot in column] for column in spots]
+                load = here.loader(shift, places, first, other)
+                for i in range(count + length - 1):
+                    for column, value in enumerate(load(i)):
+                        for t in range(length):
+                            if 0 <= i - t < count:
+                                total = totals[column][t]
+                                totals[column][t] = _multiply_add(builder, value, factors[i - t], total)
+                for column, values in zip(spots, totals):
+                    for spot, value in zip(column, values):
+                        if kind.channels:
+                            _store_masked(builder, value, spot, here.there)
+                        else:
+                            _store(builder, value, spot)
+
+            return one
+
+        _switch(builder, "rows", rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
+
+    return _intrinsic(9, emit)
+
+
+def _totals(compute: Any, kind: Kind) -> Any:
+    """totals(count, sums, out): out[i] = the sum of the lanes of vector i; a multiple of the lanes can be read."""
+
+    def emit(builder, count, sums, out):
+        element = _size(compute)
+        lanes = kind.lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        with _steps(builder, count, lanes) as i:
+            at = builder.add(sums, builder.mul(i, _constant(lanes * element)))
+            block = [_load(builder, _plus(builder, at, v * lanes * element), vector) for v in range(lanes)]
+            place = builder.add(out, builder.mul(i, _constant(element)))
+            _store_masked(builder, _sums_of(builder, block), place, _mask(builder, builder.sub(count, i), lanes))
+
+    return _intrinsic(3, emit)
+
+
+KINDS = {
+    "rows": Kind(),
+    "rows_half": Kind(half=True),
+    "two": Kind(stride=2),
+    "two_half": Kind(stride=2, half=True),
+    "phases": Kind(phases=2),
+    "phases_half": Kind(phases=2, half=True),
+    "channels": Kind(channels=True),
+}
+
+# Numba's cache recognises an intrinsic by the module-level name that a function uses.
+sweep_rows_f32, sweep_rows_f64 = _sweep(FLOAT, KINDS["rows"]), _sweep(DOUBLE, KINDS["rows"])
+sweep_rows_half_f32 = _sweep(FLOAT, KINDS["rows_half"])
+sweep_two_f32, sweep_two_f64 = _sweep(FLOAT, KINDS["two"]), _sweep(DOUBLE, KINDS["two"])
+sweep_two_half_f32 = _sweep(FLOAT, KINDS["two_half"])
+sweep_phases_f32, sweep_phases_f64 = _sweep(FLOAT, KINDS["phases"]), _sweep(DOUBLE, KINDS["phases"])
+sweep_phases_half_f32 = _sweep(FLOAT, KINDS["phases_half"])
+sweep_channels_f32, sweep_channels_f64 = _sweep(FLOAT, KINDS["channels"]), _sweep(DOUBLE, KINDS["channels"])
+correlate_rows_f32, correlate_rows_f64 = _correlate(FLOAT, KINDS["rows"]), _correlate(DOUBLE, KINDS["rows"])
+correlate_rows_half_f32 = _correlate(FLOAT, KINDS["rows_half"])
+correlate_two_f32, correlate_two_f64 = _correlate(FLOAT, KINDS["two"]), _correlate(DOUBLE, KINDS["two"])
+correlate_two_half_f32 = _correlate(FLOAT, KINDS["two_half"])
+correlate_channels_f32 = _correlate(FLOAT, KINDS["channels"])
+correlate_channels_f64 = _correlate(DOUBLE, KINDS["channels"])
+totals_rows_f32, totals_rows_f64 = _totals(FLOAT, KINDS["rows"]), _totals(DOUBLE, KINDS["rows"])
+totals_rows_half_f32 = _totals(FLOAT, KINDS["rows_half"])
+
+
+def _sweep_rows_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_rows_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_rows_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_rows_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_rows_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_rows_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_two_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_two_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_two_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_two_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_two_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_two_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_phases_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_phases_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_phases_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_phases_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_phases_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_phases_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_channels_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_channels_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _sweep_channels_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    sweep_channels_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+
+
+def _correlate_rows_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_rows_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_rows_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_rows_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_rows_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_rows_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_two_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_two_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_two_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_two_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_two_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_two_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_channels_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_channels_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _correlate_channels_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
+    correlate_channels_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+
+
+def _totals_rows_f32(count, sums, out):
+    totals_rows_f32(count, sums, out)
+
+
+def _totals_rows_f64(count, sums, out):
+    totals_rows_f64(count, sums, out)
+
+
+def _totals_rows_half_f32(count, sums, out):
+    totals_rows_half_f32(count, sums, out)
+
+
+# By bytes of an element.
+STEPS = {
+    4: {
+        "sweep_rows": Kernel(_sweep_rows_f32),
+        "sweep_rows_half": Kernel(_sweep_rows_half_f32),
+        "sweep_two": Kernel(_sweep_two_f32),
+        "sweep_two_half": Kernel(_sweep_two_half_f32),
+        "sweep_phases": Kernel(_sweep_phases_f32),
+        "sweep_phases_half": Kernel(_sweep_phases_half_f32),
+        "sweep_channels": Kernel(_sweep_channels_f32),
+        "correlate_rows": Kernel(_correlate_rows_f32),
+        "correlate_rows_half": Kernel(_correlate_rows_half_f32),
+        "correlate_two": Kernel(_correlate_two_f32),
+        "correlate_two_half": Kernel(_correlate_two_half_f32),
+        "correlate_channels": Kernel(_correlate_channels_f32),
+        "totals_rows": Kernel(_totals_rows_f32),
+        "totals_rows_half": Kernel(_totals_rows_half_f32),
+    },
+    8: {
+        "sweep_rows": Kernel(_sweep_rows_f64),
+        "sweep_two": Kernel(_sweep_two_f64),
+        "sweep_phases": Kernel(_sweep_phases_f64),
+        "sweep_channels": Kernel(_sweep_channels_f64),
+        "correlate_rows": Kernel(_correlate_rows_f64),
+        "correlate_two": Kernel(_correlate_two_f64),
+        "correlate_channels": Kernel(_correlate_channels_f64),
+        "totals_rows": Kernel(_totals_rows_f64),
+    },
+}

@@ -1,0 +1,219 @@
+"""Formulas over the lanes of vectors, and kernels that apply one to every element of some arrays.
+
+A formula is a Python function of :class:`Lanes`, one for each array that it reads, and of `numbers`, which are the
+same for all elements:
+
+    saxpy = Formula("saxpy", lambda numbers, x, y: [numbers[0] * x + y], reads=(0, 1), writes=(1,))
+
+It runs once, when the kernel is compiled, and writes LLVM instructions. What it computes has the bits of the same
+NumPy expression, because nothing is contracted or reordered. All elements of a vector are read before any is written,
+so a result may stand in the place of an operand. Vectors are masked at the end of an array.
+"""
+
+from __future__ import annotations
+
+import types as python
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from ..runtime import memory, threads
+from . import emit, launch, target
+from .emit import load_i64
+from .launch import Kernel, frame_reader, next_task
+
+PLACES = 5  # arrays that a formula reads and writes at most
+UNROLL = 4  # vectors at a time: their operations are independent, so that the units of the processor stay busy
+# Elements of a task: small enough for workers to end together, large enough to hide the ticket (under 0.1 us).
+TASK = 1 << 15
+ELEMENT = 4
+
+# A row of the table that a kernel walks: one array of each place, `count` elements long, whose tasks begin at `first`.
+_row = np.dtype([(name, np.int64) for name in ("first", "count", "numbers", *[f"p{i}" for i in range(PLACES)])])
+ROW = _row.itemsize
+row_at = frame_reader(_row)
+
+
+class Lanes:
+    """The values of a vector while instructions are written: operators write one."""
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder, self.value = builder, value
+
+    def of(self, other: Any) -> Any:
+        """Another operand as the same kind of vector: a number stands in every lane."""
+        if isinstance(other, Lanes):
+            return other.value
+        return ir.Constant(self.value.type, [other] * self.value.type.count)
+
+    def _with(self, instruction: str, *others: Any) -> Lanes:
+        return Lanes(self.builder, getattr(self.builder, instruction)(self.value, *map(self.of, others)))
+
+    def __add__(self, other: Any) -> Lanes:
+        return self._with("fadd", other)
+
+    def __sub__(self, other: Any) -> Lanes:
+        return self._with("fsub", other)
+
+    def __mul__(self, other: Any) -> Lanes:
+        return self._with("fmul", other)
+
+    def __truediv__(self, other: Any) -> Lanes:
+        return self._with("fdiv", other)
+
+    def __radd__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.of(other)) + self
+
+    def __rsub__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.of(other)) - self
+
+    def __rmul__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.of(other)) * self
+
+    def __rtruediv__(self, other: Any) -> Lanes:
+        return Lanes(self.builder, self.of(other)) / self
+
+    def __neg__(self) -> Lanes:
+        return self._with("fneg")
+
+    def _compare(self, sign: str, other: Any, ordered: bool = True) -> Lanes:
+        compare = self.builder.fcmp_ordered if ordered else self.builder.fcmp_unordered
+        return Lanes(self.builder, compare(sign, self.value, self.of(other)))
+
+    def __lt__(self, other: Any) -> Lanes:
+        return self._compare("<", other)
+
+    def __le__(self, other: Any) -> Lanes:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Any) -> Lanes:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Any) -> Lanes:
+        return self._compare(">=", other)
+
+    def differs(self, other: Any) -> Lanes:
+        """Where this is not the other; NaN differs from everything."""
+        return self._compare("!=", other, ordered=False)
+
+    def __or__(self, other: Lanes) -> Lanes:
+        return self._with("or_", other)
+
+    def __and__(self, other: Lanes) -> Lanes:
+        return self._with("and_", other)
+
+    def choose(self, yes: Any, no: Any) -> Lanes:
+        """Where this (of truths) holds `yes`, elsewhere `no`; one of them are lanes."""
+        like = yes if isinstance(yes, Lanes) else no
+        return Lanes(self.builder, self.builder.select(self.value, like.of(yes), like.of(no)))
+
+    def call(self, name: str, *others: Any) -> Lanes:
+        """LLVM's function of this name for vectors."""
+        kind = self.value.type
+        operands = [self.value, *map(self.of, others)]
+        function = emit._function(
+            self.builder, f"llvm.{name}.{emit._vector_name(kind)}", kind, [kind] * len(operands)
+        )
+        return Lanes(self.builder, self.builder.call(function, operands))
+
+    def sqrt(self) -> Lanes:
+        """The square root, rounded once."""
+        return self.call("sqrt")
+
+
+class Formula:
+    """A formula and its kernel: see the top of the file.
+
+    ``compute(numbers, *lanes)`` gets the lanes of the arrays that it ``reads`` and returns those that it ``writes``;
+    both are places of arrays. `numbers` are as many float32 numbers. The object is a module-level name of the file
+    whose content decides whether the kernel is compiled again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        compute: Callable[..., Sequence[Lanes]],
+        reads: Sequence[int],
+        writes: Sequence[int],
+        numbers: int = 0,
+    ) -> None:
+        self.compute, self.reads, self.writes, self.numbers = compute, reads, writes, numbers
+        self.places = 1 + max(*reads, *writes)
+        step = emit._intrinsic(2 + PLACES, self._emit)
+        # Numba's cache knows functions by their file and name, and intrinsics by the global name that they have there.
+        code = _walk.__code__.replace(co_name=name, co_filename=compute.__code__.co_filename)
+        function = python.FunctionType(code, {**globals(), "step": step}, name)
+        function.__qualname__ = name
+        self.kernel = Kernel(function)
+
+    def _emit(self, builder: Any, count: Any, numbers: Any, *places: Any) -> None:
+        lanes = target.current().lanes(ELEMENT)
+        vector = ir.VectorType(emit.FLOAT, lanes)
+        same = []
+        for i in range(self.numbers):
+            number = emit._load(builder, emit._plus(builder, numbers, ELEMENT * i), emit.FLOAT)
+            same.append(Lanes(builder, emit._splat(builder, number, lanes)))
+
+        def vectors(offset: Any, many: int, mask: Any) -> None:
+            offsets = [emit._plus(builder, offset, i * lanes * ELEMENT) for i in range(many)]
+            found = []
+            for at in offsets:
+                addresses = [builder.add(places[place], at) for place in self.reads]
+                if mask is None:
+                    values = [emit._load(builder, each, vector) for each in addresses]
+                else:
+                    values = [emit._load_masked(builder, each, vector, mask) for each in addresses]
+                found.append([Lanes(builder, value) for value in values])
+            for at, values in zip(offsets, found):
+                for place, result in zip(self.writes, self.compute(same, *values)):
+                    address = builder.add(places[place], at)
+                    if mask is None:
+                        emit._store(builder, result.value, address)
+                    else:
+                        emit._store_masked(builder, result.value, address, mask)
+
+        block = UNROLL * lanes
+        whole = builder.and_(count, emit._constant(-block))
+        with emit._steps(builder, whole, block) as first:
+            vectors(builder.mul(first, emit._constant(ELEMENT)), UNROLL, None)
+        rest = builder.sub(count, whole)
+        with emit._steps(builder, rest, lanes) as first:
+            mask = emit._mask(builder, builder.sub(rest, first), lanes)
+            vectors(builder.mul(builder.add(whole, first), emit._constant(ELEMENT)), 1, mask)
+
+    def run(self, rows: Sequence[tuple[int, int, Sequence[int]]]) -> None:
+        """Applies it to arrays, a row of the table each: (elements, address of the numbers, address of each place)."""
+        table, first = [], 0
+        for count, numbers, places in rows:
+            table += [first, count, numbers, *places, *[0] * (PLACES - len(places))]
+            first += -(-count // TASK)
+        table += [first] + [0] * (ROW // 8 - 1)
+        frame = np.array(table, np.int64)
+        workers = max(1, min(threads.workers(), first))
+        launch.launch(self.kernel.address, memory.address(frame), first, 0, 0, 0, 0, workers)
+
+
+def _walk(frame, tasks, b, bias, out, scratch, worker):
+    """Takes tasks and finds their rows, which mostly come in order."""
+    at = frame
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        if task < load_i64(at):
+            at = frame
+        while task >= load_i64(at + ROW):  # where the next row begins
+            at += ROW
+        f = row_at(at)
+        start = (task - f.first) * TASK
+        step(  # noqa: F821  a global of each kernel
+            min(TASK, f.count - start),
+            f.numbers,
+            f.p0 + start * ELEMENT,
+            f.p1 + start * ELEMENT,
+            f.p2 + start * ELEMENT,
+            f.p3 + start * ELEMENT,
+            f.p4 + start * ELEMENT,
+        )

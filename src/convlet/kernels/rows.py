@@ -1,0 +1,353 @@
+"""Emitted steps for what enters a band and what leaves the register tile: whole planes and whole rows at a time.
+
+    gather_planes    planes of rows of any step and storage type become contiguous elements of the compute type
+    store_channels   sums[position][channel] become a row of positions for each channel (NCHW)
+    store_positions  the same become a row of channels for each position (channels-last)
+
+Storing adds a bias to each channel and, if asked, keeps what is positive (ReLU).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from . import target
+from .emit import (
+    BFLOAT16,
+    DOUBLE,
+    FLOAT,
+    FLOAT16,
+    I1,
+    I32,
+    NATIVE,
+    _case,
+    _constant,
+    _exchange,
+    _intrinsic,
+    _load,
+    _load_masked,
+    _mask,
+    _narrow,
+    _plus,
+    _size,
+    _splat,
+    _steps,
+    _store,
+    _store_masked,
+    _stored,
+    _widen,
+)
+from .launch import Kernel
+
+# Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane.
+STRIDES = (1, 2, 3, 4)
+
+
+def _storages(compute: Any) -> tuple[int, ...]:
+    return (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,)
+
+
+def _between(builder: Any, first: Any, i: Any, last: Any, lanes: int) -> Any:
+    """The lanes of a vector that starts at element i and whose elements are at first or later, before last."""
+    after = builder.not_(_mask(builder, builder.sub(first, i), lanes))
+    return builder.and_(_mask(builder, builder.sub(last, i), lanes), after)
+
+
+def _every(builder: Any, vectors: list[Any]) -> Any:
+    """The elements 0, s, 2s, ... of s vectors side by side."""
+    stride, lanes = len(vectors), vectors[0].type.count
+    kept, found = vectors[0], [lane * stride for lane in range(lanes)]
+    for k in range(1, stride):
+        order = []
+        for lane, element in enumerate(found):
+            if element // lanes == k:
+                order.append(lanes + element % lanes)
+            elif k == 1:
+                order.append(element % lanes)
+            else:
+                order.append(lane)
+        kept = builder.shuffle_vector(kept, vectors[k], ir.Constant(ir.VectorType(I32, lanes), order))
+    return kept
+
+
+def _gather_planes(compute: Any) -> Any:
+    """gather_planes(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
+
+    dst[plane][row][i] = src[plane][row][i] for low <= i < high, and zero for the other i < count: padding is a mask.
+    Elements of a row of src lie `step` bytes apart. A row may write over the one that follows it in its plane.
+    """
+
+    def emit(builder, dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        narrow = builder.icmp_signed("<=", count, _constant(lanes))
+
+        def each_row(one):
+            """one(to, place, last): where a row comes and is; whether no vector's bytes follow it in its plane."""
+            before = builder.sub(rows, _constant(1))
+            with _steps(builder, planes, 1) as plane:
+                to_plane = builder.add(dst, builder.mul(plane, dst_plane))
+                from_plane = builder.add(src, builder.mul(plane, src_plane))
+                with _steps(builder, rows, 1) as row:
+                    to = builder.add(to_plane, builder.mul(row, dst_row))
+                    after = builder.mul(builder.sub(before, row), dst_row)
+                    last = builder.icmp_signed("<", after, _constant(lanes * element))
+                    one(to, builder.add(from_plane, builder.mul(row, src_row)), last)
+
+        def strided(storage, stride):
+            kind = _stored(storage, compute)
+            vector = ir.VectorType(kind, lanes)
+            nbytes = lanes * _size(kind)
+            # Elements between two that are wanted are read too, but none before the first or after the last.
+            first = builder.mul(low, _constant(stride))
+            last = _plus(builder, builder.mul(high, _constant(stride)), 1 - stride)
+
+            def masks(i):
+                start = builder.mul(i, _constant(stride))
+                return [
+                    _between(builder, first, _plus(builder, start, k * lanes), last, lanes) for k in range(stride)
+                ]
+
+            def masked(place, masks):
+                places = [_plus(builder, place, k * nbytes) for k in range(stride)]
+                return [_load_masked(builder, at, vector, mask) for at, mask in zip(places, masks)]
+
+            def joined(loaded):
+                return _widen(builder, _every(builder, loaded), storage, compute)
+
+            def put(to, loaded, last_row, end):
+                value = joined(loaded)
+                with builder.if_else(last_row, likely=False) as (nothing_after, row_after):
+                    with nothing_after:
+                        _store_masked(builder, value, to, end)
+                    with row_after:
+                        _store(builder, value, to)
+
+            def in_pieces(to, place, last_row):
+                with _steps(builder, count, lanes) as i:
+                    at = builder.add(place, builder.mul(i, step))
+                    to_i = builder.add(to, builder.mul(i, _constant(element)))
+                    after = builder.mul(_plus(builder, i, lanes), _constant(stride))
+                    inside = builder.and_(
+                        builder.icmp_signed(">=", i, low), builder.icmp_signed("<=", after, last)
+                    )
+                    with builder.if_else(inside) as (whole, part):
+                        with whole:
+                            loaded = [_load(builder, _plus(builder, at, k * nbytes), vector) for k in range(stride)]
+                            _store(builder, joined(loaded), to_i)
+                        with part:
+                            end = _mask(builder, builder.sub(count, i), lanes)
+                            put(to_i, masked(at, masks(i)), last_row, end)
+
+            with builder.if_else(narrow) as (short, long):
+                with short:  # a vector a row: the same masks for all
+                    same, end = masks(_constant(0)), _mask(builder, count, lanes)
+                    each_row(lambda to, place, last_row: put(to, masked(place, same), last_row, end))
+                with long:
+                    each_row(in_pieces)
+
+        def any_step(storage):
+            kind = _stored(storage, compute)
+
+            def one_by_one(to, place, last_row):
+                with _steps(builder, count, 1) as i:
+                    inside = builder.and_(builder.icmp_signed(">=", i, low), builder.icmp_signed("<", i, high))
+                    # Outside, any readable address will do.
+                    at = builder.select(inside, builder.add(place, builder.mul(i, step)), dst)
+                    value = builder.select(inside, _load(builder, at, kind), ir.Constant(kind, 0))
+                    to_i = builder.add(to, builder.mul(i, _constant(element)))
+                    _store(builder, _widen(builder, value, storage, compute), to_i)
+
+            each_row(one_by_one)
+
+        for storage in _storages(compute):
+            size = _size(_stored(storage, compute))
+            with _case(builder, code, storage):
+                after = builder.append_basic_block("gathered")
+                other = builder.append_basic_block("any_step")
+                switch = builder.switch(step, other)
+                for stride in STRIDES:
+                    block = builder.append_basic_block(f"step_{stride}")
+                    switch.add_case(_constant(stride * size), block)
+                    builder.position_at_end(block)
+                    strided(storage, stride)
+                    builder.branch(after)
+                builder.position_at_end(other)
+                any_step(storage)
+                builder.branch(after)
+                builder.position_at_end(after)
+
+    return _intrinsic(13, emit)
+
+
+def _activated(builder: Any, value: Any, shift: Any, relu: Any) -> Any:
+    """The sum plus the bias; with relu only what is positive, or NaN."""
+    value = builder.fadd(value, shift)
+    zero = ir.Constant(value.type, None)
+    negative = builder.fcmp_ordered(">", zero, value)
+    every = _splat(builder, relu, value.type.count)
+    return builder.select(builder.and_(negative, every), zero, value)
+
+
+def _shift(builder: Any, bias: Any, count: Any, vector: Any) -> Any:
+    """`count` numbers from bias on as a vector, zeros if bias is 0."""
+    there = builder.icmp_signed("!=", bias, _constant(0))
+    return _load_masked(
+        builder, bias, vector, _mask(builder, builder.select(there, count, _constant(0)), vector.count)
+    )
+
+
+def _store_channels(compute: Any) -> Any:
+    """store_channels(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu): channels <= lanes
+
+    dst[c][r] = act(src[r][c] + bias[c]) for r < rows, c < channels. Rows of src and dst lie src_step and dst_step bytes
+    apart, elements of a row of dst one or two elements (`step` bytes); those between are left alone. Rows of src are
+    whole vectors. bias may be 0.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        shift = _shift(builder, bias, channels, vector)
+        active = builder.icmp_signed("!=", relu, _constant(0))
+        all_channels = builder.icmp_signed("==", channels, _constant(lanes))
+
+        def read(place, left=None):
+            block = []
+            for i in range(lanes):
+                at = _constant(i)
+                if left is not None:  # rows beyond the last repeat it
+                    at = builder.select(builder.icmp_signed("<", at, left), at, builder.sub(left, _constant(1)))
+                value = _load(builder, builder.add(place, builder.mul(src_step, at)), vector)
+                block.append(_activated(builder, value, shift, active))
+            return _exchange(builder, block)
+
+        def unit(storage):
+            size = _size(_stored(storage, compute))
+            with _steps(builder, rows, lanes) as i:
+                place = builder.add(src, builder.mul(i, src_step))
+                to = builder.add(dst, builder.mul(i, _constant(size)))
+                left = builder.sub(rows, i)
+                whole = builder.and_(all_channels, builder.icmp_signed(">=", left, _constant(lanes)))
+                with builder.if_else(whole) as (all_of_it, part_of_it):
+                    with all_of_it:
+                        for c, value in enumerate(read(place)):
+                            at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                            _store(builder, _narrow(builder, value, storage), at)
+                    with part_of_it:
+                        mask = _mask(builder, left, lanes)
+                        for c, value in enumerate(read(place, left)):
+                            with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
+                                at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                                _store_masked(builder, _narrow(builder, value, storage), at, mask)
+
+        def every_second(storage):
+            size = _size(_stored(storage, compute))
+            spread = [[(half * lanes + lane) // 2 for lane in range(lanes)] for half in (0, 1)]
+            orders = [ir.Constant(ir.VectorType(I32, lanes), order) for order in spread]
+            even = ir.Constant(ir.VectorType(I1, lanes), [lane % 2 == 0 for lane in range(lanes)])
+            with _steps(builder, rows, lanes) as i:
+                place = builder.add(src, builder.mul(i, src_step))
+                to = builder.add(dst, builder.mul(i, _constant(2 * size)))
+                left = builder.sub(rows, i)
+                pairs = builder.mul(left, _constant(2))
+                masks = [
+                    builder.and_(even, _mask(builder, _plus(builder, pairs, -half * lanes), lanes)) for half in (0, 1)
+                ]
+                for c, value in enumerate(read(place, left)):
+                    with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
+                        at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                        narrow = _narrow(builder, value, storage)
+                        for half in (0, 1):
+                            wide = builder.shuffle_vector(narrow, narrow, orders[half])
+                            _store_masked(builder, wide, _plus(builder, at, half * lanes * size), masks[half])
+
+        for storage in _storages(compute):
+            size = _size(_stored(storage, compute))
+            is_unit = builder.icmp_signed("==", step, _constant(size))
+            with _case(builder, code, storage), builder.if_else(is_unit) as (near, apart):
+                with near:
+                    unit(storage)
+                with apart:
+                    every_second(storage)
+
+    return _intrinsic(10, emit)
+
+
+def _store_positions(compute: Any) -> Any:
+    """store_positions(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+
+    dst[r][c] = act(src[r][c] + bias[c]) for r < rows, c < channels; the channels of both lie side by side, whole
+    vectors of them in src. bias may be 0.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        active = builder.icmp_signed("!=", relu, _constant(0))
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        for storage in _storages(compute):
+            size = _size(_stored(storage, compute))
+            with _case(builder, code, storage), _steps(builder, channels, lanes) as c:
+                offset = builder.mul(c, _constant(element))
+                left = builder.sub(channels, c)
+                shift = _shift(
+                    builder, builder.select(biased, builder.add(bias, offset), _constant(0)), left, vector
+                )
+                first = builder.add(src, offset)
+                to = builder.add(dst, builder.mul(c, _constant(size)))
+                mask = _mask(builder, left, lanes)
+                with _steps(builder, rows, 1) as r:
+                    value = _load(builder, builder.add(first, builder.mul(r, src_step)), vector)
+                    value = _narrow(builder, _activated(builder, value, shift, active), storage)
+                    _store_masked(builder, value, builder.add(to, builder.mul(r, dst_step)), mask)
+
+    return _intrinsic(9, emit)
+
+
+gather_planes_f32, gather_planes_f64 = _gather_planes(FLOAT), _gather_planes(DOUBLE)
+store_channels_f32, store_channels_f64 = _store_channels(FLOAT), _store_channels(DOUBLE)
+store_positions_f32, store_positions_f64 = _store_positions(FLOAT), _store_positions(DOUBLE)
+
+
+def _gather_f32(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
+    gather_planes_f32(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
+
+
+def _gather_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
+    gather_planes_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
+
+
+def _channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+    store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
+
+
+def _channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+    store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
+
+
+def _positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+    store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+
+
+def _positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+    store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+
+
+# By bytes of an element.
+STEPS = {
+    4: {
+        "gather_planes": Kernel(_gather_f32),
+        "store_channels": Kernel(_channels_f32),
+        "store_positions": Kernel(_positions_f32),
+    },
+    8: {
+        "gather_planes": Kernel(_gather_f64),
+        "store_channels": Kernel(_channels_f64),
+        "store_positions": Kernel(_positions_f64),
+    },
+}

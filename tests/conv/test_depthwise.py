@@ -1,0 +1,48 @@
+"""One input channel a group: every kind of axis, layout and block, exactly on integers."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("numba")
+
+from convlet.conv.algorithms import load
+from convlet.conv.problem import DIRECTIONS, ConvProblem
+from tests.conv.strategies import check_exact
+
+SHAPES = [
+    "n2 g3 ic3 ih7 iw7 oc3 kh3 kw3 ph1 pw1",
+    "n2 g17 ic17 ih14 iw14 oc17 kh3 kw3 ph1 pw1",
+    "g20 ic20 ih14 iw15 oc20 kh3 kw3 sh2 sw2 ph1 pw1",
+    "g2 ic2 ih29 iw37 oc2 kh5 kw5 ph2 pw2",
+    "n2 g5 ic5 ih13 iw33 oc5 kh5 kw5 sh2 sw2 ph2 pw2",
+    "g3 ic3 ih16 iw56 oc3 kh7 kw7 ph3 pw3",
+    "g3 ic3 ih9 iw8 oc3 kh7 kw7 sh2 sw2 ph3 pw3",
+    "g2 ic2 ih12 iw12 oc2 kh11 kw11 ph5 pw5",
+    "g4 ic4 ih10 iw11 oc4 kh3 kw3 dh2 dw3 ph2 pw3",
+    "g4 ic4 ih10 iw11 oc4 kh3 kw4 sh2 sw2 dh3 dw2 ph2 pw3",
+    "g4 ic4 ih10 iw11 oc4 kh3 kw3 sh3 sw1 dh2 ph2 pw1",
+    "n2 g3 ic3 ih8 iw9 oc9 kh3 kw3 ph1 pw1",
+    "n2 g3 ic3 ih8 iw9 oc6 kh3 kw3 sh2 sw2 ph1 pw1",
+    "g3 ic3 ih6 iw7 oc3 kh2 kw2 pt-1 pb1 pl2 pr-2",
+    "g3 ic3 ih6 iw20 oc3 kh3 kw5 sh2 sw2 pt-1 pb3 pl-2 pr4",
+    "g3 ic3 ih1 iw1 oc3 kh3 kw3 sh2 sw2 ph1 pw1",
+    "g3 ic3 ih3 iw4 oc3 kh1 kw1 sh2 sw2",
+    "g3 ic3 ih40 iw18 oc3 kh1 kw9 pw4",
+    "g3 ic3 ih18 iw40 oc3 kh9 kw1 ph4",
+]
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last", "reversed"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_exact(shape: str, direction: str, layout: str, dtype: str) -> None:
+    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+    algorithm = load("depthwise")
+    reason = algorithm.refuse(problem.per_image())
+    if reason is not None:
+        pytest.skip(reason)
+    check_exact(algorithm.plan(problem), problem, (layout, "contiguous", layout))
+    if direction == "bwd_weight":
+        check_exact(algorithm.plan(problem), problem, (layout, layout, "contiguous"))
