@@ -116,6 +116,7 @@ __version__ = "0.1.0"
 _SUBMODULES = frozenset(
     [
         "amp",
+        "ao",
         "backends",
         "conv",
         "cuda",
