@@ -61,8 +61,6 @@ def handover_ns() -> float:
 
 def regions() -> None:
     """Prints what an empty parallel region costs, warm and after 20 ms of sleep."""
-    from convlet.runtime import threads
-
     kernel = launch.Kernel(_nothing)
 
     def once(workers: int) -> float:
@@ -71,7 +69,7 @@ def regions() -> None:
         return (time.perf_counter() - start) * 1e6
 
     once(2)
-    print(f"threading layer {threads.layer()}; a line goes from core to core in {handover_ns():.0f} ns")
+    print(f"a line goes from core to core in {handover_ns():.0f} ns")
     for workers in (1, 2):
         warm = sorted(once(workers) for _ in range(2000))
         print(f"{workers} workers: warm {warm[1000]:.1f} us (9 of 10 within {warm[1800]:.1f})", end="; ")

@@ -27,7 +27,7 @@ class Net(nn.Module):
 NAMES = [["conv1", "bn1", "relu1"], ["block.0", "block.1"], ["block.2", "block.3"], ["bn2", "relu2"], ["fc", "relu3"]]
 
 
-@pytest.fixture()
+@pytest.fixture
 def model():
     torch.manual_seed(0)
     net = Net()

@@ -11,7 +11,7 @@ from ..nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["fuse_modules"]
 
-_FUSERS = {
+_FUSERS: dict[Any, Any] = {
     (Conv2d, BatchNorm2d): fuse_conv_bn_eval,
     (Conv2d, BatchNorm2d, ReLU): lambda conv, bn, relu: ConvReLU2d(fuse_conv_bn_eval(conv, bn), relu),
     (Conv2d, ReLU): ConvReLU2d,
@@ -23,8 +23,8 @@ _FUSERS = {
 def fuse_modules(model: Any, modules_to_fuse: Any, inplace: bool = False) -> Any:
     """The model with the named neighbours as one layer each, for inference: a copy, or the model itself ``inplace``.
 
-    ``modules_to_fuse`` is a list of names such as ``["conv1", "bn1", "relu"]``, or a list of such lists. Convolution and
-    batch norm become one convolution (:func:`convlet.nn.utils.fusion.fuse_conv_bn_eval`); a ReLU behind is applied
+    ``modules_to_fuse`` is a list of names such as ``["conv1", "bn1", "relu"]``, or a list of such lists. Convolution
+    and batch norm become one convolution (:func:`convlet.nn.utils.fusion.fuse_conv_bn_eval`); a ReLU behind is applied
     while the convolution stores its results. The first layer's place is taken by the new one, the others' by
     ``nn.Identity``. Only where the model calls these layers one after another, and each once, does it compute the same.
 

@@ -67,5 +67,5 @@ class Fields:
             ],
             np.int64,
         )
-        workers = min(threads.workers(), tasks)
+        workers = min(threads.get_num_threads(), tasks)
         launch.launch(kernel.address, address(frame), 0, 0, 0, 0, slot, workers)

@@ -23,10 +23,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import njit, prange, types
+from numba import njit, types
 from numba.extending import intrinsic
 
-from ..runtime import cache, memory, threads
+from ..runtime import cache, memory
 from . import emit, target
 
 _compiling = threading.RLock()
@@ -57,7 +57,7 @@ def _sources(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
-def _compiled(compile: Callable[[bool], Any], source: str) -> Any:
+def compiled(compile: Callable[[bool], Any], source: str) -> Any:
     """What `compile(use_cache)` makes of functions of the file `source`, kept on disk where that is possible."""
     with _compiling:
         folder = cache.directory(_sources(Path(source)), target.current().name)
@@ -102,7 +102,7 @@ class Kernel:
                     def compile(use_cache: bool) -> Any:
                         return numba.cfunc(signature, cache=use_cache, error_model="numpy")(self.function)
 
-                    self._compiled = _compiled(compile, self.function.__code__.co_filename)
+                    self._compiled = compiled(compile, self.function.__code__.co_filename)
                     self._address = self._compiled.address
         return self._address
 
@@ -138,7 +138,7 @@ def next_task(scratch, worker, tasks):
 
 
 @njit(error_model="numpy")
-def _start(scratch, workers):
+def begin(scratch, workers):
     """All tasks are to be taken."""
     store_i64(scratch, 0)
     store_i64(scratch + 8, workers)
@@ -146,35 +146,29 @@ def _start(scratch, workers):
         store_i64(scratch - 64 * (worker + 1), 0)
 
 
-def _region(kernel, frame, a, b, bias, out, scratch, workers):
-    _start(scratch, workers)
-    for worker in prange(workers):
-        call(kernel, (frame, a, b, bias, out, scratch, np.int64(worker)))
-
-
-def _alone(kernel, frame, a, b, bias, out, scratch, workers):
-    _start(scratch, 1)
+def _alone(kernel, frame, a, b, bias, out, scratch):
+    begin(scratch, 1)
     call(kernel, (frame, a, b, bias, out, scratch, 0))
 
 
 @functools.cache
-def _launcher(parallel: bool) -> Any:
-    signature = types.void(*[types.int64] * 8)
-    if parallel:
-        threads.layer()  # before Numba chooses by itself
-
-    def compile(use_cache: bool) -> Any:
-        make = njit(signature, parallel=parallel, nogil=True, cache=use_cache)
-        return make(_region if parallel else _alone)
-
-    return _compiled(compile, __file__)
+def _run_alone() -> Any:
+    signature = types.void(*[types.int64] * 7)
+    return compiled(lambda cache: njit(signature, nogil=True, cache=cache)(_alone), __file__)
 
 
-def launch(
-    kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: int, workers: int
-) -> None:
+@functools.cache
+def _workers() -> Any:
+    from . import workers  # whose loops are compiled by this file
+
+    return workers
+
+
+def launch(kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: int, workers: int) -> None:
     """Runs a compiled kernel on `workers` workers with `slot` bytes of scratch each."""
     counters = memory.LINE * workers
     scratch, keep = memory.scratch(counters + memory.LINE + slot * workers)
-    _launcher(workers > 1)(kernel, frame, a, b, bias, out, scratch + counters, workers)
+    scratch += counters
+    if workers == 1 or not _workers().crew().run(kernel, frame, a, b, bias, out, scratch, workers):
+        _run_alone()(kernel, frame, a, b, bias, out, scratch)
     del keep

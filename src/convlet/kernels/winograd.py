@@ -21,8 +21,8 @@ from numba import njit
 
 from . import emit
 from .edges import FRAME, pack_weight, store_band, store_products
-from .emit import NATIVE, call, load_i64, next_ticket
-from .launch import Kernel, frame_reader
+from .emit import NATIVE, call, load_i64
+from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
 apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)
@@ -96,7 +96,7 @@ def _transform_images(frame, x, unused, bias, v, scratch, worker):
     columns = (f.unit_tiles - 1) * f.step_w + f.reads_w
     row, step = columns * vector, f.side * vector
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, f.unit_blocks * f.g * f.vectors)
         if task >= f.unit_blocks * f.g * f.vectors:
             break
         c, place = task % f.vectors, task // f.vectors
@@ -148,7 +148,7 @@ def _transform_weights(frame, weight, unused, bias, u, scratch, worker):
     blocks = -(-f.ocg // wide)
     segments = -(-f.icg // f.segment)
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, f.g * blocks * segments)
         if task >= f.g * blocks * segments:
             break
         place, c0 = task // segments, task % segments * f.segment
@@ -191,7 +191,7 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
     blocks = -(-f.ocg // wide)
     units = f.unit_1 - f.unit_0
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, f.unit_blocks * f.g * blocks)
         if task >= f.unit_blocks * f.g * blocks:
             break
         block, place = task % blocks, task // blocks
@@ -251,7 +251,7 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
     all_blocks = -(-f.ocg // wide)
     tiles = (f.unit_1 - f.unit_0) * f.unit_tiles
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, f.g * f.blocks * all_blocks)
         if task >= f.g * f.blocks * all_blocks:
             break
         o, place = task % all_blocks, task // all_blocks

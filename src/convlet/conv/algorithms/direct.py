@@ -66,7 +66,7 @@ def storage_size(code: int, element: int) -> int:
 
 def workers_for(problem: ConvProblem) -> int:
     """Threads that a problem is worth."""
-    return threads.workers() if problem.flops > SERIAL_FLOPS else 1
+    return threads.get_num_threads() if problem.flops > SERIAL_FLOPS else 1
 
 
 def plan(problem: ConvProblem) -> Run:
