@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from convlet.kernels import launch, steps, target
+from convlet.kernels import steps, target
 from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
 
 TYPES = {4: np.float32, 8: np.float64}
@@ -134,24 +134,6 @@ def test_scatter_rounds_as_numpy_does(step, element, code, step_elements):
     np.testing.assert_array_equal(out[indices].astype(np.float64), want.astype(np.float64))
     untouched = np.delete(out, indices)
     assert not untouched.astype(np.float64).any()
-
-
-def test_a_region_runs_every_worker_once():
-    counts = np.zeros(2, np.int64)
-    kernel = launch.Kernel(_count_workers)
-    for workers in (1, 2, 5):
-        counts[:] = 0
-        launch.launch(kernel.address, at(counts), 0, 0, 0, 0, 64, workers)
-        assert counts.tolist() == [workers, workers * (workers - 1) // 2]
-
-
-def _count_workers(frame, a, b, bias, out, scratch, worker):
-    next_ticket(frame)
-    for _ in range(worker):
-        next_ticket(frame + 8)
-
-
-from convlet.kernels.emit import next_ticket  # noqa: E402  (read by the kernel above)
 
 
 @pytest.mark.parametrize("name", ["avx2", "generic"])

@@ -1,6 +1,6 @@
 """Layers, their containers, and how a model's parameters are filled: ``torch.nn``."""
 
-from . import functional, grad, init, parameter, utils
+from . import functional, grad, init, intrinsic, parameter, utils
 from .activation import (
     CELU,
     ELU,
