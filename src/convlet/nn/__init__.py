@@ -218,6 +218,7 @@ __all__ = [
     "functional",
     "grad",
     "init",
+    "intrinsic",
     "parameter",
     "utils",
 ]
