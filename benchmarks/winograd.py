@@ -85,8 +85,7 @@ def main() -> None:
         plain: tuple[list, list] = ([], [])
         for problem in problems(kernels):
             problem = problem.with_direction(direction)
-            square = problem.kh > 1 < problem.kw
-            pairs = [each for each in winograd.candidates(problem) if each[0].m == each[1].m or not square]
+            pairs = winograd.candidates(problem)
             *mine, other = times(problem, [*(winograd.plan(problem, pair) for pair in pairs), direct.plan(problem)])
             for pair, seconds in zip(pairs, mine):
                 own[0].append(winograd.work(problem, pair))
@@ -94,7 +93,7 @@ def main() -> None:
             plain[0].append(winograd.work_directly(problem))
             plain[1].append(other)
             chosen = winograd.axes(problem)
-            taken = mine[pairs.index(chosen)] if chosen in pairs else min(mine)
+            taken = mine[pairs.index(chosen)]
             refused = winograd.slower(problem) is not None
             best = min(*mine, other)
             if (other if refused else taken) > 1.1 * best:

@@ -93,8 +93,15 @@ def error(run, problem: ConvProblem, a: np.ndarray, b: np.ndarray, layout: str =
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("text", SHAPES + KERNELS)
+@pytest.mark.parametrize("text", SHAPES)
 def test_within_the_bound(text, direction):
+    problem = of(text).with_direction(direction)
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("text", KERNELS)
+def test_other_kernels(text, direction):
     problem = of(text).with_direction(direction)
     assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
 
@@ -105,8 +112,7 @@ def test_every_tile(text, direction):
     problem = of(text).with_direction(direction)
     a, b = operands(problem)
     for pair in winograd.candidates(problem):
-        if pair[0].m == pair[1].m or 1 in (problem.kh, problem.kw):
-            assert error(winograd.plan(problem, pair), problem, a, b) <= BOUND
+        assert error(winograd.plan(problem, pair), problem, a, b) <= BOUND
 
 
 @pytest.mark.parametrize("kind", ["large mean", "alternating", "range of 1e4", "one sign"])

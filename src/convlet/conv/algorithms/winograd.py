@@ -84,7 +84,7 @@ class Cost(NamedTuple):
 # in forward passes and change before the others. Nine of ten times are predicted within 17%.
 COSTS = {
     "fwd": Cost(0.94, 9, 6.4, 2.3, 30_000, direct_weight=16, direct_result=6.6, direct_call=45_000),
-    "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=29, direct_result=27, direct_call=35_000),
+    "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=29, direct_result=12, direct_call=35_000),
     "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
 }
 # So much faster it must be expected to be, because expectations err.
@@ -107,7 +107,9 @@ def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
         found = [Axis(kernel, stride, m, most + 1 - m, phase) for m in tiles]
         return [each for each in found if tiling(each).products <= LARGEST]
 
-    return list(pairs(axis(p.kh, p.sh, p.pt), axis(p.kw, p.sw, p.pl)))
+    rows, columns = axis(p.kh, p.sh, p.pt), axis(p.kw, p.sw, p.pl)
+    # Square tiles: oblong ones would save little and be more to compile.
+    return [pair for pair in pairs(rows, columns) if pair[0].m == pair[1].m or 1 in (p.kh, p.kw)]
 
 
 @lru_cache(maxsize=1024)
