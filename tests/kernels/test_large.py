@@ -249,9 +249,9 @@ def test_nothing_is_read_or_written_outside(shape):
         lasts.append(guarded(each.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
     norm.training(lasts[0], weight, bias, 1e-5, lasts[2])
     norm.gradient(lasts[1], lasts[0], weight, mean, var, 1e-5, lasts[2])
-    elementwise.add(x, g, out)
-    elementwise.clamp(x, -1.0, 1.0, out)
-    elementwise.keep(x, g, -1.0, 1.0, out)
+    elementwise.apply("add", x, g, out)
+    elementwise.apply("clamp", x, out, numbers=(-1.0, 1.0))
+    elementwise.apply("keep", x, g, out, numbers=(-1.0, 1.0))
     np.testing.assert_array_equal(out, np.where((x > -1) & (x < 1), g, 0))
     h, w = shape[-2:]
     pooled = (*shape[:2], (h + 1) // 2, (w + 1) // 2)

@@ -76,7 +76,7 @@ class Within(Operation):
         kernels = large.once_loaded("elementwise", of)
         if kernels is not None and large.alike(of, input):
             out = memory.empty_like(of)
-            kernels.keep(of, input, low, math.nan if high is None else high, out)
+            kernels.apply("keep", of, input, out, numbers=(low, math.nan if high is None else high))
             return out
         outside = of <= low
         if high is not None:
@@ -96,7 +96,7 @@ def _clamp(input: Array, low: float, high: float | None, out: Array | None = Non
     kernels = large.once_loaded("elementwise", input)
     if kernels is not None and large.dense(input):
         out = memory.empty_like(input) if out is None else out
-        kernels.clamp(input, low, math.nan if high is None else high, out)
+        kernels.apply("clamp", input, out, numbers=(low, math.nan if high is None else high))
         return out
     if high is None:
         return np.maximum(input.dtype.type(low), input, out=out)  # in this order -0 stays -0
