@@ -94,6 +94,71 @@ def test_relu_of_what_is_needed_elsewhere(threshold):
         z.backward()
 
 
+class Remember(torch.autograd.Function):
+    """Keeps the gradient it gets and the one it gives."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        given = grad * 2
+        Remember.kept = grad, given
+        return given
+
+
+GRADIENTS_HELD = {
+    "by the caller": lambda x, g: F.relu(x).backward(g) or [g],
+    "by a hook": lambda x, g: held_by(x, g, lambda y, keep: y.register_hook(keep.append)),
+    "retained": lambda x, g: held_by(x, g, lambda y, keep: y.retain_grad(), lambda y: [y.grad]),
+    "by a node's hook": lambda x, g: held_by(
+        x, g, lambda y, keep: y.grad_fn.register_hook(lambda into, out: keep.extend([*into, *out]))
+    ),
+    "by a node's prehook": lambda x, g: held_by(
+        x, g, lambda y, keep: y.grad_fn.register_prehook(lambda out: keep.extend(out))
+    ),
+    "by a function": lambda x, g: (F.relu(Remember.apply(F.relu(x) * 1)) * 2).backward(g) or [*Remember.kept],
+    "asked for": lambda x, g: asked_for(x, g),
+    "in two places": lambda x, g: in_two_places(x, g),
+}
+
+
+def held_by(x, g, hold, ask=None):
+    kept = []
+    y = F.relu(x * 2)
+    hold(y, kept)
+    (F.relu(y) * 3).backward(g)
+    return ask(y) if ask else kept
+
+
+def asked_for(x, g):
+    y = F.relu(x * 2)
+    z = F.relu(y)
+    return torch.autograd.grad(z * 3, [x, y, z], g)
+
+
+def in_two_places(x, g):
+    y = F.relu(x * 2)
+    z = F.relu(y) + F.hardtanh(y)
+    (z * 2).backward(g)
+    return [g]
+
+
+@pytest.mark.parametrize("how", GRADIENTS_HELD)
+def test_gradients_that_others_hold_are_not_written_over(how, threshold):
+    found = []
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        x = torch.from_numpy(some(3, 5, 7)).requires_grad_()
+        g = torch.from_numpy(some(3, 5, 7, seed=1))
+        held = GRADIENTS_HELD[how](x, g)
+        found.append([each.detach().numpy() for each in [*held, *([] if x.grad is None else [x.grad])]])
+    assert len(found[0]) == len(found[1])
+    for expected, result in zip(*found):
+        np.testing.assert_array_equal(result, expected)
+
+
 NORMS = [(2, 3, 4, 5), (4, 17, 9, 11), (1, 5, 64, 70), (3, 2, 40), (2, 3, 3, 4, 5), (16, 40, 1, 1)]
 
 

@@ -16,6 +16,7 @@ class FunctionCtx(Node):
     """The ``ctx`` of a user's Function, and its node in the graph."""
 
     function: type[Function]
+    keeps = True
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         variables = [each if isinstance(each, Variable) else None for each in arguments]

@@ -224,6 +224,7 @@ def _walk(
             arrived = arrivals.pop(node)
             values = arrived.values
             results: tuple[Any, ...] = ()
+            free = False
             if values:
                 _run_tensor_hooks(node, arrived)
                 if targets is not None:
@@ -234,10 +235,14 @@ def _walk(
                         if targets is None:
                             _accumulate_leaf(node, arrived, create_graph)
                         continue
+                    free = arrived.owned[0] and not (
+                        create_graph or node.keeps or node.hooks or node.prehooks or node in wanted
+                    )
+                    node.owns_gradient = free
                     results = _run_node(node, values, create_graph)
                     if not retain_graph:
                         node.release()
-            seen = [*map(id, values), *map(id, results)]
+            seen = [*map(id, values[free:]), *map(id, results)]
             for position, edge in enumerate(node.edges):
                 if edge is None:
                     continue
@@ -245,7 +250,7 @@ def _walk(
                 waiting = arrivals[target]
                 value = results[position] if position < len(results) else None
                 if value is not None:
-                    waiting.add(target, index, value, _is_owned(value, seen))
+                    waiting.add(target, index, value, not node.keeps and _is_owned(value, seen))
                 waiting.missing -= 1
                 if not waiting.missing:
                     heapq.heappush(ready, (-target.sequence, next(order), target))
@@ -276,7 +281,7 @@ def _count_arrivals(starts: list[Node]) -> dict[Node, _Arrivals]:
 def _is_owned(value: Any, seen: list[int]) -> bool:
     """Whether this result of a node is an array that nobody else holds, so that it may be added to in place.
 
-    ``seen``: the ids of all that came into the node and out of it.
+    ``seen``: the ids of all that came into the node (without what was its own) and out of it.
     """
     return not isinstance(value, Variable) and memory.owns(value) and seen.count(id(value)) == 1
 

@@ -98,6 +98,8 @@ class Node:
     tensor_hooks: dict[int, dict[int, Callable[[Any], Any]]] | None = None
     hooks: dict[int, Callable[..., Any]] | None = None
     prehooks: dict[int, Callable[..., Any]] | None = None
+    keeps: bool = False  # whether what comes in and out of it may be held elsewhere, too
+    owns_gradient: bool = False  # while it runs: its first gradient was made for it alone and may be written over
     metadata: Any = WhenAsked(lambda node: {})
 
     def __init__(self, edges: tuple[tuple[Node, int] | None, ...]) -> None:

@@ -73,10 +73,8 @@ class Within(Operation):
         ctx.bounds = low, high
         if ctx.needs_input_grad[0]:
             ctx.save(of)
-        kernels = large.once_loaded("elementwise", of)
-        if kernels is not None and large.alike(of, input):
-            out = memory.empty_like(of)
-            kernels.apply("keep", of, input, out, numbers=(low, math.nan if high is None else high))
+        out = memory.empty_like(of)
+        if _keep_within(input, of, low, high, out):
             return out
         outside = of <= low
         if high is not None:
@@ -89,6 +87,15 @@ class Within(Operation):
             return None, None
         (of,) = ctx.saved
         return Within.apply(grad, of, *ctx.bounds), None
+
+
+def _keep_within(input: Array, of: Array, low: float, high: float | None, out: Array) -> bool:
+    """What Within computes, into an array that may be the input; False where there is no kernel for it."""
+    kernels = large.once_loaded("elementwise", of)
+    if kernels is None or not large.alike(of, input) or not large.alike(of, out):
+        return False
+    kernels.apply("keep", of, input, out, numbers=(low, math.nan if high is None else high))
+    return True
 
 
 def _clamp(input: Array, low: float, high: float | None, out: Array | None = None) -> Array:
@@ -123,6 +130,8 @@ class Activation(Pointwise):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if cls.__name__.startswith("_"):  # what several share
+            return
         cls.refusal = f"\"{cls.kernel}\" not implemented for '{{type}}'"
         cls.half = staticmethod(in_float32(cls.compute))
 
@@ -133,16 +142,6 @@ class Activation(Pointwise):
         if ctx.needs_input_grad[0]:
             cls._keep(ctx, (input, *settings), result)
         return result
-
-
-def _clamp_inplace(cls: type[Activation], ctx: Any, input: Array, *bounds: Any) -> bool:
-    """`overwrite` of clamps: their gradients ask the result what they would ask the input."""
-    if is_half(input.dtype):
-        return False
-    cls.compute(input, *bounds, out=input)
-    if ctx is not DISCARD:
-        cls._keep(ctx, (input, *bounds), input)
-    return True
 
 
 def _activate(operation: type[Activation], input: Any, inplace: bool, *settings: Any) -> Any:
@@ -170,17 +169,38 @@ def _inplace_named(node: str) -> Callable[[type[Activation]], type[Activation]]:
 # Linear by pieces -----------------------------------------------------------------------------------------------------
 
 
-class Relu(Activation):
+class _Clamp(Activation):
+    """``bounds`` of the settings: the gradient passes inside them, where the result is what the input was."""
+
+    bounds: ClassVar[Callable[..., tuple[float, float | None]]] = staticmethod(lambda low, high: (low, high))
+
+    @classmethod
+    def overwrite(cls, ctx: Any, input: Array, *settings: Any) -> bool:
+        if is_half(input.dtype):
+            return False
+        _clamp(input, *cls.bounds(*settings), input)
+        if ctx is not DISCARD:
+            cls._keep(ctx, (input, *settings), input)
+        return True
+
+    @classmethod
+    def backward(cls, ctx: Any, grad: Any) -> Any:
+        if ctx.owns_gradient:
+            (of,), (low, high) = ctx.saved, cls.bounds(*ctx.settings)
+            if _keep_within(grad, of, low, high, grad):
+                return grad
+        return super().backward(ctx, grad)
+
+
+class Relu(_Clamp):
     kernel = "relu"
     kinds = "uifV"
-    half = np.maximum
+    bounds = staticmethod(lambda: (0.0, None))
     gradients: ClassVar = {"input": lambda grad, result: Within.apply(grad, result, 0.0, None)}
 
     @staticmethod
-    def compute(input: Array, out: Array | None = None) -> Array:
-        return _clamp(input, 0.0, None, out)
-
-    overwrite = classmethod(_clamp_inplace)
+    def compute(input: Array) -> Array:
+        return _clamp(input, 0.0, None)
 
 
 @_inplace_named("LeakyReluBackward1")
@@ -211,7 +231,7 @@ class RreluWithNoise(Operation):
         return mul(grad, factors)
 
 
-class Hardtanh(Activation):
+class Hardtanh(_Clamp):
     kernel = "hardtanh"
     kinds = "uifV"
     settings = ("low", "high")
@@ -220,10 +240,8 @@ class Hardtanh(Activation):
     }
 
     @staticmethod
-    def compute(input: Array, low: float, high: float, out: Array | None = None) -> Array:
-        return _clamp(input, low, high, out)
-
-    overwrite = classmethod(_clamp_inplace)
+    def compute(input: Array, low: float, high: float) -> Array:
+        return _clamp(input, low, high)
 
 
 class Threshold(Activation):
