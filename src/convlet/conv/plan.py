@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..kernels import large
 from ..runtime import memory, trace
 from ..runtime.storage import Storage
 from .gradient import Array, Run
@@ -35,8 +36,25 @@ def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     if problem.empty:
         return Plan(problem, "empty", (), _fill_empty, dtype, shape, small)
     algorithm, walk = select(problem, forced)
-    run = trace.traced(problem, algorithm.name, algorithm.plan(problem))
+    run = algorithm.plan(problem)
+    if problem.relu and not getattr(algorithm, "STORES_RELU", False):
+        run = _rectified(run)
+    run = trace.traced(problem, algorithm.name, run)
     return Plan(problem, algorithm.name, walk, run, dtype, shape, small)
+
+
+def _rectified(run: Run) -> Run:
+    """A run, and what it leaves made positive: for algorithms that do not while they store."""
+
+    def run_and_rectify(a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        run(a, b, bias, out, kept)
+        elementwise = large.once_loaded("elementwise", out)
+        if elementwise is not None and large.dense(out):
+            elementwise.clamp(out, 0.0, math.nan, out)
+        else:
+            np.maximum(out.dtype.type(0), out, out=out)  # in this order -0 stays -0
+
+    return run_and_rectify
 
 
 def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:

@@ -90,6 +90,7 @@ class ConvProblem:
     mode_w: str = "zeros"
     dtype: str = "f32"
     direction: str = "fwd"
+    relu: bool = False  # a forward stores what is positive, and zeros
     flops: int = field(init=False, repr=False, compare=False, default=0)
     plans: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see plan.py
     _hash: int = field(init=False, repr=False, compare=False, default=0)
@@ -99,6 +100,8 @@ class ConvProblem:
             object.__setattr__(self, "mode_h", "zeros")
         if self.pl <= 0 and self.pr <= 0:
             object.__setattr__(self, "mode_w", "zeros")
+        if self.direction != "fwd":
+            object.__setattr__(self, "relu", False)
         self._check()
         # Asked for at every call. Multiplications and additions, each counted once; the same in all three directions.
         flops = 2 * self.n * self.oc * self.oh * self.ow * (self.ic // self.g) * self.kh * self.kw
@@ -229,7 +232,7 @@ class ConvProblem:
             words += [f"{name}={mode}" for name, mode in modes.items() if mode != "zeros"]
         if self.dtype != "f32":
             words.append(self.dtype)
-        return " ".join([*words, self.direction])
+        return " ".join([*words, self.direction, *(["relu"] if self.relu else [])])
 
     def __str__(self) -> str:
         return self.text
@@ -240,13 +243,15 @@ class ConvProblem:
 
         Raises ValueError naming the word that does not belong.
         """
-        values: dict[str, int | str] = {"n": 1, "g": 1}
+        values: dict[str, int | str | bool] = {"n": 1, "g": 1}
         for word in text.split():
             number = re.fullmatch(r"([a-z]+)(-?\d+)", word)
             if word in DTYPES:
                 values["dtype"] = word
             elif word in DIRECTIONS:
                 values["direction"] = word
+            elif word == "relu":
+                values["relu"] = True
             elif word in MODES:
                 values["mode_h"] = values["mode_w"] = word
             elif word.startswith(("mode_h=", "mode_w=")):

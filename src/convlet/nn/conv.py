@@ -185,7 +185,7 @@ class Conv2d(Module):
         if not hasattr(self, "padding_mode"):
             self.padding_mode = "zeros"
 
-    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
+    def _conv_forward(self, input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
         return conv2d(
             input,
             weight,
@@ -195,6 +195,7 @@ class Conv2d(Module):
             self.dilation,
             self.groups,
             padding_mode=self.padding_mode,
+            activation=activation,
         )
 
     def forward(self, input: Any) -> Any:

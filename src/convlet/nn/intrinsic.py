@@ -25,7 +25,7 @@ class _Fused(Sequential):
 
 
 class ConvReLU2d(_Fused):
-    """A convolution and a ReLU: ``max(conv(x), 0)``.
+    """A convolution and a ReLU, applied while the results are stored: ``max(conv(x), 0)`` without a pass of its own.
 
     >>> layer = torch.nn.intrinsic.ConvReLU2d(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())
     >>> layer(torch.zeros(1, 1, 5, 5)).min() >= 0
@@ -33,6 +33,12 @@ class ConvReLU2d(_Fused):
     """
 
     kinds = (Conv2d, ReLU)
+
+    def forward(self, input: Any) -> Any:
+        conv, relu = self
+        if conv._hooked or relu._hooked:
+            return relu(conv(input))
+        return conv._conv_forward(input, conv.weight, conv.bias, activation="relu")
 
 
 class LinearReLU(_Fused):

@@ -19,6 +19,7 @@ closed under differentiation. In the complex case the factors beside d are conju
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..autograd.function import DISCARD, Operation
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
 from ..runtime.storage import Storage
+from .activation import Within
 from .elementwise import conj
 from .layout import is_channels_last, without_data
 from .reduction import sum
@@ -46,6 +48,7 @@ def conv2d(
     groups: int = 1,
     *,
     padding_mode: Any = "zeros",
+    activation: str | None = None,
 ) -> Any:
     """Cross-correlate images with a set of kernels, and add a bias.
 
@@ -63,6 +66,7 @@ def conv2d(
         groups: input and output channels are cut into this many groups that do not see each other.
         padding_mode: beyond PyTorch's functional form: 'zeros', 'reflect', 'replicate' or 'circular', or a pair of
             these for height and width.
+        activation: beyond PyTorch: 'relu' stores ``max(out, 0)``, which costs no pass of its own.
 
     Returns:
         ``(N, O, H_out, W_out)`` (without N for one image) of the dtype of ``input``, with
@@ -70,7 +74,8 @@ def conv2d(
         the weight does.
 
     Raises:
-        RuntimeError: shapes, dtypes or numbers that do not fit. TypeError: arguments of other types.
+        RuntimeError: shapes, dtypes or numbers that do not fit. TypeError: arguments of other types. ValueError: an
+        activation other than 'relu' and None.
 
     Source: PyTorch's ``torch.nn.functional.conv2d``.
 
@@ -99,10 +104,24 @@ def conv2d(
         groups,
         padding_mode,
     )
-    kept = weight._version.storage
+    kept, operation = weight._version.storage, Convolution
+    if activation is not None:
+        problem, operation = _rectified(problem, activation), RectifiedConvolution
     if x.ndim == 3:
-        return squeeze(Convolution.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
-    return Convolution.apply(input, weight, bias, problem, kept)
+        return squeeze(operation.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
+    return operation.apply(input, weight, bias, problem, kept)
+
+
+def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
+    if activation != "relu":
+        raise ValueError(f"activation must be 'relu' or None, but got {activation!r}")
+    if problem.dtype not in ("f32", "f64", "f16", "bf16"):
+        raise RuntimeError(f"activation='relu' takes floating point tensors, but got {problem.dtype}")
+    found = problem.plans.get("relu")
+    if found is None:
+        found = problem.plans["relu"] = replace(problem, relu=True)
+        found.plans["plain"] = problem  # for the gradient
+    return found
 
 
 def _not_tensors(input: Any, weight: Any, bias: Any) -> str:
@@ -135,7 +154,7 @@ def _shapes(problem: ConvProblem) -> dict[str, tuple[int, ...]]:
 def _product_backward(ctx: Any, grad: Any) -> Any:
     """The gradient of one product, by each of its operands: two other products (see the top of the file)."""
     operation = ctx.operation
-    a, b = ctx.saved
+    a, b = ctx.saved[:2]
     known = {operation.result: grad}
     for name, value in zip(operation.operands, (a, b)):
         known[name] = None if value is None else conj(value)
@@ -186,6 +205,27 @@ class Convolution(_Product):
         grad_input, grad_weight = _product_backward(ctx, grad)
         grad_bias = sum(grad, (0, 2, 3)) if ctx.needs_input_grad[2] else None
         return grad_input, grad_weight, grad_bias
+
+
+class RectifiedConvolution(Convolution):
+    """What is positive of a convolution: its gradient is the convolution's where the result is above zero."""
+
+    backward_name = "ReluBackward0"
+
+    @staticmethod
+    def forward(
+        ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem, kept: Storage | None
+    ) -> Array:
+        out = Convolution.forward(ctx, input, weight, bias, problem, kept)
+        if ctx is not DISCARD:
+            ctx.problem = problem.plans["plain"]
+            needs = ctx.needs_input_grad
+            ctx.save(input if needs[1] else None, weight if needs[0] else None, out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return Convolution.backward(ctx, Within.apply(grad, ctx.saved[2], 0.0, None))
 
 
 class InputGradient(_Product):

@@ -24,6 +24,8 @@ from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 
 name = "direct"
+# It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.
+STORES_RELU = True
 
 # Multiplications and additions below which a second thread costs more than it brings.
 SERIAL_FLOPS = 400_000
@@ -549,6 +551,7 @@ def _forward_frame(
         "y_size": size,
         "y_code": CODES[p.dtype],
         "y_last": int(out.strides[1] == size != out.strides[3]),
+        "relu": int(p.relu),
         "slot": slot,
         "sum_size": sum_size,
     }

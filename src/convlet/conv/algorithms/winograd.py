@@ -33,6 +33,8 @@ from . import direct
 from .direct import CODES, Frame, Frames, Weight, finish, layout, size_fields, split, workers_for
 
 name = "winograd"
+# It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.
+STORES_RELU = True
 
 # Outputs of a tile along an axis (of a phase, in an input gradient), of which the cheapest is taken.
 TILES = (2, 3, 4, 5)
@@ -571,6 +573,7 @@ class _Forward:
             "y_size": size,
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
+            "relu": int(p.relu),
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
