@@ -25,6 +25,9 @@ from .emit import call, load_i64
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
+FRAME_BYTES = FRAME.itemsize
+# Positions whose sums are stored together where one chunk makes them: 16 KiB of them.
+STORED = 128
 
 
 @njit(error_model="numpy")
@@ -64,43 +67,45 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
             pack_weight(f, src, width, c, min(f.icg, c + f.chunk), dst + c * channel, spare)
 
 
-def _forward(frame, x, weight, bias, out, scratch, worker):
-    """The forward convolution; `weight` is packed, or as the user has it if f.packed is 0."""
-    f = frame_at(frame)
-    slot = scratch + 64 + worker * f.slot
+@njit(error_model="numpy")
+def multiply_task(f, task, x, weight, bias, out, slot):
+    """One task of a forward convolution: a share of the channel blocks of a band."""
     band, sums, spare_weight, spare = slot + f.band_at, slot + f.sum_at, slot + f.weight_at, slot + f.row_at
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
     taps = f.kh * f.kw
     bands = f.bands_h * f.bands_w
-    tasks = f.n * f.g * bands * f.shares
     segments = -(-f.icg // f.segment)
-    while True:
-        task = next_task(scratch, worker, tasks)
-        if task >= tasks:
-            break
-        share, place = task % f.shares, task // f.shares
-        by, bx = (place % bands) // f.bands_w, (place % bands) % f.bands_w
-        group, image = (place // bands) % f.g, place // bands // f.g
-        # Bands differ by a row at most.
-        oy, ox = by * f.oh // f.bands_h, bx * f.ow // f.bands_w
-        rows = (by + 1) * f.oh // f.bands_h - oy
-        columns = (bx + 1) * f.ow // f.bands_w - ox
-        block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
-        used, offsets, step1, step2 = f.taps, f.offsets, f.step1, f.step2
-        if f.used:
-            entry = f.used + 32 * (place % bands)
-            used, offsets = load_i64(entry), load_i64(entry + 8)
-            step1, step2 = load_i64(entry + 16), load_i64(entry + 24)
-        for segment in range(segments):
-            s0 = segment * f.segment
-            s1 = min(f.icg, s0 + f.segment)
-            src = x + image * f.x_n + (group * f.icg + s0) * f.x_c
-            pack_band(f, src, s1 - s0, oy, rows, ox, band, spare)
-            for block in range(block_0, block_1):
-                width = min(wide, f.ocg - block * wide)
-                vectors = 1 if width <= f.lanes else 2
-                own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
+    share, place = task % f.shares, task // f.shares
+    by, bx = (place % bands) // f.bands_w, (place % bands) % f.bands_w
+    group, image = (place // bands) % f.g, place // bands // f.g
+    # Bands differ by a row at most.
+    oy, ox = by * f.oh // f.bands_h, bx * f.ow // f.bands_w
+    rows = (by + 1) * f.oh // f.bands_h - oy
+    columns = (bx + 1) * f.ow // f.bands_w - ox
+    block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
+    used, offsets, step1, step2 = f.taps, f.offsets, f.step1, f.step2
+    if f.used:
+        entry = f.used + 32 * (place % bands)
+        used, offsets = load_i64(entry), load_i64(entry + 8)
+        step1, step2 = load_i64(entry + 16), load_i64(entry + 24)
+    # A sum of one chunk is stored while it is in the cache, a few rows at a time.
+    piece = max(1, STORED // columns) if f.chunk == f.icg else rows
+    for segment in range(segments):
+        s0 = segment * f.segment
+        s1 = min(f.icg, s0 + f.segment)
+        src = x + image * f.x_n + (group * f.icg + s0) * f.x_c
+        pack_band(f, src, s1 - s0, oy, rows, ox, band, spare)
+        for block in range(block_0, block_1):
+            width = min(wide, f.ocg - block * wide)
+            vectors = 1 if width <= f.lanes else 2
+            steps = step2 if vectors == 2 else step1
+            own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
+            o = group * f.ocg + block * wide
+            to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
+            shift = bias + o * f.element if bias else 0
+            for row in range(0, rows, piece):
+                some = min(piece, rows - row)
                 for c0 in range(s0, s1, f.chunk):
                     c1 = min(s1, c0 + f.chunk)
                     if f.packed:
@@ -109,17 +114,31 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                         ready = weight + (start + c0 * channel) * f.element
                     else:
                         ready = spare_weight
-                        src = weight + group * f.w_g + block * wide * f.w_o
-                        pack_weight(f, src, width, c0, c1, ready, spare)
-                    part = band + (c0 - s0) * f.channel_at
-                    steps = step2 if vectors == 2 else step1
-                    k = (c1 - c0) * used
-                    multiply(f, rows, columns, part, k, offsets, ready, steps, vectors, own, c0 == 0)
+                        if row == 0:
+                            src = weight + group * f.w_g + block * wide * f.w_o
+                            pack_weight(f, src, width, c0, c1, ready, spare)
+                    part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
+                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, own, c0 == 0)
                 if s1 == f.icg:
-                    o = group * f.ocg + block * wide
-                    to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
-                    shift = bias + o * f.element if bias else 0
-                    store_band(f, own, vectors, width, shift, to, rows, columns, spare)
+                    store_band(f, own, vectors, width, shift, to + row * f.y_h, some, columns, spare)
+
+
+def _forward(frame, x, weight, bias, out, scratch, worker):
+    """Forward convolutions of one input, of as many tasks each: one, or the phases of an input gradient.
+
+    `weight` is packed, or as the user has it if f.packed is 0. Frames lie side by side. The phases of a band are one
+    task, because they write to the same cache lines.
+    """
+    first = frame_at(frame)
+    slot = scratch + 64 + worker * first.slot
+    tasks = first.n * first.g * first.bands_h * first.bands_w * first.shares
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        for i in range(first.frames):
+            f = frame_at(frame + i * FRAME_BYTES)
+            multiply_task(f, task, x, weight, bias, out + f.out_at, slot)
 
 
 def _weight_gradient(frame, x, grad, unused, out, scratch, worker):

@@ -6,7 +6,7 @@ the sizes of the caches, and writes them into the frame that kernels/direct.py r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -215,11 +215,14 @@ def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, di
     return found
 
 
-def used_taps(p: ConvProblem, band: Band) -> list[tuple[int, ...]]:
-    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them."""
+def used_taps(p: ConvProblem, cut: tuple[int, int]) -> list[tuple[int, ...]]:
+    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them.
+
+    There are `cut` bands along both axes.
+    """
     if p.mode_h != "zeros" or p.mode_w != "zeros":
         return []
-    rows, columns = split(p.oh, band.band_h), split(p.ow, band.band_w)
+    rows, columns = cut
     starts_h = [i * p.oh // rows for i in range(rows + 1)]
     starts_w = [i * p.ow // columns for i in range(columns + 1)]
     by_row = reading(p.ih, p.pt, starts_h, p.sh, p.kh, p.dh)
@@ -313,51 +316,45 @@ def _pack(frame: Frame, w: np.ndarray, kept: Storage | None) -> tuple[int, np.nd
 
 
 class _InputGradient:
-    """The input gradient under zero padding: a stride-1 forward for each phase, over weights packed once."""
+    """The input gradient under zero padding: stride-1 forwards, one a phase, over weights packed once."""
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.phases = gradient.input_phases(problem)
-        self.frames: dict[Any, list[Frame | None]] = Frames()
+        self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         key = (grad.strides, w.strides, out.strides, workers)
-        frames = self.frames.get(key)
-        views = [out[:, :, phase.rows, phase.columns] for phase in self.phases]
-        if frames is None:
-            frames = self.frames[key] = [
-                self._frame(phase, grad, w, view, workers) for phase, view in zip(self.phases, views)
-            ]
-        ready = None
-        for frame, view in zip(frames, views):
-            if frame is None:
-                view[...] = 0
-                continue
-            if ready is None:  # all phases want the same
-                ready, _keep = _pack(frame, w, kept)
-            launch.launch(
-                kernels.forward.address,
-                frame.address,
-                memory.address(grad),
-                ready,
-                0,
-                memory.address(view),
-                frame.slot,
-                frame.workers,
-            )
+        for phase in self.phases:
+            if phase.problem is None:  # no tap reaches it
+                out[:, :, phase.rows, phase.columns] = 0
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = self._frame(grad, w, out, workers)
+        packed, _keep = _pack(frame, w, kept)
+        address = memory.address
+        launch.launch(
+            kernels.forward.address, frame.address, address(grad), packed, 0, address(out), frame.slot, frame.workers
+        )
 
-    def _frame(
-        self, phase: gradient.Phase, grad: np.ndarray, w: np.ndarray, view: np.ndarray, workers: int
-    ) -> Frame | None:
-        if phase.problem is None:
-            return None
+    def _frame(self, grad: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
         p = self.problem
         w_o, w_c, w_h, w_w = w.strides
-        taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
-        weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
-        packed = True if len(self.phases) > 1 else None
-        return _forward_frame(phase.problem, grad, weight, view, workers, packed)
+        frames = []
+        reached = [phase for phase in self.phases if phase.problem is not None]
+        # All are cut into as many bands: those of the phase that reads most.
+        longest = max((phase.problem for phase in reached), key=lambda each: each.kh * each.kw)
+        cut = band_cut(longest) if len(reached) > 1 else None
+        for phase in reached:
+            view = out[:, :, phase.rows, phase.columns]
+            taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
+            weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
+            packed = True if len(self.phases) > 1 else None
+            frame = _forward_frame(phase.problem, grad, weight, view, workers, packed, cut)
+            frame.record["out_at"] = memory.address(view) - memory.address(out)
+            frames.append(frame)
+        return together(frames)
 
 
 class Frames(dict):
@@ -467,8 +464,46 @@ def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
     return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
 
 
+def together(frames: list[Frame]) -> Frame:
+    """Frames side by side, for one launch that does a task of each at a time."""
+    first = frames[0]
+    if len(frames) > 1:
+        slot = max(each.slot for each in frames)
+        first = replace(
+            first,
+            record=np.concatenate([each.record for each in frames]),
+            tables=[table for each in frames for table in each.tables],
+            slot=slot,
+        )
+        first.record["slot"] = slot
+        first.address = memory.address(first.record)
+    first.record["frames"] = len(frames)
+    return first
+
+
+def forward_band(p: ConvProblem, cut: tuple[int, int] | None = None) -> Band:
+    """The bands of a forward convolution, of which there are `cut` along both axes where that is given."""
+    machine = target.current()
+    element = 8 if p.dtype == "f64" else 4
+    if cut is None:
+        return choose_band(p, element, machine.mr, p.ic // p.g, BAND_POSITIONS)
+    return band_of(p, split(p.oh, cut[0]), split(p.ow, cut[1]), machine.mr)
+
+
+def band_cut(p: ConvProblem) -> tuple[int, int]:
+    """Bands along both axes, few enough for a phase that has a row or a column less."""
+    band = forward_band(p)
+    return min(split(p.oh, band.band_h), max(1, p.oh - 1)), min(split(p.ow, band.band_w), max(1, p.ow - 1))
+
+
 def _forward_frame(
-    p: ConvProblem, x: np.ndarray, weight: Weight, out: np.ndarray, workers: int, packed: bool | None = None
+    p: ConvProblem,
+    x: np.ndarray,
+    weight: Weight,
+    out: np.ndarray,
+    workers: int,
+    packed: bool | None = None,
+    cut: tuple[int, int] | None = None,
 ) -> Frame:
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
@@ -482,11 +517,12 @@ def _forward_frame(
     read = len(weight.taps) if packed else taps
     chunk = max(1, min(icg, WEIGHT_CHUNK // (read * wide * element)))
     images = p.n * p.g
-    band = choose_band(p, element, machine.mr, icg, BAND_POSITIONS)
+    band = forward_band(p, cut)
     segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
     if segment < icg:
         segment = max(chunk, segment // chunk * chunk)
-    bands = images * split(p.oh, band.band_h) * split(p.ow, band.band_w)
+    cut = cut or (split(p.oh, band.band_h), split(p.ow, band.band_w))
+    bands = images * cut[0] * cut[1]
     shares = 1
     if bands < 4 * workers and bands % workers:
         # Share out the channel blocks of each band too.
@@ -511,7 +547,7 @@ def _forward_frame(
         return [memory.address(each) for each in narrow]
 
     offsets, step1, step2 = terms(list(range(len(found))))
-    used = used_taps(p, band)
+    used = used_taps(p, cut)
     by_taps = {each: [len(each), *terms(list(each))] for each in set(used)}
     used_table = np.array([by_taps[each] for each in used], np.int64)
     fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
@@ -528,6 +564,9 @@ def _forward_frame(
         }
     )
     fields |= rooms | {
+        "frames": 1,
+        "bands_h": cut[0],
+        "bands_w": cut[1],
         "shares": shares,
         **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
         "kh": weight.kh,
