@@ -93,8 +93,10 @@ class Generator:
     def draw64(self, count: int) -> np.ndarray:
         """The next ``count`` 64-bit numbers (uint64); each is two numbers of the stream, the high half
         first."""
-        halves = self.draw32(2 * count).reshape(count, 2).astype(np.uint64)
-        return (halves[:, 0] << np.uint64(32)) | halves[:, 1]
+        with self.lock:
+            stream = self._twister or self._start()
+            self._at_seed = self._at_seed and count == 0
+            return stream.integers(0, 2**64 - 1, size=count, dtype=np.uint64, endpoint=True)
 
     def take_cached_normal(self) -> float | None:
         """The normal number left over from the last pair drawn one by one, if any; it is then forgotten."""

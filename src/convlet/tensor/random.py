@@ -56,6 +56,7 @@ _CHUNK = 1 << 16  # numbers drawn and converted at a time: the temporaries stay 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 # The significant bits of the floating types, and their largest numbers.
+_MASK53 = np.uint64(2**53 - 1)
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 _LARGEST = {
     "float16": 65504.0,
@@ -234,6 +235,10 @@ def bernoulli(
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     if dtype.kind == "c" and count:
         raise _not_implemented(kernel, dtype)
+        if dtype.kind in "fbiu":  # k 2**-53 < p, said of k
+            bits = (generator or default_generator).draw64(count)
+            bits &= _MASK53
+            return (bits < np.uint64(math.ceil(p * 2.0**53))).astype(dtype).reshape(shape)
     p = np.asarray(p, wide)
     if not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
@@ -338,7 +343,7 @@ def _draw24(count: int, generator: Generator) -> np.ndarray:
 def _draw53(count: int, generator: Generator) -> np.ndarray:
     """float64 numbers in [0, 1), multiples of 2**-53."""
     bits = generator.draw64(count)
-    bits &= np.uint64(2**53 - 1)
+    bits &= _MASK53
     return bits.view(np.int64).astype(_FLOAT64) * 2.0**-53
 
 
