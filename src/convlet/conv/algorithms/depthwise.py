@@ -89,16 +89,6 @@ def _phases(size: int, out: int, kernel: int, stride: int, dilation: int, pad: i
     return tuple(found)
 
 
-def row_phases(p: ConvProblem) -> tuple[Phase, ...]:
-    """The phases of the problem's rows."""
-    return _phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, p.direction == "bwd_input")
-
-
-def column_phases(p: ConvProblem) -> tuple[Phase, ...]:
-    """The phases of the problem's columns."""
-    return _phases(p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, p.direction == "bwd_input")
-
-
 @lru_cache(maxsize=256)
 def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before."""
@@ -164,24 +154,34 @@ class Frame:
 
 
 @dataclass(slots=True)
-class _Source:
-    """What is read by sliding: the input, or the output's gradient."""
+class _Axis:
+    """One axis of what is read (the input, or the output's gradient), and how results read it."""
 
-    planes: int  # of a result
-    height: int
-    width: int
-    strides: tuple[int, ...]
+    phases: tuple[Phase, ...]
+    size: int
+    step: int  # bytes
+    tap_step: int  # between its taps, in taps of the kernel
 
 
 class _Planner:
-    """Writes the tables of a problem for arrays of certain strides."""
+    """Writes the tables of a problem for what is read, in the strides it has.
 
-    def __init__(self, p: ConvProblem, source: _Source, unit: int, beside: bool):
-        self.p, self.source, self.unit, self.beside = p, source, unit, beside
+    Planes hold rows in registers while lanes are columns. Where lanes are channels, a few columns are held instead, and
+    the results of a block follow one another downwards: what is read lies together, and half of it was read before.
+    """
+
+    def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool):
+        self.p, self.unit, self.beside = p, unit, beside
         self.tables: list[np.ndarray] = []
-        self.entries: dict[Any, int] = {}
-        self.columns = column_phases(p)
-        self.rows = row_phases(p)
+        self.entries: dict[Any, tuple[int, int, int]] = {}
+        back = p.direction == "bwd_input"
+        self.planes = p.oc // p.ic if back else 1  # that a result reads
+        self.plane_step = source.strides[1]
+        height, width = source.shape[2:]
+        rows = _phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, back)
+        columns = _phases(p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, back)
+        axes = [_Axis(rows, height, source.strides[2], p.kw), _Axis(columns, width, source.strides[3], 1)]
+        self.held, self.other = axes[::-1] if beside else axes
 
     def keep(self, rows: Any) -> int:
         """The address of a table with these numbers."""
@@ -190,70 +190,66 @@ class _Planner:
         return memory.address(table)
 
     def runs(self, rows: Rows, taps: tuple[tuple[int, int], ...], advance: int) -> list[tuple[int, ...]]:
-        """The table of runs: every column of taps, or two neighbours, by every run of rows."""
-        p, found = self.p, []
-        column_bytes = self.source.strides[3] if self.beside else 1
-        for plane in range(self.source.planes):
-            i = 0
-            while i < len(taps):
-                v, offset = taps[i]
-                pair = advance == 2 and not self.beside and i + 1 < len(taps) and taps[i + 1][1] == offset + 1
-                other = (taps[i + 1][0] - v) * self.unit if pair else 0
-                single = RUN if advance == 2 and not self.beside and not pair else 0
+        """The table of runs: every tap of the other axis, or two neighbours, by every run of the axis held."""
+        found: list[tuple[int, ...]] = []
+        shift, splits = self.other.step if self.beside else 1, advance == 2 and not self.beside
+        for plane in range(self.planes):
+            for i, (v, offset) in enumerate(taps):
+                pair = splits and i + 1 < len(taps) and taps[i + 1][1] == offset + 1
+                if splits and i % 2 and taps[i - 1][1] == offset - 1:
+                    continue  # the second of a pair
+                other = (taps[i + 1][0] - v) * self.other.tap_step * self.unit if pair else 0
                 for first, length, u, step in rows.runs:
-                    w = ((plane * p.kh + u) * p.kw + v) * self.unit
+                    tap = plane * self.p.kh * self.p.kw + u * self.held.tap_step + v * self.other.tap_step
                     at = plane * len(rows.positions) + first
-                    found.append(
-                        (single + length, at, offset * column_bytes, w, step * p.kw * self.unit, other)
-                    )
-                i += 2 if pair else 1
+                    case = length + (RUN if splits and not pair else 0)
+                    step *= self.held.tap_step * self.unit
+                    found.append((case, at, offset * shift, tap * self.unit, step, other))
         return found
 
     def offsets(self, rows: Rows, first: int) -> list[int]:
         """Where the rows are that a block reads whose first result reads from position `first`."""
-        _, c, h, _ = self.source.strides
         found = []
-        for plane in range(self.source.planes):
+        for plane in range(self.planes):
             for position in rows.positions:
                 y = first + position
-                found.append(plane * c + y * h if 0 <= y < self.source.height else kernels.OUTSIDE)
+                inside = 0 <= y < self.held.size
+                found.append(plane * self.plane_step + y * self.held.step if inside else kernels.OUTSIDE)
         return found
 
-    def blocks(self, sizes: tuple[int, ...], out_row: int) -> tuple[int, int, int]:
+    def blocks(self, sizes: tuple[int, ...], out_step: int) -> tuple[int, int, int]:
         """The table of blocks: its address, how many there are, and the most rows that one reads."""
         found, most = [], 1
-        for number, phase in enumerate(self.rows):
+        for number, phase in enumerate(self.held.phases):
             for start, count in blocks(phase.count, sizes):
                 rows = rows_of(phase, count)
                 offsets = self.offsets(rows, start * phase.advance)
                 most = max(most, len(offsets))
-                at = (phase.first + start * phase.step) * out_row
+                at = (phase.first + start * phase.step) * out_step
                 key = (number, count)
                 if key not in self.entries:
-                    table = self._beside(rows) if self.beside else self._planes(rows)
-                    self.entries[key] = table
-                found.append(
-                    (count, at, phase.step * out_row, self.keep(offsets), len(offsets), *self.entries[key])
-                )
+                    self.entries[key] = self._beside(rows) if self.beside else self._planes(rows)
+                step = phase.step * out_step
+                found.append((count, at, step, self.keep(offsets), len(offsets), *self.entries[key]))
         return self.keep(found), len(found), most
 
     def _planes(self, rows: Rows) -> tuple[int, int, int]:
-        each = [self.runs(rows, phase.taps, phase.advance) for phase in self.columns]
+        each = [self.runs(rows, phase.taps, phase.advance) for phase in self.other.phases]
         return self.keep([entry for runs in each for entry in runs]), len(each[0]), len(each[-1])
 
     def _beside(self, rows: Rows) -> tuple[int, int, int]:
         known: dict[Any, tuple[int, int]] = {}
         found = []
-        step = self.columns[0].step
-        for x in range(sum(phase.count for phase in self.columns)):
-            phase = self.columns[x % step]
-            left = x // step * phase.advance
-            taps = tuple((v, offset) for v, offset in phase.taps if 0 <= left + offset < self.source.width)
-            key = (x % step, taps)
+        phases = self.other.phases
+        for x in range(sum(phase.count for phase in phases)):
+            phase = phases[x % len(phases)]
+            left = x // len(phases) * phase.advance
+            taps = tuple((v, offset) for v, offset in phase.taps if 0 <= left + offset < self.other.size)
+            key = (x % len(phases), taps)
             if key not in known:
                 runs = self.runs(rows, taps, phase.advance)
                 known[key] = self.keep(runs), len(runs)
-            found.append((*known[key], left * self.source.strides[3]))
+            found.append((*known[key], left * self.other.step))
         return self.keep(found), 0, 0
 
 
@@ -277,8 +273,8 @@ def _steps(element: int, **names: str) -> dict[str, int]:
 
 
 def _beside(array: np.ndarray) -> bool:
-    """Whether channels lie side by side, and columns from left to right."""
-    return array.strides[1] == array.itemsize and array.strides[3] > 0
+    """Whether channels lie side by side, and rows from top to bottom."""
+    return array.strides[1] == array.itemsize and array.strides[2] > 0
 
 
 def _plain(array: np.ndarray) -> bool:
@@ -318,22 +314,16 @@ class _Results:
             out[...] = into
 
 
-def _source(p: ConvProblem, a: np.ndarray) -> _Source:
-    if p.direction == "bwd_input":
-        return _Source(p.oc // p.ic, p.oh, p.ow, a.strides)
-    return _Source(1, p.ih, p.iw, a.strides)
-
-
 def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
     element = p.itemsize
     machine = target.current()
-    source, m = _source(p, a), p.oc // p.ic
-    planner = _Planner(p, source, element, beside=False)
+    m = p.oc // p.ic
+    planner = _Planner(p, a, element, beside=False)
     back = p.direction == "bwd_input"
     two = p.sw == 2
     sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
     address, count, most = planner.blocks(sizes, out.strides[2])
-    zeros = np.zeros(source.width + 2 * machine.lanes(element), out.dtype)
+    zeros = np.zeros(a.shape[3] + 2 * machine.lanes(element), out.dtype)
     planner.tables.append(zeros)
     kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
@@ -348,9 +338,9 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
         "units": p.ic,
         "outs": 1 if back else m,
         "columns": columns,
-        "width": source.width,
+        "width": a.shape[3],
         "x_n": a.strides[0],
-        "x_c": a.strides[1] * source.planes,
+        "x_c": a.strides[1] * planner.planes,
         "y_n": out.strides[0],
         "y_c": out.strides[1],
         "w_unit": m * taps,
@@ -369,11 +359,10 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     element = p.itemsize
     machine = target.current()
     lanes = machine.lanes(element)
-    source = _source(p, a)
     tap_step = split(p.ic, lanes) * machine.vector
-    planner = _Planner(p, source, tap_step, beside=True)
-    address, count, most = planner.blocks(ROWS, out.strides[2])
-    zeros = np.zeros(source.width * a.strides[3] // element + p.ic + lanes, out.dtype)
+    planner = _Planner(p, a, tap_step, beside=True)
+    address, count, most = planner.blocks(ROWS, out.strides[3])
+    zeros = np.zeros(a.shape[2] * a.strides[2] // element + p.ic + lanes, out.dtype)
     planner.tables.append(zeros)
     vectors = split(p.ic, lanes)
     pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
@@ -386,11 +375,11 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
         "vector": machine.vector,
         "n": p.n,
         "units": p.ic,
-        "columns": out.shape[3],
+        "columns": out.shape[2],
         "taps": p.kh * p.kw,
         "x_n": a.strides[0],
         "y_n": out.strides[0],
-        "y_w": out.strides[3],
+        "y_w": out.strides[2],
         "zeros": memory.address(zeros),
         "blocks": address,
         "block_count": count,
@@ -442,7 +431,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     machine = target.current()
     half = _is_half(p.ow, element)
     vector = machine.vector // (2 if half else 1)
-    planner = _Planner(p, _source(p, x), vector, beside=False)
+    planner = _Planner(p, x, vector, beside=False)
     address, count, most = planner.blocks(ROWS, grad.strides[2])
     zeros = np.zeros(p.iw + 2 * machine.lanes(element), x.dtype)
     planner.tables.append(zeros)
@@ -482,9 +471,9 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
-    planner = _Planner(p, _source(p, x), tap_step, beside=True)
-    address, count, most = planner.blocks(ROWS, grad.strides[2])
-    zeros = np.zeros(p.iw * x.strides[3] // element + p.ic + lanes, x.dtype)
+    planner = _Planner(p, x, tap_step, beside=True)
+    address, count, most = planner.blocks(ROWS, grad.strides[3])
+    zeros = np.zeros(p.ih * x.strides[2] // element + p.ic + lanes, x.dtype)
     planner.tables.append(zeros)
     piece = GRADIENT_VECTORS * lanes
     pieces = split(p.ic, piece)
@@ -494,10 +483,10 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
         "element": element,
         "n": p.n,
         "units": p.ic,
-        "columns": p.ow,
+        "columns": p.oh,
         "x_n": x.strides[0],
         "y_n": grad.strides[0],
-        "y_w": grad.strides[3],
+        "y_w": grad.strides[2],
         "zeros": memory.address(zeros),
         "blocks": address,
         "block_count": count,
