@@ -8,12 +8,14 @@ from .plan import Plan, forward, input_gradient, plan_for, weight_gradient
 from .precision import convolution_precision, get_convolution_precision, set_convolution_precision
 from .problem import ConvProblem, receptive_field
 from .select import force_algorithm, select
+from .transposed import conv_transpose2d_problem
 
 __all__ = [
     "ConvProblem",
     "Plan",
     "conv2d_output_shape",
     "conv2d_problem",
+    "conv_transpose2d_problem",
     "convolution_precision",
     "force_algorithm",
     "forward",

@@ -38,7 +38,7 @@ from .containers import (
     ParameterList,
     Sequential,
 )
-from .conv import Conv2d
+from .conv import Conv2d, ConvTranspose2d
 from .data_parallel import DataParallel
 from .dropout import (
     AlphaDropout,
@@ -135,6 +135,7 @@ __all__ = [
     "CircularPad2d",
     "ConstantPad2d",
     "Conv2d",
+    "ConvTranspose2d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",

@@ -8,14 +8,14 @@ from typing import Any
 
 from ..autograd.mode import no_grad
 from ..conv import conv2d_output_shape
-from ..ops.convolution import conv2d
+from ..ops.convolution import conv2d, conv_transpose2d
 from ..tensor.creation import empty
 from ..tensor.size import Size
 from . import init
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Conv2d"]
+__all__ = ["Conv2d", "ConvTranspose2d"]
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 _PADDINGS = ("same", "valid", "same_upper", "same_lower")
@@ -25,38 +25,17 @@ def _as_pair(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, Iterable) else (value, value)
 
 
-class Conv2d(Module):
-    """Cross-correlate images with learned kernels and add a learned bias.
+def _check_groups(in_channels: int, out_channels: int, groups: int) -> None:
+    if groups <= 0:
+        raise ValueError("groups must be a positive integer")
+    if in_channels % groups:
+        raise ValueError("in_channels must be divisible by groups")
+    if out_channels % groups:
+        raise ValueError("out_channels must be divisible by groups")
 
-    ``out[n, o] = bias[o] + sum over i of weight[o, i] * input[n, i]``, ``*`` being 2D cross-correlation.
 
-    Arguments:
-        in_channels, out_channels: channels of the input and of the output.
-        kernel_size, stride, padding, dilation: an int or a pair (height, width). ``padding`` may also be 'valid' or
-            'same' and, beyond PyTorch, 'same_upper', 'same_lower', ((top, bottom), (left, right)) or four numbers:
-            see :func:`convlet.nn.functional.conv2d`.
-        groups: cut the channels into this many groups that do not see each other.
-        bias: whether to add one.
-        padding_mode: 'zeros', 'reflect', 'replicate' or 'circular'; beyond PyTorch a pair of these, for height and
-            width.
-        device, dtype: of the parameters.
-
-    Attributes:
-        weight: ``(out_channels, in_channels / groups, kh, kw)``, uniform in ``(-b, b)`` with
-            ``b = 1 / sqrt(in_channels / groups * kh * kw)``.
-        bias: ``(out_channels,)``, drawn likewise, or None.
-
-    Shapes: ``(N, C, H, W)`` or ``(C, H, W)`` to the same with out_channels and
-    ``H_out = floor((H + 2*ph - dh*(kh - 1) - 1) / sh) + 1``.
-
-    Raises:
-        ValueError: groups that do not divide the channels, an unknown padding or padding mode, 'same' with a stride.
-        Sizes are checked in the forward call.
-
-    >>> conv = torch.nn.Conv2d(3, 8, 3, padding=1)
-    >>> conv(torch.zeros(1, 3, 32, 32)).shape
-    torch.Size([1, 8, 32, 32])
-    """
+class _ConvNd(Module):
+    """What layers of convolution share: attributes, initial values, repr."""
 
     __constants__ = [  # noqa: RUF012
         "stride",
@@ -74,79 +53,40 @@ class Conv2d(Module):
     weight: Any
     bias: Any
 
-    def __init__(
+    def _set(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: Any = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: Any,
+        dilation: tuple[int, ...],
+        groups: int,
+        bias: bool,
+        padding_mode: Any,
+        device: Any,
+        dtype: Any,
+        transposed: bool = False,
+        output_padding: tuple[int, ...] = (0, 0),
     ) -> None:
-        super().__init__()
-        kernel_size, stride, dilation = _as_pair(kernel_size), _as_pair(stride), _as_pair(dilation)
-        padding = padding if isinstance(padding, str) else _as_pair(padding)
-        if groups <= 0:
-            raise ValueError("groups must be a positive integer")
-        if in_channels % groups:
-            raise ValueError("in_channels must be divisible by groups")
-        if out_channels % groups:
-            raise ValueError("out_channels must be divisible by groups")
-        if isinstance(padding, str):
-            if padding not in _PADDINGS:
-                raise ValueError(
-                    f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}, "
-                    "or beyond PyTorch 'same_upper' or 'same_lower'"
-                )
-            if padding == "same" and any(step != 1 for step in stride):
-                raise ValueError(
-                    "padding='same' is not supported for strided convolutions. "
-                    "padding='same_upper' (as TensorFlow) and 'same_lower' are."
-                )
-        modes = (padding_mode,) if isinstance(padding_mode, str) else padding_mode
-        if not (isinstance(modes, (tuple, list)) and modes and all(mode in _MODES for mode in modes)) or (
-            not isinstance(padding_mode, str) and len(modes) != 2
-        ):
-            allowed = ", ".join(repr(mode) for mode in _MODES)
-            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode='{padding_mode}'")
+        """Sets the attributes and makes the parameters."""
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel_size
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
-        self.transposed = False
-        self.output_padding = (0, 0)
+        self.transposed = transposed
+        self.output_padding = output_padding
         self.groups = groups
         self.padding_mode = padding_mode if isinstance(padding_mode, str) else tuple(padding_mode)
-        self._reversed_padding_repeated_twice = self._padding_from_the_last_axis()
-        self.weight = Parameter(
-            empty((out_channels, in_channels // groups, *kernel_size), device=device, dtype=dtype)
-        )
+        channels = (in_channels, out_channels // groups) if transposed else (out_channels, in_channels // groups)
+        self.weight = Parameter(empty((*channels, *kernel_size), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
-
-    def _padding_from_the_last_axis(self) -> Any:
-        """The padding as F.pad takes it: (left, right, top, bottom)."""
-        padding = self.padding
-        if padding == "same":
-            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
-            return [each for total in reversed(totals) for each in (total // 2, total - total // 2)]
-        if isinstance(padding, str):  # the extra of 'same_upper' and 'same_lower' depends on the input
-            return [0, 0] * len(self.kernel_size)
-        if len(padding) == 4:
-            top, bottom, left, right = padding
-            return (left, right, top, bottom)
-        sides = [each if isinstance(each, (tuple, list)) else (each, each) for each in padding]
-        return tuple(each for pair in reversed(sides) for each in pair)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew, in this order, from the default generator."""
@@ -184,6 +124,94 @@ class Conv2d(Module):
         super().__setstate__(state)
         if not hasattr(self, "padding_mode"):
             self.padding_mode = "zeros"
+
+
+class Conv2d(_ConvNd):
+    """Cross-correlate images with learned kernels and add a learned bias.
+
+    ``out[n, o] = bias[o] + sum over i of weight[o, i] * input[n, i]``, ``*`` being 2D cross-correlation.
+
+    Arguments:
+        in_channels, out_channels: channels of the input and of the output.
+        kernel_size, stride, padding, dilation: an int or a pair (height, width). ``padding`` may also be 'valid' or
+            'same' and, beyond PyTorch, 'same_upper', 'same_lower', ((top, bottom), (left, right)) or four numbers:
+            see :func:`convlet.nn.functional.conv2d`.
+        groups: cut the channels into this many groups that do not see each other.
+        bias: whether to add one.
+        padding_mode: 'zeros', 'reflect', 'replicate' or 'circular'; beyond PyTorch a pair of these, for height and
+            width.
+        device, dtype: of the parameters.
+
+    Attributes:
+        weight: ``(out_channels, in_channels / groups, kh, kw)``, uniform in ``(-b, b)`` with
+            ``b = 1 / sqrt(in_channels / groups * kh * kw)``.
+        bias: ``(out_channels,)``, drawn likewise, or None.
+
+    Shapes: ``(N, C, H, W)`` or ``(C, H, W)`` to the same with out_channels and
+    ``H_out = floor((H + 2*ph - dh*(kh - 1) - 1) / sh) + 1``.
+
+    Raises:
+        ValueError: groups that do not divide the channels, an unknown padding or padding mode, 'same' with a stride.
+        Sizes are checked in the forward call.
+
+    >>> conv = torch.nn.Conv2d(3, 8, 3, padding=1)
+    >>> conv(torch.zeros(1, 3, 32, 32)).shape
+    torch.Size([1, 8, 32, 32])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: Any = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        kernel_size, stride, dilation = _as_pair(kernel_size), _as_pair(stride), _as_pair(dilation)
+        padding = padding if isinstance(padding, str) else _as_pair(padding)
+        _check_groups(in_channels, out_channels, groups)
+        if isinstance(padding, str):
+            if padding not in _PADDINGS:
+                raise ValueError(
+                    f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}, "
+                    "or beyond PyTorch 'same_upper' or 'same_lower'"
+                )
+            if padding == "same" and any(step != 1 for step in stride):
+                raise ValueError(
+                    "padding='same' is not supported for strided convolutions. "
+                    "padding='same_upper' (as TensorFlow) and 'same_lower' are."
+                )
+        modes = (padding_mode,) if isinstance(padding_mode, str) else padding_mode
+        if not (isinstance(modes, (tuple, list)) and modes and all(mode in _MODES for mode in modes)) or (
+            not isinstance(padding_mode, str) and len(modes) != 2
+        ):
+            allowed = ", ".join(repr(mode) for mode in _MODES)
+            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode='{padding_mode}'")
+        self._set(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+        self._reversed_padding_repeated_twice = self._padding_from_the_last_axis()
+
+    def _padding_from_the_last_axis(self) -> Any:
+        """The padding as F.pad takes it: (left, right, top, bottom)."""
+        padding = self.padding
+        if padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
+            return [each for total in reversed(totals) for each in (total // 2, total - total // 2)]
+        if isinstance(padding, str):  # the extra of 'same_upper' and 'same_lower' depends on the input
+            return [0, 0] * len(self.kernel_size)
+        if len(padding) == 4:
+            top, bottom, left, right = padding
+            return (left, right, top, bottom)
+        sides = [each if isinstance(each, (tuple, list)) else (each, each) for each in padding]
+        return tuple(each for pair in reversed(sides) for each in pair)
 
     def _conv_forward(self, input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
         return conv2d(
@@ -225,3 +253,92 @@ class Conv2d(Module):
             tuple(input_shape), self.out_channels, self.kernel_size, self.stride, self.padding, self.dilation
         )
         return Size(shape)
+
+
+class ConvTranspose2d(_ConvNd):
+    """Spread learned kernels over a larger image: the input gradient of a convolution, and a learned bias.
+
+    Arguments:
+        in_channels, out_channels: channels of the input and of the output.
+        kernel_size, stride, padding, dilation: of that convolution: an int or a pair (height, width).
+        output_padding: rows and columns more at the bottom and right, fewer than the stride or the dilation.
+        groups: cut the channels into this many groups that do not see each other.
+        bias: whether to add one.
+        padding_mode: 'zeros'.
+        device, dtype: of the parameters.
+
+    Attributes:
+        weight: ``(in_channels, out_channels / groups, kh, kw)``, uniform in ``(-b, b)`` with
+            ``b = 1 / sqrt(out_channels / groups * kh * kw)``.
+        bias: ``(out_channels,)``, drawn likewise, or None.
+
+    Shapes: ``(N, C, H, W)`` or ``(C, H, W)`` to the same with out_channels and
+    ``H_out = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``.
+
+    Raises:
+        ValueError: groups that do not divide the channels, another padding mode. Sizes are checked in the forward
+        call.
+
+    >>> up = torch.nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1)
+    >>> up(torch.zeros(1, 8, 16, 16)).shape
+    torch.Size([1, 4, 32, 32])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if padding_mode != "zeros":
+            raise ValueError('Only "zeros" padding mode is supported for ConvTranspose2d')
+        _check_groups(in_channels, out_channels, groups)
+        sizes = map(_as_pair, (kernel_size, stride, padding, dilation))
+        kernel_size, stride, padding, dilation = sizes
+        self._set(
+            *(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode),
+            *(device, dtype),
+            transposed=True,
+            output_padding=_as_pair(output_padding),
+        )
+        self._reversed_padding_repeated_twice = tuple(each for each in reversed(padding) for _ in range(2))
+
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        """The output; of ``output_size`` (height, width), or all its sizes, where the stride leaves a choice."""
+        output_padding = self.output_padding if output_size is None else self._output_padding(input, output_size)
+        return conv_transpose2d(
+            *(input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation)
+        )
+
+    def _output_padding(self, input: Any, output_size: Any) -> tuple[int, ...]:
+        axes = len(self.kernel_size)
+        rank, batch = input.ndim, input.ndim - axes
+        if len(output_size) == rank:
+            output_size = output_size[batch:]
+        if len(output_size) != axes:
+            raise ValueError(
+                f"ConvTranspose{axes}D: for {rank}D input, output_size must have {axes} or {rank} elements "
+                f"(got {len(output_size)})"
+            )
+        sizes = input.shape[batch:]
+        smallest = [
+            (size - 1) * s - 2 * p + d * (k - 1) + 1
+            for size, s, p, d, k in zip(sizes, self.stride, self.padding, self.dilation, self.kernel_size)
+        ]
+        largest = [size + s - 1 for size, s in zip(smallest, self.stride)]
+        if any(not low <= size <= high for low, size, high in zip(smallest, output_size, largest)):
+            raise ValueError(
+                f"requested an output size of {output_size}, but valid sizes range from {smallest} to {largest} "
+                f"(for an input of {sizes})"
+            )
+        return tuple(size - low for size, low in zip(output_size, smallest))

@@ -35,7 +35,7 @@ from .layout import is_channels_last, without_data
 from .reduction import sum
 from .shape import squeeze, unsqueeze
 
-__all__ = ["conv2d"]
+__all__ = ["conv2d", "conv_transpose2d"]
 
 
 def conv2d(
@@ -89,7 +89,7 @@ def conv2d(
         and isinstance(weight, Variable)
         and (bias is None or isinstance(bias, Variable))
     ):
-        raise TypeError(_not_tensors(input, weight, bias))
+        raise TypeError(_not_tensors("conv2d", input, weight, bias))
     x, w, b = input.array, weight.array, None if bias is None else bias.array
     problem = conv.conv2d_problem(
         x.shape,
@@ -124,13 +124,74 @@ def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
     return found
 
 
-def _not_tensors(input: Any, weight: Any, bias: Any) -> str:
+def conv_transpose2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """The input gradient of a convolution, as an operation of its own: every input element spreads a kernel.
+
+    ``out[n, o, y*sh+u*dh-ph, x*sw+v*dw-pw] = bias[o] + sum over i, u, v of weight[i, o, u, v] * input[n, i, y, x]``
+
+    Arguments:
+        input: ``(N, C, H, W)``, or ``(C, H, W)`` for one image.
+        weight: ``(C, O / groups, kh, kw)``, of the dtype of ``input``.
+        bias: ``(O,)`` or None.
+        stride, padding, dilation: those of the convolution: an int, or a pair (height, width).
+        output_padding: rows and columns more at the bottom and right, fewer than the stride or the dilation.
+        groups: input and output channels are cut into this many groups that do not see each other.
+
+    Returns:
+        ``(N, O, H_out, W_out)`` (without N for one image) with
+        ``H_out = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``.
+
+    Raises:
+        RuntimeError: shapes, dtypes or numbers that do not fit. TypeError: arguments of other types.
+
+    Source: PyTorch's ``torch.nn.functional.conv_transpose2d``.
+
+    >>> torch.conv_transpose2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+    tensor([[[[1., 2., 1.],
+              [2., 4., 2.],
+              [1., 2., 1.]]]])
+    """
+    if not (
+        isinstance(input, Variable)
+        and isinstance(weight, Variable)
+        and (bias is None or isinstance(bias, Variable))
+    ):
+        raise TypeError(_not_tensors("conv_transpose2d", input, weight, bias))
+    x, w = input.array, weight.array
+    problem = conv.conv_transpose2d_problem(
+        x.shape,
+        w.shape,
+        None if bias is None else bias.array.shape,
+        x.dtype,
+        w.dtype,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
+    kept = weight._version.storage
+    if x.ndim == 3:
+        return squeeze(Transposed.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
+    return Transposed.apply(input, weight, bias, problem, kept)
+
+
+def _not_tensors(function: str, input: Any, weight: Any, bias: Any) -> str:
     given = [("input", input), ("weight", weight), *([] if bias is None else [("bias", bias)])]
     kinds = ", ".join("Tensor" if isinstance(value, Variable) else type(value).__name__ for _, value in given)
     name, value = next(each for each in given if not isinstance(each[1], Variable))
     hint = " Make a tensor of it with torch.from_numpy(array)." if isinstance(value, np.ndarray) else ""
     return (
-        f"conv2d() received an invalid combination of arguments - got ({kinds}), but {name} must be a Tensor, "
+        f"{function}() received an invalid combination of arguments - got ({kinds}), but {name} must be a Tensor, "
         f"not {type(value).__name__}.{hint}"
     )
 
@@ -241,6 +302,28 @@ class InputGradient(_Product):
         return conv.input_gradient(problem, grad, weight, channels_last=last, kept=kept)
 
     backward = staticmethod(_product_backward)
+
+
+class Transposed(_Product):
+    """The derivative of T by x, with a bias added."""
+
+    operands, result = ("g", "w"), "x"
+    backward_name = "ConvolutionBackward0"
+
+    @staticmethod
+    def forward(
+        ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem, kept: Storage | None
+    ) -> Array:
+        out = InputGradient.forward(ctx, input, weight, problem, kept)
+        if bias is not None:
+            out += bias.astype(out.dtype, copy=False)[:, None, None]
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        grad_input, grad_weight = _product_backward(ctx, grad)
+        grad_bias = sum(grad, (0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return grad_input, grad_weight, grad_bias
 
 
 class WeightGradient(_Product):

@@ -12,6 +12,7 @@ from tests.parity.compatibility import (
     pad,
     padding_mode,
     state,
+    transposed,
 )
 from tests.parity.compatibility.check import CHECKS, Check
 
@@ -29,4 +30,5 @@ __all__ = [
     "pad",
     "padding_mode",
     "state",
+    "transposed",
 ]
