@@ -235,10 +235,10 @@ def bernoulli(
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     if dtype.kind == "c" and count:
         raise _not_implemented(kernel, dtype)
-        if dtype.kind in "fbiu":  # k 2**-53 < p, said of k
-            bits = (generator or default_generator).draw64(count)
-            bits &= _MASK53
-            return (bits < np.uint64(math.ceil(p * 2.0**53))).astype(dtype).reshape(shape)
+    if not isinstance(p, np.ndarray) and dtype.kind != "c":
+        bits = (generator or default_generator).draw64(count)
+        bits &= _MASK53
+        return (bits < np.uint64(math.ceil(p * 2.0**53))).astype(dtype).reshape(shape)  # k < p 2**53
     p = np.asarray(p, wide)
     if not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
