@@ -1,0 +1,80 @@
+"""Every algorithm compiled for lower instruction sets than the machine has: each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from convlet.conv.algorithms import ALGORITHMS, load
+from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
+from convlet.kernels import target
+from tests.conv.strategies import check_exact, operand_shapes, oracle
+
+COMPILED = [name for name in ALGORITHMS if name not in ("winograd", "numpy")]
+
+# Ragged in every size, whatever the lanes; each algorithm takes some of them in float32, float64 and bfloat16.
+SHAPES = (
+    "n2 ic17 ih10 iw13 oc19 kh1 kw1",
+    "n2 ic300 ih1 iw1 oc43 kh1 kw1",
+    "ic21 ih9 iw11 oc37 kh3 kw3 ph1 pw1",
+    "ic3 ih15 iw17 oc8 kh7 kw7 sh2 sw2 ph3 pw3",
+    "n2 ic5 ih9 iw9 oc7 kh3 kw3 dh2 dw3 ph2 pw3 reflect",
+    "n2 g10 ic10 ih12 iw19 oc10 kh3 kw3 ph1 pw1",
+    "g9 ic9 ih11 iw12 oc18 kh5 kw5 sh2 sw2 ph2 pw2",
+    "n2 g3 ic15 ih12 iw13 oc21 kh3 kw3 ph1 pw1",
+    "g2 ic20 ih13 iw35 oc14 kh3 kw3 sh2 sw2 ph1 pw1",
+    "ic9 ih17 iw13 oc3 kh3 kw3 pt1 pb0 pl0 pr2",
+)
+# A transform's rounding: its own bound, by the norm.
+WINOGRAD = "ic24 ih30 iw29 oc40 kh3 kw3 ph1 pw1", "n2 ic70 ih14 iw14 oc33 kh3 kw3"
+
+
+def check_exactly(name: str) -> None:
+    """All that an algorithm takes of the shapes."""
+    taken = 0
+    for shape in SHAPES:
+        for dtype in ("c64", "c128") if name == "complex" else ("f32", "f64", "bf16"):
+            for direction in DIRECTIONS:
+                problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+                if load(name).refuse(problem.per_image()) is None:
+                    check_exact(load(name).plan(problem), problem)
+                    taken += 1
+    assert taken >= 3, name
+
+
+def check_winograd() -> None:
+    for shape in WINOGRAD:
+        for direction in DIRECTIONS:
+            problem = ConvProblem.parse(f"{shape} {direction}")
+            rng = np.random.default_rng(2)
+            a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
+            out = np.full(problem.result_shape, np.nan, numpy_dtype(problem.dtype))
+            load("winograd").plan(problem)(a, b, None, out)
+            want = oracle(problem, a.astype(np.float64), b.astype(np.float64), None)
+            assert np.linalg.norm(out - want) < 3e-6 * np.linalg.norm(want), problem
+
+
+@pytest.mark.parametrize("name", [*COMPILED, "winograd"])
+@pytest.mark.parametrize("instructions", ["avx2", "generic"])
+def test_lower_instruction_sets(instructions: str, name: str) -> None:
+    if os.environ.get("CONVLET_TARGET"):
+        pytest.skip("the instruction set is chosen already")
+    if target.current().name not in ("avx512", "avx2"):
+        pytest.skip("this machine has no more than plain vectors")
+    call = "check_winograd()" if name == "winograd" else f"check_exactly({name!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"from tests.conv import test_targets\ntest_targets.{call}"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"CONVLET_TARGET": instructions},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
