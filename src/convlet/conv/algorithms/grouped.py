@@ -23,12 +23,14 @@ from .direct import CODES, Frame, Frames, layout, split
 
 name = "grouped"
 
-# Channels of a group, of input and output, up to which the lanes are positions; beyond which Winograd is faster where
-# it takes the problem; and up to which a weight gradient sums over positions in its lanes.
+# Channels of a group, of input and output, up to which the lanes are positions; from which on Winograd is faster where
+# it takes the problem; and up to which a weight gradient sums over positions in its lanes. Every second column has to
+# be picked out of rows: from so many positions on that costs more than packing the weights of full vectors.
 # AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
 CHANNELS = 32
 WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
+STRIDED_POSITIONS = 128
 # Bytes of the planes of a task, where several rows would have more, and what one row may have.
 BAND_BYTES = 64 << 10
 ROW_BYTES = 512 << 10
@@ -57,7 +59,10 @@ def refuse(problem: ConvProblem) -> str | None:
     element = direct.compute_dtype(p).itemsize
     if Geometry.of(p, element).band_bytes(1) > ROW_BYTES:
         return "a row of a group is too long for the cache"
-    if max(icg, ocg) > WINOGRAD_CHANNELS and winograd.refuse(p) is None:
+    strided = p.direction == "fwd" and p.sw == 2
+    if strided and ocg >= target.current().lanes(element) and p.oh * p.ow >= STRIDED_POSITIONS:
+        return f"{ocg} channels a group fill the direct algorithm's vectors"
+    if max(icg, ocg) >= WINOGRAD_CHANNELS and winograd.refuse(p) is None:
         return f"Winograd is faster with {max(icg, ocg)} channels a group"
     return None
 
