@@ -180,7 +180,7 @@ def test_batch_norm_in_training(shape, affine, last, threshold):
         mean, var = torch.zeros(shape[1]), torch.ones(shape[1])
 
         def function(x, *affine, mean=mean, var=var):
-            return F.batch_norm(x, mean, var, *affine, training=True)
+            return F.batch_norm(x, mean, var, *affine, training=True) * 1  # its gradient may be written over
 
         found.append([*results(*arrays, function=function), mean.numpy(), var.numpy()])
     double = [each.astype(np.float64) for each in arrays]
@@ -208,6 +208,26 @@ def test_batch_norm_in_evaluation_has_numpys_bits(shape, last, threshold):
             threshold(elements)
             found.append(F.batch_norm(torch.from_numpy(x), mean, var, *affine).numpy())
         np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", NORMS, ids=str)
+def test_gradient_of_batch_norm_in_evaluation(shape, affine, last, threshold):
+    c = shape[1]
+    x = some(*shape)
+    if last:
+        x = channels_last(x) if x.ndim == 4 else pytest.skip("four axes only")
+    arrays = [x, some(c, seed=1), some(c, seed=2)] if affine else [x]
+    mean, var = some(c, seed=3), np.abs(some(c, seed=4))
+    found = []
+    for elements, dtype in ((COMPILED, np.float32), (NUMPY, np.float64)):
+        threshold(elements)
+        statistics = [torch.from_numpy(each.astype(dtype)) for each in (mean, var)]
+        function = lambda x, *affine: F.batch_norm(x, *statistics, *affine) * 1  # noqa: B023, E731
+        found.append(results(*[each.astype(dtype) for each in arrays], function=function))
+    for result, exact in zip(*found):
+        np.testing.assert_allclose(result, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
 def test_batch_norm_of_a_large_mean_and_of_a_constant(threshold):
@@ -309,6 +329,7 @@ def test_nothing_is_read_or_written_outside(shape):
     mean, var = guarded(mean), guarded(var)
     norm.fixed(x, weight, bias, mean, var, 1e-5, out)
     norm.gradient(g, x, weight, mean, var, 1e-5, out)
+    norm.gradient(g, x, weight, mean, var, 1e-5, out, True)
     lasts = []
     for each in (x, g, out):
         lasts.append(guarded(each.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))

@@ -140,8 +140,8 @@ class Formula:
         numbers: int = 0,
     ) -> None:
         self.compute, self.reads, self.writes, self.numbers = compute, reads, writes, numbers
-        self.places = 1 + max(*reads, *writes)
-        step = emit._intrinsic(2 + PLACES, self._emit)
+        # The step alone, for kernels of their own: step(count, address of the numbers, address of each place).
+        self.step = step = emit._intrinsic(2 + PLACES, self._emit)
         # Numba's cache knows functions by their file and name, and intrinsics by the global name that they have there.
         code = _walk.__code__.replace(co_name=name, co_filename=compute.__code__.co_filename)
         function = python.FunctionType(code, {**globals(), "step": step}, name)

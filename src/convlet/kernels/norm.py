@@ -1,7 +1,7 @@
 """Batch norm of float32 images, one channel after the other, so that the second pass over it reads the cache.
 
     training   mean, var of a channel over images and positions; out = (x - mean) * scale + bias
-    gradient   sums of g and g * (x - mean); into = (g - c0) * c1 - (x - mean) * c2
+    gradient   sums of g and g * (x - mean); into = (g - c0) * c1 - (x - mean) * c2, or g * c1 with fixed statistics
 
 A channel's sums are taken in float64 by one worker in the order of the images: the same bits for any number of
 threads. They are sums of x minus the channel's first element, so that a large mean costs no digits of the variance.
@@ -11,148 +11,206 @@ blocks of rows, and added in their order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit
+from numba.core import cgutils
 
+from . import emit, target
 from .elements import TASK, Fields, doubles, floats
-from .emit import next_ticket
-from .launch import Kernel
+from .lanes import Formula, Lanes
+from .launch import Kernel, next_task
 
 _fields = Fields(
-    "n", "c", "hw", "count",  # images, channels, positions; images of a task where images are tasks
+    "n", "c", "hw", "count",  # images, channels, positions; planes of a task where planes are tasks
     "x", "g", "out",  # float32 arrays of one layout
     "mean", "var", "eps",  # float64: of each channel
     "weight", "bias",  # float32 of each channel, or 0
     "sum_g", "sum_gx",  # float64 results of the gradient, of each channel
+    "fixed",  # whether mean and var were given, and do not depend on x
 )  # fmt: skip
 # Where channels lie side by side: rows of c channels, `count` rows a task; float32 factors of each channel, and
 # float64 sums[task][2][c].
 _row_fields = Fields("rows", "c", "count", "x", "g", "out", "mean", "sums", "c0", "c1", "c2")
 row_frame_at = _row_fields.reader
 frame_at = _fields.reader
-
-# Only reductions may be reordered, into as many partial sums as the processor's vectors want.
-_SUMS = {"reassoc", "contract"}
+SLOT = 64  # bytes of each worker: the numbers of a channel
 
 
-@njit(error_model="numpy", fastmath=_SUMS)
-def _moments(x, n, shift):
-    total, square = 0.0, 0.0
-    for i in range(n):
-        d = np.float64(x[i]) - shift
-        total += d
-        square += d * d
-    return total, square
+def _sums(with_gradient: bool) -> Any:
+    """step(planes, plane_step, count, x, g, shift, to): float64 sums over all planes, to two float64.
+
+        sum of e, sum of e * d    where d = x - shift and e is g, or d without a gradient
+
+    Vectors of float64 that several sums at a time run through, so that no sum waits for another.
+    """
+    at_once = 4
+
+    def emit_sums(builder: Any, planes: Any, plane_step: Any, count: Any, x: Any, g: Any, shift: Any, to: Any) -> None:
+        lanes = target.current().lanes(8)
+        narrow, wide = ir.VectorType(emit.FLOAT, lanes), ir.VectorType(emit.DOUBLE, lanes)
+        zero = ir.Constant(wide, [0.0] * lanes)
+        middle = emit._splat(builder, emit._load(builder, shift, emit.DOUBLE), lanes)
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(at_once)] for _ in range(2)]
+
+        def element(array: Any, at: Any, mask: Any) -> Any:
+            address = builder.add(array, at)
+            if mask is None:
+                value = emit._load(builder, address, narrow)
+            else:
+                value = emit._load_masked(builder, address, narrow, mask)
+            return builder.fpext(value, wide)
+
+        def add(at: Any, i: int, mask: Any = None) -> None:
+            d = builder.fsub(element(x, at, mask), middle)
+            if mask is not None:
+                d = builder.select(mask, d, zero)
+            e = element(g, at, mask) if with_gradient else d
+            total, product = sums[0][i], sums[1][i]
+            builder.store(builder.fadd(builder.load(total), e), total)
+            builder.store(emit._multiply_add(builder, e, d, builder.load(product)), product)
+
+        block = at_once * lanes
+        whole = builder.and_(count, emit._constant(-block))
+        rest = builder.sub(count, whole)
+        with emit._steps(builder, planes, 1) as plane:
+            start = builder.mul(plane, plane_step)
+            with emit._steps(builder, whole, block) as first:
+                at = builder.add(start, builder.mul(first, emit._constant(4)))
+                for i in range(at_once):
+                    add(emit._plus(builder, at, 4 * lanes * i), i)
+            with emit._steps(builder, rest, lanes) as first:
+                at = builder.add(start, builder.mul(builder.add(whole, first), emit._constant(4)))
+                add(at, 0, emit._mask(builder, builder.sub(rest, first), lanes))
+        for place, parts in enumerate(sums):
+            values = [builder.load(part) for part in parts]
+            while len(values) > 1:
+                values = [builder.fadd(a, b) for a, b in zip(values[::2], values[1::2])]
+            total = ir.Constant(emit.DOUBLE, 0.0)
+            for lane in range(lanes):
+                total = builder.fadd(total, builder.extract_element(values[0], ir.Constant(emit.I32, lane)))
+            emit._store(builder, total, emit._plus(builder, to, 8 * place))
+
+    return emit._intrinsic(7, emit_sums)
 
 
-@njit(error_model="numpy", fastmath=_SUMS)
-def _gradient_sums(x, g, n, mean):
-    total, product = 0.0, 0.0
-    for i in range(n):
-        e = np.float64(g[i])
-        total += e
-        product += e * (np.float64(x[i]) - mean)
-    return total, product
+moments, gradient_sums = _sums(False), _sums(True)
 
 
-@njit(error_model="numpy")
-def _normalise(x, to, n, mean, scale, bias, shifted):
-    if shifted:
-        for i in range(n):
-            to[i] = (x[i] - mean) * scale + bias
-    else:
-        for i in range(n):
-            to[i] = (x[i] - mean) * scale
+def _normalise(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    mean, scale, bias = numbers
+    return [(x - mean) * scale + bias]
 
 
-@njit(error_model="numpy")
-def _input_gradient(x, g, to, n, mean, c0, c1, c2):
-    for i in range(n):
-        to[i] = (g[i] - c0) * c1 - (x[i] - mean) * c2
+def _input_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    mean, c0, c1, c2 = numbers
+    return [(g - c0) * c1 - (x - mean) * c2]
+
+
+def _times(numbers: Sequence[Lanes], g: Lanes) -> list[Lanes]:
+    return [g * numbers[0]]
+
+
+normalise = Formula("normalise", _normalise, (0,), (1,), 3).step
+input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 4).step
+times = Formula("times", _times, (0,), (1,), 1).step
 
 
 @njit(error_model="numpy")
 def _scale_of(f, c):
-    """(weight / standard deviation) of a channel, rounded once."""
+    """(weight / standard deviation) of a channel."""
     scale = 1 / np.sqrt(doubles(f.var, f.c)[c] + doubles(f.eps, 1)[0])
     if f.weight:
         scale *= np.float64(floats(f.weight, f.c)[c])
-    return np.float32(scale)
+    return scale
+
+
+@njit(error_model="numpy")
+def _write_factors(f, c, slot):
+    """The numbers of `normalise` for a channel."""
+    numbers = floats(slot, 3)
+    numbers[0] = np.float32(doubles(f.mean, f.c)[c])
+    numbers[1] = np.float32(_scale_of(f, c))
+    numbers[2] = floats(f.bias, f.c)[c] if f.bias else np.float32(0)
 
 
 def _training(frame, a, b, bias, out, scratch, worker):
     """A task is a channel: its moments, then its output."""
     f = frame_at(frame)
+    slot = scratch + 64 + worker * SLOT
+    sums = doubles(slot, 3)
+    plane, step = 4 * f.hw, 4 * f.c * f.hw
     while True:
-        c = next_ticket(scratch)
+        c = next_task(scratch, worker, f.c)
         if c >= f.c:
             break
-        shift = np.float64(floats(f.x + 4 * c * f.hw, 1)[0])
+        x, to = f.x + c * plane, f.out + c * plane
+        shift = np.float64(floats(x, 1)[0])
         if not np.isfinite(shift):
             shift = 0.0
-        total, square = 0.0, 0.0
-        for image in range(f.n):
-            t, s = _moments(floats(f.x + 4 * (image * f.c + c) * f.hw, f.hw), f.hw, shift)
-            total += t
-            square += s
+        sums[2] = shift
+        moments(f.n, step, f.hw, x, 0, slot + 16, slot)
         count = np.float64(f.n * f.hw)
-        off = total / count
-        var = square / count - off * off
+        off = sums[0] / count
+        var = sums[1] / count - off * off
         doubles(f.mean, f.c)[c] = shift + off
         doubles(f.var, f.c)[c] = 0.0 if var < 0 else var
-        mean, scale = np.float32(shift + off), _scale_of(f, c)
-        shift32 = floats(f.bias, f.c)[c] if f.bias else np.float32(0)
+        _write_factors(f, c, slot)
         for image in range(f.n):
-            at = 4 * (image * f.c + c) * f.hw
-            _normalise(floats(f.x + at, f.hw), floats(f.out + at, f.hw), f.hw, mean, scale, shift32, f.bias != 0)
+            at = image * step
+            normalise(f.hw, slot, x + at, to + at, 0, 0, 0)
 
 
 def _fixed(frame, a, b, bias, out, scratch, worker):
     """With known statistics; a task is a few planes."""
     f = frame_at(frame)
+    slot = scratch + 64 + worker * SLOT
+    planes = f.n * f.c
+    tasks = -(-planes // f.count)
     while True:
-        first = next_ticket(scratch) * f.count
-        if first >= f.n * f.c:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
-        for plane in range(first, min(first + f.count, f.n * f.c)):
-            c = plane % f.c
-            mean, scale = np.float32(doubles(f.mean, f.c)[c]), _scale_of(f, c)
-            shift = floats(f.bias, f.c)[c] if f.bias else np.float32(0)
+        for plane in range(task * f.count, min((task + 1) * f.count, planes)):
+            _write_factors(f, plane % f.c, slot)
             at = 4 * plane * f.hw
-            _normalise(floats(f.x + at, f.hw), floats(f.out + at, f.hw), f.hw, mean, scale, shift, f.bias != 0)
+            normalise(f.hw, slot, f.x + at, f.out + at, 0, 0, 0)
 
 
 def _gradient(frame, a, b, bias, out, scratch, worker):
-    """A task is a channel: its sums, then the gradient by the input."""
+    """A task is a channel: its sums, then the gradient by the input, which may take the place of g."""
     f = frame_at(frame)
+    slot = scratch + 64 + worker * SLOT
+    sums, numbers = doubles(slot, 3), floats(slot, 4)
+    plane, step = 4 * f.hw, 4 * f.c * f.hw
     while True:
-        c = next_ticket(scratch)
+        c = next_task(scratch, worker, f.c)
         if c >= f.c:
             break
+        x, g, to = f.x + c * plane, f.g + c * plane, f.out + c * plane
         mean = doubles(f.mean, f.c)[c]
-        total, product = 0.0, 0.0
-        for image in range(f.n):
-            at = 4 * (image * f.c + c) * f.hw
-            t, p = _gradient_sums(floats(f.x + at, f.hw), floats(f.g + at, f.hw), f.hw, mean)
-            total += t
-            product += p
+        sums[2] = mean
+        gradient_sums(f.n, step, f.hw, x, g, slot + 16, slot)
+        total, product = sums[0], sums[1]
         square = 1 / (doubles(f.var, f.c)[c] + doubles(f.eps, 1)[0])
         doubles(f.sum_g, f.c)[c] = total
         doubles(f.sum_gx, f.c)[c] = product * np.sqrt(square)
-        if not f.out:
-            continue
         count = np.float64(f.n * f.hw)
-        scale = np.sqrt(square)
-        if f.weight:
-            scale *= np.float64(floats(f.weight, f.c)[c])
-        c0, c1 = np.float32(total / count), np.float32(scale)
-        c2 = np.float32(scale * square * product / count)
-        for image in range(f.n):
-            at = 4 * (image * f.c + c) * f.hw
-            x, g, to = floats(f.x + at, f.hw), floats(f.g + at, f.hw), floats(f.out + at, f.hw)
-            _input_gradient(x, g, to, f.hw, np.float32(mean), c0, c1, c2)
+        scale = _scale_of(f, c)
+        if f.fixed:
+            numbers[0] = np.float32(scale)
+            for image in range(f.n):
+                at = image * step
+                times(f.hw, slot, g + at, to + at, 0, 0, 0)
+        else:
+            numbers[0], numbers[1] = np.float32(mean), np.float32(total / count)
+            numbers[2], numbers[3] = np.float32(scale), np.float32(scale * square * product / count)
+            for image in range(f.n):
+                at = image * step
+                input_gradient(f.hw, slot, x + at, g + at, to + at, 0, 0)
 
 
 # Rows of channels: the lanes are channels.
@@ -161,12 +219,13 @@ def _gradient(frame, a, b, bias, out, scratch, worker):
 def _row_sums(frame, a, b, bias, out, scratch, worker):
     """sums[task] = (x - mean, (x - mean)^2), or with g (g, g * (x - mean)), over the rows of a task."""
     f = row_frame_at(frame)
+    tasks = -(-f.rows // f.count)
     mean = doubles(f.mean, f.c)
     while True:
-        task = next_ticket(scratch)
-        first = task * f.count
-        if first >= f.rows:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
+        first = task * f.count
         one, two = doubles(f.sums + 16 * task * f.c, f.c), doubles(f.sums + 16 * task * f.c + 8 * f.c, f.c)
         for c in range(f.c):
             one[c], two[c] = 0.0, 0.0
@@ -187,11 +246,13 @@ def _row_sums(frame, a, b, bias, out, scratch, worker):
 def _row_normalise(frame, a, b, bias, out, scratch, worker):
     """out = (x - c0) * c1 + c2, without c2 if that is 0."""
     f = row_frame_at(frame)
+    tasks = -(-f.rows // f.count)
     c0, c1 = floats(f.c0, f.c), floats(f.c1, f.c)
     while True:
-        first = next_ticket(scratch) * f.count
-        if first >= f.rows:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
+        first = task * f.count
         for row in range(first, min(first + f.count, f.rows)):
             x, to = floats(f.x + 4 * row * f.c, f.c), floats(f.out + 4 * row * f.c, f.c)
             if f.c2:
@@ -206,11 +267,13 @@ def _row_normalise(frame, a, b, bias, out, scratch, worker):
 def _row_gradient(frame, a, b, bias, out, scratch, worker):
     """out = (g - c0) * c1 - (x - mean) * c2."""
     f = row_frame_at(frame)
+    tasks = -(-f.rows // f.count)
     c0, c1, c2, mean = floats(f.c0, f.c), floats(f.c1, f.c), floats(f.c2, f.c), floats(f.mean, f.c)
     while True:
-        first = next_ticket(scratch) * f.count
-        if first >= f.rows:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
+        first = task * f.count
         for row in range(first, min(first + f.count, f.rows)):
             at = 4 * row * f.c
             x, g, to = floats(f.x + at, f.c), floats(f.g + at, f.c), floats(f.out + at, f.c)
@@ -233,7 +296,7 @@ def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) ->
     names: dict[str, Any] = dict.fromkeys(_fields.names)
     names.update(values, x=x, n=n, c=c, hw=x.size // (n * c), count=count)
     names["eps"] = np.array([values["eps"]], np.float64)
-    _fields.run(_kernels[name], tasks, names)
+    _fields.run(_kernels[name], tasks, names, SLOT)
 
 
 def _run_rows(name: str, x: np.ndarray, **values: Any) -> None:
@@ -304,19 +367,26 @@ def gradient(
     mean: np.ndarray,
     var: np.ndarray,
     eps: float,
-    out: np.ndarray | None,
+    out: np.ndarray,
+    fixed: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out with the gradient by x of batch norm in training; float64 sums of (g, g * xhat) of each channel."""
+    """Fills out with the gradient by x of batch norm; float64 sums of (g, g * xhat) of each channel.
+
+    ``fixed``: the statistics were given; else they are those of x, and the gradient goes through them, too. Where
+    the arrays are contiguous, out may be grad itself.
+    """
     channels = x.shape[1]
     if not x.flags.c_contiguous:
         total, product = _sums_of_rows(x, mean, grad)
-        if out is not None:
-            count, scale = x.size // channels, _scale(weight, var, eps)
+        count, scale = x.size // channels, _scale(weight, var, eps)
+        if fixed:
+            _run_rows("row normalise", grad, out=out, c0=np.zeros(channels, np.float32), c1=scale.astype(np.float32))
+        else:
             factors = total / count, scale, scale / (var + eps) * product / count, mean
             c0, c1, c2, mean32 = (each.astype(np.float32) for each in factors)
             _run_rows("row gradient", x, g=grad, out=out, c0=c0, c1=c1, c2=c2, mean=mean32)
         return total, product / np.sqrt(var + eps)
     sum_g, sum_gx = np.empty(channels), np.empty(channels)
     values: dict[str, Any] = {"weight": weight, "eps": eps, "g": grad, "out": out, "mean": mean, "var": var}
-    _run("gradient", channels, x, sum_g=sum_g, sum_gx=sum_gx, **values)
+    _run("gradient", channels, x, sum_g=sum_g, sum_gx=sum_gx, fixed=int(fixed), **values)
     return sum_g, sum_gx

@@ -141,16 +141,27 @@ def normalise(
 
 
 def normalise_gradient(
-    grad: Array, x: Array, weight: Array | None, average: Array, variance: Array, plan: Plan, fixed: bool
+    grad: Array,
+    x: Array,
+    weight: Array | None,
+    average: Array,
+    variance: Array,
+    plan: Plan,
+    fixed: bool,
+    own: bool = False,
 ) -> Any:
-    """The gradients by input, weight and bias, or by the input alone; see the top of the file."""
-    kernels = None if fixed or grad.dtype != x.dtype else _kernels_of_channels(x, weight, None, plan)
+    """The gradients by input, weight and bias, or by the input alone; see the top of the file.
+
+    ``own``: ``grad`` may be written over.
+    """
+    kernels = None if grad.dtype != x.dtype else _kernels_of_channels(x, weight, None, plan)
     if kernels is not None:
-        into = memory.empty_like(x)
         if not large.alike(x, grad):
             given, grad = grad, memory.empty_like(x)
             np.copyto(grad, given)
-        sums = kernels.gradient(grad, x, weight, average.reshape(-1), variance.reshape(-1), plan.eps, into)
+            own = True
+        into = grad if own and x.flags.c_contiguous else memory.empty_like(x)
+        sums = kernels.gradient(grad, x, weight, average.reshape(-1), variance.reshape(-1), plan.eps, into, fixed)
         if plan.parameters is None:
             return into
         return into, sums[1].reshape(plan.parameters), sums[0].reshape(plan.parameters)
@@ -223,10 +234,11 @@ class NormalisationGradient(Operation):
         statistics: tuple[Array, Array],
         plan: Plan,
         fixed: bool,
+        own: bool,
     ) -> Any:
         ctx.settings = plan, statistics if fixed else None
         ctx.save(grad, input, weight)
-        return normalise_gradient(grad, input, weight, *statistics, plan, fixed)
+        return normalise_gradient(grad, input, weight, *statistics, plan, fixed, own)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
@@ -253,7 +265,7 @@ class _Normalisation(Operation):
     @staticmethod
     def backward(ctx: Any, grad: Any, *_: Any) -> Any:
         input, weight = ctx.saved
-        return NormalisationGradient.apply(grad, input, weight, *ctx.settings)
+        return NormalisationGradient.apply(grad, input, weight, *ctx.settings, ctx.owns_gradient)
 
     @classmethod
     def meta(cls, input: Array, *rest: Any) -> Any:
