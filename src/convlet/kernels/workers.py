@@ -15,8 +15,10 @@ closed or the caller waits for it. Threads that must go to sleep or wake up do s
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -152,6 +154,37 @@ def _compiled() -> tuple[Any, Any, Any]:
     return make(serve, types.int64, 3), make(lead, types.boolean, 9), make(follow, types.boolean, 1)
 
 
+def _allowed() -> set[int]:
+    """The processors that threads may be moved among; none where there is no choice or no way."""
+    if not sys.platform.startswith("linux") or not hasattr(os, "sched_getaffinity"):
+        return set()
+    allowed = os.sched_getaffinity(0)
+    return allowed if len(allowed) > 1 else set()
+
+
+@functools.cache
+def _asks_processor() -> Callable[[], int]:
+    """sched_getcpu, or what says that nobody knows."""
+    import ctypes
+
+    try:
+        return ctypes.CDLL(None).sched_getcpu
+    except (OSError, AttributeError):
+        return lambda: -1
+
+
+def _processor() -> int:
+    """The number of the processor that this thread runs on just now; -1 where that is unknown."""
+    return _asks_processor()()
+
+
+def _move(thread: threading.Thread, processors: set[int]) -> None:
+    """Has a thread run on one of these processors from now on."""
+    if thread.native_id is not None and hasattr(os, "sched_setaffinity"):
+        with contextlib.suppress(OSError):  # forbidden to it meanwhile: it wakes where it will
+            os.sched_setaffinity(thread.native_id, processors)
+
+
 class Crew:
     """The threads of this process that wait for regions."""
 
@@ -164,6 +197,7 @@ class Crew:
         self.lock = threading.Lock()  # held while a region is open, and while threads come and go
         self.threads: list[threading.Thread] = []
         self.closed = False
+        self.allowed = _allowed()
         self.asleep: dict[int, Any] = {}  # a held lock for each worker that sleeps: releasing it wakes the thread
 
     def run(self, kernel: int, frame: int, a: int, b: int, bias: int, out: int, scratch: int, workers: int) -> bool:
@@ -204,9 +238,14 @@ class Crew:
             self.threads.append(thread)
 
     def _wake(self, count: int) -> None:
+        here = _processor() if self.allowed else -1
         for worker in range(1, count + 1):
             bell = self.asleep.pop(worker, None)
             if bell is not None:
+                # Linux likes to wake a thread where its waker runs, and moves it only after some ms.
+                elsewhere = self.allowed - {here}
+                if elsewhere and here >= 0:
+                    _move(self.threads[worker - 1], elsewhere)
                 bell.release()
 
     def _work(self, worker: int) -> None:
