@@ -1,10 +1,9 @@
 """Convolution with one input channel a group, read and written where the arrays lie: nothing is padded or copied.
 
-A *block* is a few rows of results that stay in registers while the kernel passes over them (depthwise_steps.py). It
-reads the image through a table of offsets of rows, in which padding is a row of zeros.
+A *block* is a few rows of results that stay in registers while the kernel passes over them (depthwise_steps.py).
 
-    planes    lanes are columns; a task is some blocks of the planes of some channels
-    channels  lanes are channels that lie side by side; a task is a block, or some channels of it
+    planes    lanes are columns; a task is the planes of some channels, or some blocks of these
+    channels  lanes are channels that lie side by side; a task is a block (of columns), or some channels of it
 """
 
 from __future__ import annotations
@@ -12,22 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .emit import NATIVE, call, load_i64, next_ticket, store_i64
+from .depthwise_steps import SERIES
+from .emit import NATIVE, call, load_i64, next_ticket
 from .launch import Kernel, frame_reader
 
-# What the table of blocks says of each (offsets and strides in bytes, tables as addresses).
-BLOCK = (
-    "rows",  # of results, held in registers
-    "at",  # where the first of them is in its plane
-    "step",  # bytes between them
-    "offsets",  # table of the image's rows that are read; OUTSIDE is the padding's
-    "count",  # of them
-    "table",  # planes: the runs; channels: the table of columns
-    "groups",  # planes: runs
-    "more",  # runs of the second phase
-)
-ENTRY = 8 * len(BLOCK)
-OUTSIDE = np.iinfo(np.int64).min
+ENTRY = 8 * len(SERIES)
+BLOCKS = 8 * SERIES.index("blocks")
 
 FRAME = np.dtype(
     [
@@ -35,12 +24,12 @@ FRAME = np.dtype(
         for name in (
             *("sweep", "correlate", "totals", "gather", "transpose"),
             *("element", "vector", "n", "units", "outs", "columns", "width", "taps"),
-            # strides: of images, of units (planes or channels), and of columns, read and written
-            *("x_n", "x_c", "x_w", "y_n", "y_c", "y_w"),
+            # strides of images and of units (planes, channels), read and written
+            *("x_n", "x_c", "y_n", "y_c"),
             *("w_unit", "w_out"),  # weights (or sums) of a unit, and of each of its results
-            *("zeros", "blocks", "block_count"),
-            # tasks: units of each, parts of the blocks, and units that are cut so
-            *("piece", "pieces", "parts"),
+            *("zeros", "series", "series_count"),
+            # tasks: units of each, how many such pieces, parts of each series; units that are walked together
+            *("piece", "pieces", "parts", "together"),
             # scratch of a worker; channels: bytes between taps, and between the sums of parts
             *("slot", "sums_at", "tap_step", "part_step"),
         )
@@ -51,12 +40,10 @@ frame_at = frame_reader(FRAME)
 
 
 @njit(error_model="numpy")
-def set_places(block, base, zeros, places):
-    """The addresses of the rows that a block reads."""
-    offsets = load_i64(block + 24)
-    for i in range(load_i64(block + 32)):
-        offset = load_i64(offsets + 8 * i)
-        store_i64(places + 8 * i, zeros if offset == OUTSIDE else base + offset)
+def share(f, series, part):
+    """The blocks of a series that are one of f.parts: first and last."""
+    blocks = load_i64(series + BLOCKS)
+    return part * blocks // f.parts, (part + 1) * blocks // f.parts
 
 
 @njit(error_model="numpy")
@@ -74,24 +61,24 @@ def _planes(frame, x, weight, bias, out, scratch, worker):
         if task >= f.n * f.pieces * f.parts:
             break
         part, piece, image = task % f.parts, task // f.parts % f.pieces, task // f.parts // f.pieces
-        first, last = part * f.block_count // f.parts, (part + 1) * f.block_count // f.parts
-        for unit in range(piece * f.units // f.pieces, (piece + 1) * f.units // f.pieces):
+        unit, last_unit = piece * f.units // f.pieces, (piece + 1) * f.units // f.pieces
+        while unit < last_unit:
+            count = min(f.together, last_unit - unit)
             base, to = x + image * f.x_n + unit * f.x_c, out + image * f.y_n + unit * f.outs * f.y_c
-            for b in range(first, last):
-                block = f.blocks + b * ENTRY
-                set_places(block, base, f.zeros, places)
-                rows, at, step = load_i64(block), load_i64(block + 8), load_i64(block + 16)
-                table, groups, more = load_i64(block + 40), load_i64(block + 48), load_i64(block + 56)
+            for i in range(f.series_count):
+                series = f.series + i * ENTRY
+                first, last = share(f, series, part)
                 for o in range(f.outs):
                     weights = weight + unit * f.w_unit + o * f.w_out
                     addend = bias + (unit * f.outs + o) * f.element if bias else 0
                     call(
                         f.sweep,
                         (
-                            *(rows, f.columns, f.width, places, groups, more, table),
-                            *(weights, addend, to + o * f.y_c + at, step),
+                            *(series, first, last, count, base, f.x_c, f.zeros, places, f.width, f.columns),
+                            *(weights, f.w_unit, addend, f.outs * f.element, to + o * f.y_c, f.outs * f.y_c),
                         ),
                     )
+            unit += count
 
 
 def _plane_gradient(frame, x, grad, unused, out, scratch, worker):
@@ -103,26 +90,26 @@ def _plane_gradient(frame, x, grad, unused, out, scratch, worker):
         task = next_ticket(scratch)
         if task >= f.pieces:
             break
-        for unit in range(task * f.units // f.pieces, (task + 1) * f.units // f.pieces):
-            clear(f, sums, f.outs * f.w_out)
+        unit, last_unit = task * f.units // f.pieces, (task + 1) * f.units // f.pieces
+        while unit < last_unit:
+            count = min(f.together, last_unit - unit)
+            clear(f, sums, count * f.outs * f.w_out)
             for image in range(f.n):
                 base, src = x + image * f.x_n + unit * f.x_c, grad + image * f.y_n + unit * f.outs * f.y_c
-                for b in range(f.block_count):
-                    block = f.blocks + b * ENTRY
-                    set_places(block, base, f.zeros, places)
-                    rows, at, step = load_i64(block), load_i64(block + 8), load_i64(block + 16)
-                    table, groups = load_i64(block + 40), load_i64(block + 48)
+                for i in range(f.series_count):
+                    series = f.series + i * ENTRY
+                    first, last = share(f, series, 0)
                     for o in range(f.outs):
-                        plane = src + o * f.y_c + at
                         call(
                             f.correlate,
-                            (rows, f.columns, f.width, places, groups, table, plane, step, sums + o * f.w_out),
+                            (
+                                *(series, first, last, count, base, f.x_c, f.zeros, places, f.width, f.columns),
+                                *(src + o * f.y_c, f.outs * f.y_c, sums + o * f.w_out, f.outs * f.w_out),
+                            ),
                         )
-            for o in range(f.outs):
+            for o in range(count * f.outs):
                 call(f.totals, (f.taps, sums + o * f.w_out, out + (unit * f.outs + o) * f.taps * f.element))
-
-
-# Where channels lie side by side, each column of results has an entry: its runs, their number, where it reads.
+            unit += count
 
 
 def _channels(frame, x, weight, bias, out, scratch, worker):
@@ -134,9 +121,9 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
     lanes = f.vector // f.element
     while True:
         task = next_ticket(scratch)
-        if task >= f.n * f.pieces * f.block_count:
+        if task >= f.n * f.pieces * f.series_count:
             break
-        b, image, piece = task % f.block_count, task // f.block_count % f.n, task // f.block_count // f.n
+        i, image, piece = task % f.series_count, task // f.series_count % f.n, task // f.series_count // f.n
         first = piece * f.piece
         channels = min(f.piece, f.units - first)
         if piece != packed:  # weights with their channels side by side
@@ -148,16 +135,15 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
                     (ready + c * f.element, f.tap_step, src, f.taps * f.element, rows, f.taps, lanes, 0, 0),
                 )
             packed = piece
-        block = f.blocks + b * ENTRY
-        set_places(block, x + image * f.x_n + first * f.element, f.zeros, places)
-        rows, at, step, entry = load_i64(block), load_i64(block + 8), load_i64(block + 16), load_i64(block + 40)
-        to = out + image * f.y_n + first * f.element + at
+        base, to = x + image * f.x_n + first * f.element, out + image * f.y_n + first * f.element
         addend = bias + first * f.element if bias else 0
-        for _ in range(f.columns):
-            table, groups, left = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16)
-            call(f.sweep, (rows, channels, left, places, groups, 0, table, ready, addend, to, step))
-            to += f.y_w
-            entry += 24
+        call(
+            f.sweep,
+            (
+                *(f.series + i * ENTRY, 0, 1, 1, base, 0, f.zeros, places, 0, channels),
+                *(ready, 0, addend, 0, to, 0),
+            ),
+        )
 
 
 def _channel_gradient(frame, x, grad, unused, out, scratch, worker):
@@ -172,16 +158,15 @@ def _channel_gradient(frame, x, grad, unused, out, scratch, worker):
         channels = min(f.piece, f.units - piece * f.piece)
         sums, side = out + part * f.part_step + piece * f.piece * f.element, piece * f.piece * f.element
         for image in range(f.n):
-            for b in range(part * f.block_count // f.parts, (part + 1) * f.block_count // f.parts):
-                block = f.blocks + b * ENTRY
-                set_places(block, x + image * f.x_n + side, f.zeros, places)
-                rows, at, step, entry = load_i64(block), load_i64(block + 8), load_i64(block + 16), load_i64(block + 40)
-                src = grad + image * f.y_n + side + at
-                for _ in range(f.columns):
-                    table, groups, left = load_i64(entry), load_i64(entry + 8), load_i64(entry + 16)
-                    call(f.correlate, (rows, channels, left, places, groups, table, src, step, sums))
-                    src += f.y_w
-                    entry += 24
+            base, src = x + image * f.x_n + side, grad + image * f.y_n + side
+            for i in range(part * f.series_count // f.parts, (part + 1) * f.series_count // f.parts):
+                call(
+                    f.correlate,
+                    (
+                        *(f.series + i * ENTRY, 0, 1, 1, base, 0, f.zeros, places, 0, channels),
+                        *(src, 0, sums, 0),
+                    ),
+                )
 
 
 planes = Kernel(_planes)

@@ -57,6 +57,21 @@ ROWS = (1, 2, 4, 7, 8)
 RUN = 4
 # int64 of an entry of the table of runs.
 ENTRY = 6
+# Blocks of rows that differ in nothing but where they lie are a *series*; an int64 each:
+SERIES = (
+    "rows",  # of results that a block holds in registers
+    "step",  # bytes between them
+    "count",  # of the image's rows that a block reads
+    "offsets",  # the table of those of all blocks, in bytes; OUTSIDE is the padding's
+    "ats",  # the table of where the results of each block are, in bytes
+    "table",  # the runs; where lanes are channels, the table of positions
+    "groups",  # how many runs
+    "more",  # those of the second phase
+    "positions",  # where lanes are channels: the results of a row, each with (runs, groups, where it reads)
+    "apart",  # bytes between them
+    "blocks",  # how many there are
+)
+OUTSIDE = -(1 << 63)
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,58 @@ class Kind:
         """Rows at a time: two phases take twice the registers."""
         most = 4 if self.phases == 2 and target.current().registers < 32 else 8
         return tuple(each for each in ROWS if each <= most)
+
+
+class _Series:
+    """The numbers of a series, read once."""
+
+    def __init__(self, builder: Any, address: Any):
+        for i, name in enumerate(SERIES):
+            setattr(self, name, _load(builder, _plus(builder, address, 8 * i), I64))
+
+    rows: Any
+    step: Any
+    count: Any
+    offsets: Any
+    ats: Any
+    table: Any
+    groups: Any
+    more: Any
+    positions: Any
+    apart: Any
+    blocks: Any
+
+
+def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, last: Any, source: Any, one: Any) -> None:
+    """one(unit, places, at, table, groups, left) for each unit, block and position; source = (x, x_unit, zeros, places)
+
+    The addresses of all rows that a unit's blocks read are made at once, in whole vectors.
+    """
+    x, x_unit, zeros, places = source
+    lanes = target.current().vector // 8
+    vector = ir.VectorType(I64, lanes)
+    outside = ir.Constant(vector, [OUTSIDE] * lanes)
+    skipped = builder.mul(first, builder.mul(series.count, _constant(8)))
+    blocks = builder.sub(last, first)
+    with _steps(builder, units, 1) as unit:
+        base = _splat(builder, builder.add(x, builder.mul(unit, x_unit)), lanes)
+        with _steps(builder, builder.mul(blocks, series.count), lanes) as i:
+            at = builder.mul(i, _constant(8))
+            offset = _load(builder, builder.add(builder.add(series.offsets, skipped), at), vector)
+            padding = builder.icmp_signed("==", offset, outside)
+            place = builder.select(padding, _splat(builder, zeros, lanes), builder.add(base, offset))
+            _store(builder, place, builder.add(places, at))
+        with _steps(builder, blocks, 1) as block:
+            rows = builder.add(places, builder.mul(block, builder.mul(series.count, _constant(8))))
+            place = builder.add(series.ats, builder.mul(builder.add(first, block), _constant(8)))
+            at = _load(builder, place, I64)
+            if not kind.channels:
+                one(unit, rows, at, series.table, series.groups, None)
+            else:
+                with _steps(builder, series.positions, 1) as position:
+                    entry = builder.add(series.table, builder.mul(position, _constant(24)))
+                    table, groups, left = (_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(3))
+                    one(unit, rows, builder.add(at, builder.mul(position, series.apart)), table, groups, left)
 
 
 def masked() -> bool:
@@ -177,45 +244,56 @@ def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
 
 
 def _sweep(compute: Any, kind: Kind) -> Any:
-    """sweep(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+    """sweep(series, first, last, units, x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit,
+    out, out_unit)
 
-    `width` is the columns of the image, `columns` those of the result; `groups` runs are summed, and of two phases
-    `more` for the second. Where lanes are channels, `columns` counts these, and `width` is added to every address.
-    bias may be 0.
+    The blocks first..last of a series, for each of some units (planes) that lie x_unit apart; `places` is room for the
+    addresses of rows, `zeros` that of a row of padding. `width` is the columns of the image, `columns` those of the
+    result, or how many channels. bias may be 0.
     """
 
-    def emit(builder, rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
+    def emit(builder, address, first, last, units, *rest):
+        x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit, out, out_unit = rest
         element = _size(compute)
         lanes = kind.lanes(element)
         vector = ir.VectorType(compute, lanes)
+        series = _Series(builder, address)
         nothing = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
         biased = builder.icmp_signed("!=", bias, _constant(0))
-        source = builder.select(biased, bias, builder.ptrtoint(nothing, I64))
+        no_bias = builder.ptrtoint(nothing, I64)
         stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
 
         def some_rows(count):
             sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
-            addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
-            with _steps(builder, stop, lanes) as x:
-                here = _Columns(builder, kind, compute, x, stop, width, False)
-                offset = builder.mul(x, _constant(element))
-                start = addend
-                if kind.channels:
-                    at = builder.select(biased, builder.add(bias, offset), source)
-                    start = _load_masked(builder, at, vector, here.there)
-                for each in (each for phase in sums for each in phase):
-                    builder.store(start, each)
-                for phase in range(kind.phases):
-                    now = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
-                    _runs(builder, kind, more if phase else groups, now, add_into(count, here, sums[phase]))
-                for i in range(count):
-                    to = builder.add(out, builder.mul(out_step, _constant(i)))
-                    put(to, x, offset, [builder.load(phase[i]) for phase in sums])
 
-        def add_into(count, here, sums):
+            def one(unit, rows, at, table, groups, left):
+                to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
+                ready = builder.add(weights, builder.mul(unit, w_unit))
+                source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
+                addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
+                with _steps(builder, stop, lanes) as now:
+                    here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
+                    offset = builder.mul(now, _constant(element))
+                    start = addend
+                    if kind.channels:
+                        beside = builder.select(biased, builder.add(bias, offset), no_bias)
+                        start = _load_masked(builder, beside, vector, here.there)
+                    for each in (each for phase in sums for each in phase):
+                        builder.store(start, each)
+                    for phase in range(kind.phases):
+                        entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
+                        adding = add_into(count, here, sums[phase], rows, ready)
+                        _runs(builder, kind, series.more if phase else groups, entries, adding)
+                    for i in range(count):
+                        row = builder.add(to, builder.mul(series.step, _constant(i)))
+                        put(row, now, offset, [builder.load(phase[i]) for phase in sums])
+
+            _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
+
+        def add_into(count, here, sums, rows, ready):
             def one(length, other, first, shift, taps):
-                spread = [[weight(here, place) for place in column] for column in taps]
-                load = here.loader(shift, places, first, other)
+                spread = [[weight(here, builder.add(ready, place)) for place in column] for column in taps]
+                load = here.loader(shift, rows, first, other)
                 for i in range(count + length - 1):
                     for value, column in zip(load(i), spread):
                         for t in range(length):
@@ -226,7 +304,6 @@ def _sweep(compute: Any, kind: Kind) -> Any:
             return one
 
         def weight(here, place):
-            place = builder.add(weights, place)
             if kind.channels:
                 place = builder.add(place, builder.mul(here.x, _constant(element)))
                 return _load_masked(builder, place, vector, here.there)
@@ -241,31 +318,38 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 place = _plus(builder, builder.add(to, offset), i * lanes * element)
                 _store_masked(builder, value, place, _mask(builder, left, lanes))
 
-        _switch(builder, "rows", rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
+        _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
-    return _intrinsic(11, emit)
+    return _intrinsic(16, emit)
 
 
 def _correlate(compute: Any, kind: Kind) -> Any:
-    """correlate(rows, columns, width, places, groups, table, grad, grad_step, sums)
+    """correlate(series, first, last, units, x, x_unit, zeros, places, width, columns, grad, grad_unit, sums, sums_unit)
 
     Each sum is a vector: of columns, to be added up by `totals`, or of channels, those of the next vector beside it.
     """
 
-    def emit(builder, rows, columns, width, places, groups, table, grad, grad_step, sums):
+    def emit(builder, address, first, last, units, *rest):
+        x, x_unit, zeros, places, width, columns, grad, grad_unit, sums, sums_unit = rest
         element = _size(compute)
         vector = ir.VectorType(compute, kind.lanes(element))
+        series = _Series(builder, address)
 
         def some_rows(count):
-            with _steps(builder, columns, kind.lanes(element)) as x:
-                here = _Columns(builder, kind, compute, x, columns, width, True)
-                offset = builder.mul(x, _constant(element))
-                rows_of = [builder.add(grad, builder.mul(grad_step, _constant(i))) for i in range(count)]
-                factors = [_load_masked(builder, builder.add(row, offset), vector, here.there) for row in rows_of]
-                base = builder.add(sums, offset) if kind.channels else sums
-                _runs(builder, kind, groups, table, add(count, here, factors, base))
+            def one(unit, rows, at, table, groups, left):
+                to = builder.add(sums, builder.mul(unit, sums_unit))
+                src = builder.add(builder.add(grad, at), builder.mul(unit, grad_unit))
+                rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
+                with _steps(builder, columns, kind.lanes(element)) as now:
+                    here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
+                    offset = builder.mul(now, _constant(element))
+                    factors = [_load_masked(builder, builder.add(row, offset), vector, here.there) for row in rows_of]
+                    base = builder.add(to, offset) if kind.channels else to
+                    _runs(builder, kind, groups, table, add(count, here, factors, base, rows))
 
-        def add(count, here, factors, base):
+            _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
+
+        def add(count, here, factors, base, rows):
             def one(length, other, first, shift, taps):
                 spots = [[builder.add(base, place) for place in column] for column in taps]
 
@@ -275,7 +359,7 @@ def _correlate(compute: Any, kind: Kind) -> Any:
                     return _load(builder, spot, vector)
 
                 totals = [[before(spot) for spot in column] for column in spots]
-                load = here.loader(shift, places, first, other)
+                load = here.loader(shift, rows, first, other)
                 for i in range(count + length - 1):
                     for column, value in enumerate(load(i)):
                         for t in range(length):
@@ -291,9 +375,9 @@ def _correlate(compute: Any, kind: Kind) -> Any:
 
             return one
 
-        _switch(builder, "rows", rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
+        _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
-    return _intrinsic(9, emit)
+    return _intrinsic(14, emit)
 
 
 def _totals(compute: Any, kind: Kind) -> Any:
@@ -340,80 +424,80 @@ totals_rows_f32, totals_rows_f64 = _totals(FLOAT, KINDS["rows"]), _totals(DOUBLE
 totals_rows_half_f32 = _totals(FLOAT, KINDS["rows_half"])
 
 
-def _sweep_rows_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_rows_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_rows_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_rows_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_rows_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_rows_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_two_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_two_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_two_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_two_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_two_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_two_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_two_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_two_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_two_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_two_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_phases_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_phases_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_phases_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_phases_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_phases_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_phases_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_phases_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_phases_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_phases_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_phases_half_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_phases_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_phases_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_channels_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_channels_f32(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _sweep_channels_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step):
-    sweep_channels_f64(rows, columns, width, places, groups, more, table, weights, bias, out, out_step)
+def _sweep_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
+    sweep_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
 
 
-def _correlate_rows_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_rows_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_rows_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_rows_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_rows_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_rows_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_two_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_two_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_two_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_two_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_two_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_two_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_two_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_two_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_two_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_two_half_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_channels_f32(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_channels_f32(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
-def _correlate_channels_f64(rows, columns, width, places, groups, table, grad, grad_step, sums):
-    correlate_channels_f64(rows, columns, width, places, groups, table, grad, grad_step, sums)
+def _correlate_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+    correlate_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
 
 def _totals_rows_f32(count, sums, out):

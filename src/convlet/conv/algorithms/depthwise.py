@@ -17,7 +17,7 @@ import numpy as np
 from ...kernels import depthwise as kernels
 from ...kernels import launch, target
 from ...kernels import steps as common_steps
-from ...kernels.depthwise_steps import ROWS, RUN, STEPS, masked
+from ...kernels.depthwise_steps import OUTSIDE, ROWS, RUN, SERIES, STEPS, masked
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
@@ -31,6 +31,8 @@ name = "depthwise"
 MULTIPLIER = 8
 # Tasks that each worker should find, so that all end together.
 TASKS = 8
+# Bytes of the planes that are walked together: they stay in L1 from one series to the next.
+TOGETHER = 16 << 10
 # Channels of a task of the weight gradient (in vectors), and tasks there should be: its sums have as many parts.
 GRADIENT_VECTORS = 4
 GRADIENT_TASKS = 8
@@ -95,7 +97,8 @@ def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     best: list[tuple[int, list[int]]] = [(0, [])]
     for n in range(1, count + 1):
         ways = [(best[max(0, n - size)], size) for size in sizes if size <= count]
-        best.append(min((cost + size + BLOCK_COST, [*taken, size]) for (cost, taken), size in ways))
+        ways = [(cost + size + BLOCK_COST, [*taken, size]) for (cost, taken), size in ways]
+        best.append(min(ways, key=lambda way: (way[0], len(set(way[1])), way[1])))
     found, first = [], 0
     for size in best[count][1]:
         first = min(first, count - size)
@@ -214,24 +217,39 @@ class _Planner:
             for position in rows.positions:
                 y = first + position
                 inside = 0 <= y < self.held.size
-                found.append(plane * self.plane_step + y * self.held.step if inside else kernels.OUTSIDE)
+                found.append(plane * self.plane_step + y * self.held.step if inside else OUTSIDE)
         return found
 
-    def blocks(self, sizes: tuple[int, ...], out_step: int) -> tuple[int, int, int]:
-        """The table of blocks: its address, how many there are, and the most rows that one reads."""
-        found, most = [], 1
+    def series(self, sizes: tuple[int, ...], out_step: int, positions: int = 0, apart: int = 0) -> tuple[int, int, int]:
+        """The table of series: its address, how many there are, and bytes for the addresses of the rows of one.
+
+        Where lanes are channels, each block is a series of its own, and so a task.
+        """
+        found: dict[Any, list[int]] = {}
         for number, phase in enumerate(self.held.phases):
             for start, count in blocks(phase.count, sizes):
-                rows = rows_of(phase, count)
-                offsets = self.offsets(rows, start * phase.advance)
-                most = max(most, len(offsets))
-                at = (phase.first + start * phase.step) * out_step
-                key = (number, count)
-                if key not in self.entries:
-                    self.entries[key] = self._beside(rows) if self.beside else self._planes(rows)
-                step = phase.step * out_step
-                found.append((count, at, step, self.keep(offsets), len(offsets), *self.entries[key]))
-        return self.keep(found), len(found), most
+                found.setdefault((number, count, start if self.beside else 0), []).append(start)
+        entries, most = [], 0
+        for (number, count, _), starts in found.items():
+            phase = self.held.phases[number]
+            rows = rows_of(phase, count)
+            if (number, count) not in self.entries:
+                self.entries[number, count] = self._beside(rows) if self.beside else self._planes(rows)
+            offsets = [offset for start in starts for offset in self.offsets(rows, start * phase.advance)]
+            most = max(most, len(offsets))
+            values = {
+                "rows": count,
+                "step": phase.step * out_step,
+                "count": len(offsets) // len(starts),
+                "offsets": self.keep(offsets + [0] * 8),  # whole vectors are read
+                "ats": self.keep([(phase.first + start * phase.step) * out_step for start in starts]),
+                **dict(zip(("table", "groups", "more"), self.entries[number, count])),
+                "positions": positions,
+                "apart": apart,
+                "blocks": len(starts),
+            }
+            entries.append([values[name] for name in SERIES])
+        return self.keep(entries), len(entries), memory.lines(8 * (most + 8)) + memory.LINE
 
     def _planes(self, rows: Rows) -> tuple[int, int, int]:
         each = [self.runs(rows, phase.taps, phase.advance) for phase in self.other.phases]
@@ -322,14 +340,14 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     back = p.direction == "bwd_input"
     two = p.sw == 2
     sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
-    address, count, most = planner.blocks(sizes, out.strides[2])
+    address, count, room = planner.series(sizes, out.strides[2])
     zeros = np.zeros(a.shape[3] + 2 * machine.lanes(element), out.dtype)
     planner.tables.append(zeros)
     kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
     half = _is_half(split(columns, 2) if kind == "phases" else columns, element)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
-    parts = min(count, split(TASKS * workers, p.n * pieces)) if workers > 1 and p.n * pieces < 2 * workers else 1
+    parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     taps = p.kh * p.kw * element
     fields = {
         **_steps(element, sweep=f"sweep_{kind}{'_half' * half}"),
@@ -346,11 +364,12 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
         "w_unit": m * taps,
         "w_out": taps,
         "zeros": memory.address(zeros),
-        "blocks": address,
-        "block_count": count,
+        "series": address,
+        "series_count": count,
         "pieces": pieces,
         "parts": parts,
-        "slot": memory.lines(8 * most) + memory.LINE,
+        "together": max(1, TOGETHER // (p.ih * p.iw * element)) if p.oc == p.ic else 1,
+        "slot": room,
     }
     return _finish(planner, fields, min(workers, p.n * pieces * parts))
 
@@ -361,33 +380,30 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, a, tap_step, beside=True)
-    address, count, most = planner.blocks(ROWS, out.strides[3])
+    address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
     zeros = np.zeros(a.shape[2] * a.strides[2] // element + p.ic + lanes, out.dtype)
     planner.tables.append(zeros)
     vectors = split(p.ic, lanes)
     pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
-    sums_at = memory.lines(8 * most) + memory.LINE
     fields = {
         **_steps(element, sweep="sweep_channels"),
         "element": element,
         "vector": machine.vector,
         "n": p.n,
         "units": p.ic,
-        "columns": out.shape[2],
         "taps": p.kh * p.kw,
         "x_n": a.strides[0],
         "y_n": out.strides[0],
-        "y_w": out.strides[2],
         "zeros": memory.address(zeros),
-        "blocks": address,
-        "block_count": count,
+        "series": address,
+        "series_count": count,
         "piece": piece,
         "pieces": pieces,
-        "sums_at": sums_at,
+        "sums_at": room,
         "tap_step": tap_step,
-        "slot": sums_at + memory.lines(p.kh * p.kw * tap_step) + memory.LINE,
+        "slot": room + memory.lines(p.kh * p.kw * tap_step) + memory.LINE,
     }
     return _finish(planner, fields, min(workers, p.n * pieces * count))
 
@@ -432,14 +448,14 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     half = _is_half(p.ow, element)
     vector = machine.vector // (2 if half else 1)
     planner = _Planner(p, x, vector, beside=False)
-    address, count, most = planner.blocks(ROWS, grad.strides[2])
+    address, count, room = planner.series(ROWS, grad.strides[2])
     zeros = np.zeros(p.iw + 2 * machine.lanes(element), x.dtype)
     planner.tables.append(zeros)
     kind, m, taps = "two" if p.sw == 2 else "rows", p.oc // p.ic, p.kh * p.kw
     pieces = min(p.ic, TASKS * workers)
-    sums_at = memory.lines(8 * most) + memory.LINE
     lanes = vector // element
     sum_size = split(taps, lanes) * lanes * vector
+    together = max(1, TOGETHER // (p.ih * p.iw * element + sum_size)) if m == 1 else 1
     fields = {
         **_steps(
             element, correlate=f"correlate_{kind}{'_half' * half}", totals=f"totals_rows{'_half' * half}"
@@ -457,11 +473,13 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
         "y_c": grad.strides[1],
         "w_out": sum_size,
         "zeros": memory.address(zeros),
-        "blocks": address,
-        "block_count": count,
+        "series": address,
+        "series_count": count,
         "pieces": pieces,
-        "sums_at": sums_at,
-        "slot": sums_at + m * sum_size + memory.LINE,
+        "parts": 1,
+        "together": together,
+        "sums_at": room,
+        "slot": room + together * m * sum_size + memory.LINE,
     }
     return _finish(planner, fields, min(workers, pieces))
 
@@ -472,7 +490,7 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, x, tap_step, beside=True)
-    address, count, most = planner.blocks(ROWS, grad.strides[3])
+    address, count, room = planner.series(ROWS, grad.strides[3], p.oh, grad.strides[2])
     zeros = np.zeros(p.ih * x.strides[2] // element + p.ic + lanes, x.dtype)
     planner.tables.append(zeros)
     piece = GRADIENT_VECTORS * lanes
@@ -483,18 +501,16 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
         "element": element,
         "n": p.n,
         "units": p.ic,
-        "columns": p.oh,
         "x_n": x.strides[0],
         "y_n": grad.strides[0],
-        "y_w": grad.strides[2],
         "zeros": memory.address(zeros),
-        "blocks": address,
-        "block_count": count,
+        "series": address,
+        "series_count": count,
         "piece": piece,
         "pieces": pieces,
         "parts": parts,
         "tap_step": tap_step,
         "part_step": p.kh * p.kw * tap_step,
-        "slot": memory.lines(8 * most) + memory.LINE,
+        "slot": room,
     }
     return _finish(planner, fields, min(workers, pieces * parts))
