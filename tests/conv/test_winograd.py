@@ -15,6 +15,7 @@ from convlet.conv import precision, select
 from convlet.conv.algorithms import winograd
 from convlet.conv.problem import DIRECTIONS, MODES, ConvProblem, numpy_dtype
 from convlet.runtime import threads
+from convlet.runtime.storage import Storage
 from tests.conv.strategies import LAYOUTS, garbage, operand_shapes, oracle, relaid
 
 # What DESIGN promises of the precision 'high'.
@@ -207,8 +208,15 @@ def test_any_problem(draws):
 
 
 def result(problem: ConvProblem, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    out = garbage(problem.result_shape, a.dtype)
-    winograd.plan(problem)(a, b, None, out)
+    """The result; weights that were used twice give the same, transformed before."""
+    out, again = garbage(problem.result_shape, a.dtype), garbage(problem.result_shape, a.dtype)
+    run = winograd.plan(problem)
+    run(a, b, None, out)
+    if problem.direction != "bwd_weight":
+        kept = Storage()
+        for _ in range(2):
+            run(a, b, None, again, kept)
+        np.testing.assert_array_equal(again, out)
     return out
 
 
@@ -241,8 +249,16 @@ def test_same_bits_in_any_batch_and_pass(direction, monkeypatch):
     whole = result(problem, a, b)
     for i in range(5):
         np.testing.assert_array_equal(result(replace(problem, n=1), a[i : i + 1], b)[0], whole[i])
+    # In one region, and in two, with several passes and blocks.
+    monkeypatch.setattr(winograd, "LEAST_TILES_TOGETHER", 1)
+    monkeypatch.setattr(winograd, "LEAST_BUSY", 0)
+    assert winograd.plan(problem).cut(2)[1].together
+    np.testing.assert_array_equal(result(problem, a, b), whole)
+    monkeypatch.setattr(winograd, "TASK_BYTES", 0)
     monkeypatch.setattr(winograd, "PASS_BYTES", 200_000)
     monkeypatch.setattr(winograd, "TASK_PRODUCTS", 200)
+    assert winograd.plan(problem).cut(2)[1] is None
+    assert winograd.plan(problem).cut(2)[0].units.passes > 1
     np.testing.assert_array_equal(result(problem, a, b), whole)
 
 

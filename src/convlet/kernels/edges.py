@@ -50,7 +50,7 @@ FRAME = np.dtype(
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # what a tile of images reads, and how far the next is; what a tile writes
-            *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w"),
+            *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w", "image_at"),
             # units: the first and last of the pass, and how an image is cut into them
             *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
             # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks

@@ -10,9 +10,11 @@ xi, which are as many as a tile has products along one axis times those along th
 with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient; each axis has
 matrices of its own. An input gradient is a forward product from the output's gradient.
 
-A *unit* is a row of tiles of an image, or a part of one. A pass works on as many units as V has room for and takes
-two regions: the first transforms images, the second multiplies, and there a task has an output of its own: it makes
-the weights it needs, or sums over all tiles. So every sum has one order, whoever computes it.
+A *unit* is a row of tiles of an image, or a part of one. Where there are enough of them, a task is some units: it
+transforms them, multiplies them with all weights and stores the results, and all that it writes and reads again stays
+in its own cache. Otherwise a pass works on as many units as V has room for and takes two regions: the first transforms
+images, the second multiplies, and there a task has an output of its own: it makes the weights it needs, or sums over
+all tiles. Every sum has one order, whoever computes it.
 """
 
 from __future__ import annotations
@@ -86,42 +88,49 @@ def place_of(f, unit):
     return at // (f.tiles_h * f.parts_w), at % f.tiles_h, at // f.tiles_h % f.parts_w * f.unit_tiles
 
 
+@njit(error_model="numpy")
+def transform_units(f, x, group, c, unit_0, unit_1, to, pixels, spare):
+    """Transforms a vector of channels of some units; `to` is the place of the first tile."""
+    vector = f.lanes * f.element
+    columns = (f.unit_tiles - 1) * f.step_w + f.reads_w
+    row, step = columns * vector, f.side * vector
+    channels = min(f.lanes, f.icg - c * f.lanes)
+    top = pixels
+    for unit in range(unit_0, unit_1):
+        image, ty, tx = place_of(f, unit)
+        src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
+        # The rows that the tiles above have read too are there already.
+        kept = max(0, f.reads_h - f.step_h) if ty > 0 and unit > unit_0 else 0
+        top = top + f.step_h * row if kept else pixels
+        rest = top + kept * row
+        y, x_first = ty * f.step_h + kept, tx * f.step_w
+        pack_pixels(f, src, channels, y, x_first, f.reads_h - kept, columns, rest, spare)
+        dst = to + (unit - unit_0) * f.unit_tiles * step
+        call(
+            f.transform_image,
+            (
+                *(f.unit_tiles, dst, f.points_w * f.v_plane, f.v_plane, step),
+                *(top, row, vector, f.step_w * vector),
+            ),
+        )
+
+
 def _transform_images(frame, x, unused, bias, v, scratch, worker):
     """V[group][xi][block][tile][vectors side by side]; a task is (block of units, group, vector of channels)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    pixels, spare = slot + f.band_at, slot + f.row_at
     vector = f.lanes * f.element
     units = f.unit_1 - f.unit_0
-    columns = (f.unit_tiles - 1) * f.step_w + f.reads_w
-    row, step = columns * vector, f.side * vector
     while True:
         task = next_task(scratch, worker, f.unit_blocks * f.g * f.vectors)
         if task >= f.unit_blocks * f.g * f.vectors:
             break
         c, place = task % f.vectors, task // f.vectors
         group, share = place % f.g, place // f.g
-        first = share * units // f.unit_blocks
-        channels = min(f.lanes, f.icg - c * f.lanes)
+        unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
         to = v + group * f.v_group + c // f.side * f.v_block + c % f.side * vector
-        top = pixels
-        for unit in range(first, (share + 1) * units // f.unit_blocks):
-            image, ty, tx = place_of(f, unit)
-            src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
-            # The rows that the tiles above have read too are there already.
-            kept = max(0, f.reads_h - f.step_h) if ty > 0 and unit > first else 0
-            top = top + f.step_h * row if kept else pixels
-            rest = top + kept * row
-            y, x_first = ty * f.step_h + kept, tx * f.step_w
-            pack_pixels(f, src, channels, y, x_first, f.reads_h - kept, columns, rest, spare)
-            dst = to + unit * f.unit_tiles * step
-            call(
-                f.transform_image,
-                (
-                    *(f.unit_tiles, dst, f.points_w * f.v_plane, f.v_plane, step),
-                    *(top, row, vector, f.step_w * vector),
-                ),
-            )
+        to += unit_0 * f.unit_tiles * f.side * vector
+        transform_units(f, x, group, c, unit_0, unit_1, to, slot + f.band_at, slot + f.row_at)
 
 
 @njit(error_model="numpy")
@@ -177,18 +186,59 @@ def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
         call(f.apart, (m, vectors, c1 - c0, a, f.offsets, right, steps, c, step, c0 == 0))
 
 
-def _forward(frame, v, weight, bias, out, scratch, worker):
-    """Multiplies tiles with the weights of a block of output channels; a task is (block of units, group, block).
+@njit(error_model="numpy")
+def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot):
+    """The results of some units and a block of output channels; `v` is the place of the first tile.
 
     `weight` is transformed, or as the user has it if f.packed is 0.
     """
-    f = frame_at(frame)
-    slot = scratch + 64 + worker * f.slot
-    u, products, rows = slot + f.weight_at, slot + f.sum_at, slot + f.band_at
-    spare = slot + f.row_at
+    u, products, rows, spare = slot + f.weight_at, slot + f.sum_at, slot + f.band_at, slot + f.row_at
     vector = f.lanes * f.element
     wide = 2 * f.lanes
-    blocks = -(-f.ocg // wide)
+    width = min(wide, f.ocg - block * wide)
+    vectors = 1 if width <= f.lanes else 2
+    step = vectors * vector
+    tiles = (unit_1 - unit_0) * f.unit_tiles
+    if f.packed:
+        ready = weight + (group * -(-f.ocg // wide) + block) * f.u_block
+        for xi in range(f.points):
+            for c0 in range(0, f.icg, f.segment):
+                c1 = min(f.icg, c0 + f.segment)
+                multiply(f, vectors, tiles, xi, c0, c1, v, ready + c0 * step, products)
+    else:
+        src = weight + group * f.w_g + block * wide * f.w_o
+        for c0 in range(0, f.icg, f.segment):
+            c1 = min(f.icg, c0 + f.segment)
+            transform_weight(f, src, width, vectors, c0, c1, u, slot + f.other_at, spare)
+            for xi in range(f.points):
+                multiply(f, vectors, tiles, xi, c0, c1, v, u, products)
+    o = group * f.ocg + block * wide
+    shift = bias + o * f.element if bias else 0
+    for unit in range(unit_0, unit_1):
+        image, ty, tx = place_of(f, unit)
+        oy, ox = ty * f.tile_h, tx * f.tile_w
+        columns = min(f.unit_tiles * f.tile_w, f.ow - ox)
+        # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
+        last = -(-columns // f.tile_w) - 1
+        tile = (unit - unit_0) * f.unit_tiles + last
+        for i in range(vectors):
+            dst, src = rows + last * f.tile_w * step + i * vector, products + tile * step + i * vector
+            call(
+                f.transform_result,
+                (
+                    *(last + 1, dst, columns * step, step, -f.tile_w * step),
+                    *(src, f.points_w * f.m_plane, f.m_plane, -step),
+                ),
+            )
+        to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
+        store_band(f, rows, vectors, width, shift, to, min(f.tile_h, f.oh - oy), columns, spare)
+
+
+def _forward(frame, v, weight, bias, out, scratch, worker):
+    """The second region: a task is (block of units, group, block of output channels)."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    blocks = -(-f.ocg // (2 * f.lanes))
     units = f.unit_1 - f.unit_0
     while True:
         task = next_task(scratch, worker, f.unit_blocks * f.g * blocks)
@@ -197,44 +247,26 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         block, place = task % blocks, task // blocks
         group, share = place % f.g, place // f.g
         unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
-        width = min(wide, f.ocg - block * wide)
-        vectors = 1 if width <= f.lanes else 2
-        step = vectors * vector
-        tiles = (unit_1 - unit_0) * f.unit_tiles
-        left = v + group * f.v_group + unit_0 * f.unit_tiles * vector
-        if f.packed:
-            ready = weight + (group * blocks + block) * f.u_block
-            for xi in range(f.points):
-                for c0 in range(0, f.icg, f.segment):
-                    c1 = min(f.icg, c0 + f.segment)
-                    multiply(f, vectors, tiles, xi, c0, c1, left, ready + c0 * step, products)
-        else:
-            src = weight + group * f.w_g + block * wide * f.w_o
-            for c0 in range(0, f.icg, f.segment):
-                c1 = min(f.icg, c0 + f.segment)
-                transform_weight(f, src, width, vectors, c0, c1, u, slot + f.other_at, spare)
-                for xi in range(f.points):
-                    multiply(f, vectors, tiles, xi, c0, c1, left, u, products)
-        o = group * f.ocg + block * wide
-        shift = bias + o * f.element if bias else 0
-        for unit in range(unit_0, unit_1):
-            image, ty, tx = place_of(f, unit)
-            oy, ox = ty * f.tile_h, tx * f.tile_w
-            columns = min(f.unit_tiles * f.tile_w, f.ow - ox)
-            # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
-            last = -(-columns // f.tile_w) - 1
-            tile = (unit - unit_0) * f.unit_tiles + last
-            for i in range(vectors):
-                dst, src = rows + last * f.tile_w * step + i * vector, products + tile * step + i * vector
-                call(
-                    f.transform_result,
-                    (
-                        *(last + 1, dst, columns * step, step, -f.tile_w * step),
-                        *(src, f.points_w * f.m_plane, f.m_plane, -step),
-                    ),
-                )
-            to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
-            store_band(f, rows, vectors, width, shift, to, min(f.tile_h, f.oh - oy), columns, spare)
+        left = v + group * f.v_group + unit_0 * f.unit_tiles * f.lanes * f.element
+        multiply_units(f, group, block, unit_0, unit_1, left, weight, bias, out, slot)
+
+
+def _together(frame, x, weight, bias, out, scratch, worker):
+    """All in one region: a task is (block of units, group), the weights are transformed."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    v = slot + f.image_at
+    blocks = -(-f.ocg // (2 * f.lanes))
+    while True:
+        task = next_task(scratch, worker, f.unit_blocks * f.g)
+        if task >= f.unit_blocks * f.g:
+            break
+        group, share = task % f.g, task // f.g
+        unit_0, unit_1 = share * f.unit_1 // f.unit_blocks, (share + 1) * f.unit_1 // f.unit_blocks
+        for c in range(f.vectors):
+            transform_units(f, x, group, c, unit_0, unit_1, v + c * f.v_block, slot + f.other_at, slot + f.row_at)
+        for block in range(blocks):
+            multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot)
 
 
 def _weight_gradient(frame, v, w, sums, out, scratch, worker):
@@ -304,4 +336,5 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
 transform_images = Kernel(_transform_images)
 transform_weights = Kernel(_transform_weights)
 forward = Kernel(_forward)
+together = Kernel(_together)
 weight_gradient = Kernel(_weight_gradient)

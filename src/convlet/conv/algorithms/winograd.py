@@ -57,6 +57,11 @@ UNITS = 4
 # transform to be worth it.
 TASK_PRODUCTS = 128 * 36
 LEAST_TASK_TILES = 28
+# One region: bytes of a task's transformed images, with their sums in the L2 cache; tiles at least, to read the weights
+# seldom; and how busy the workers are at least.
+TASK_BYTES = 900 << 10
+LEAST_TILES_TOGETHER = 14
+LEAST_BUSY = 0.9
 # Input channels whose transformed weights are in the L2 cache at a time, for up to so many points; half for more.
 SEGMENT = 64
 SEGMENT_POINTS = 64
@@ -288,14 +293,18 @@ class _Product:
 class _Units:
     """How tiles of a problem are cut into units, and units into passes."""
 
-    def __init__(self, product: _Product, tile_bytes: int, pass_bytes: int, least: int = 1):
+    def __init__(
+        self, product: _Product, tile_bytes: int, pass_bytes: int, least: int = 1, unit_tiles: int = UNIT_TILES
+    ):
         self.tiles_h = split(product.height, product.rows.outputs)
         tiles_w = split(product.width, product.columns.outputs)
-        self.unit_tiles = split(tiles_w, split(tiles_w, UNIT_TILES))
+        self.unit_tiles = split(tiles_w, split(tiles_w, unit_tiles))
         self.parts_w = split(tiles_w, self.unit_tiles)
         self.count = product.problem.n * self.tiles_h * self.parts_w
-        largest = max(1, pass_bytes // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
-        self.passes = split(self.count, largest)
+        self.passes = 1
+        if pass_bytes:
+            largest = max(1, pass_bytes // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
+            self.passes = split(self.count, largest)
         self.largest = split(self.count, self.passes)
         self.tiles = self.largest * self.unit_tiles
 
@@ -308,9 +317,11 @@ def _image_fields(
     unit_blocks: int,
     side: int,
     reach: tuple[_Reach, _Reach],
+    purpose: str,
     tables: list[np.ndarray],
-) -> dict:
-    """Fields for transforming the images of an array."""
+    tiles: int,
+) -> tuple[dict, dict[str, int]]:
+    """Fields for transforming the images of an array to `tiles` tiles, and sizes of the scratch for it."""
     p = product.problem
     lanes = target.current().lanes(4)
     down, across = reach
@@ -319,12 +330,12 @@ def _image_fields(
     col_map = across.table((units.parts_w - 1) * units.unit_tiles * across.step + row)
     tables += [row_map, col_map]
     vectors = split(channels, lanes)
-    block = units.tiles * side * lanes * 4
+    block = tiles * side * lanes * 4
     plane = _plane(split(vectors, side) * block)
     rows_a_task = split(units.largest, unit_blocks) * down.step + down.reads
-    places, slot = layout({"band_at": rows_a_task * row * lanes * 4, "row_at": lanes * (row + lanes) * 4})
-    return places | {
-        "slot": slot,
+    scratch = {"band_at": rows_a_task * row * lanes * 4, "row_at": lanes * (row + lanes) * 4}
+    return {
+        "transform_image": transform(purpose, *product.axes).address,
         "unit_blocks": unit_blocks,
         "x_n": array.strides[0],
         "x_c": array.strides[1],
@@ -346,7 +357,7 @@ def _image_fields(
         "v_block": block,
         "v_plane": plane,
         "v_group": plane * product.points,
-    }
+    }, scratch
 
 
 def _product_fields(product: _Product) -> dict:
@@ -402,8 +413,11 @@ class _Images:
         self.tables: list[np.ndarray] = []
         vectors = product.problem.g * split(channels, target.current().lanes(4))
         unit_blocks = min(units.largest, max(split(units.largest, UNITS), split(4 * workers, vectors)))
-        self.fields = _image_fields(product, array, channels, units, unit_blocks, side, reach, self.tables)
-        self.fields["transform_image"] = transform(purpose, *product.axes).address
+        self.fields, scratch = _image_fields(
+            product, array, channels, units, unit_blocks, side, reach, purpose, self.tables, units.tiles
+        )
+        places, slot = layout(scratch)
+        self.fields |= places | {"slot": slot}
         self.nbytes = product.problem.g * self.fields["v_group"]
         tasks = unit_blocks * vectors
         fields = _unit_fields(product, units) | self.fields
@@ -479,86 +493,133 @@ class _Weights:
         return found
 
 
+class _Cut(NamedTuple):
+    """Into how many blocks the units of a pass are cut, and whether a block is a task that does all."""
+
+    units: _Units
+    unit_blocks: int
+    together: bool
+
+    @property
+    def task_tiles(self) -> int:
+        """Tiles of the largest block."""
+        return split(self.units.largest, self.unit_blocks) * self.units.unit_tiles
+
+
+def _cut(product: _Product, workers: int) -> _Cut:
+    """How a forward product is cut, in two regions."""
+    g, lanes = product.problem.g, target.current().lanes(4)
+    tile_bytes = split(product.icg, lanes) * lanes * 4 * product.points
+    units = _Units(product, g * tile_bytes, PASS_BYTES * max(1, workers // 2))
+    blocks = g * split(product.ocg, 2 * lanes)
+    largest = max(1, TASK_PRODUCTS // product.points)
+    wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
+    return _Cut(units, min(max(split(units.tiles, largest), wanted), units.largest), False)
+
+
+def _cut_together(product: _Product, workers: int) -> _Cut | None:
+    """How it is cut in one region, if that is expected to be as fast. The sums are the same."""
+    g, lanes = product.problem.g, target.current().lanes(4)
+    most = TASK_BYTES // (split(product.icg, lanes) * lanes * 4 * product.points)
+    if most < LEAST_TILES_TOGETHER:
+        return None
+    units = _Units(product, 0, 0, unit_tiles=min(most, UNIT_TILES))
+    count = units.count * g
+    tasks = workers * split(count, workers * (most // units.unit_tiles))
+    found = _Cut(units, min(units.count, split(tasks, g)), True)
+    busy = count / (workers * split(count, workers))
+    return found if found.task_tiles >= LEAST_TILES_TOGETHER and busy >= LEAST_BUSY else None
+
+
 class _Forward:
     """A forward convolution or an input gradient; frames are prepared once for each combination of strides."""
 
     def __init__(self, problem: ConvProblem, pair: tuple[Axis, Axis] | None = None):
         self.problem = problem
         self.product = _Product.of(problem, pair)
-        self.frames: dict[Any, tuple[_Images, list[Frame]]] = Frames()
+        self.frames: dict[Any, tuple[_Images | None, list[Frame]]] = Frames()
         self.weights: dict[Any, _Weights] = Frames()
-        self.cuts: dict[int, tuple[_Units, int]] = {}
+        self.cuts: dict[int, tuple[_Cut, _Cut | None]] = {}
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         weights = self.weights.get(w.strides)
         if weights is None:
             weights = self.weights[w.strides] = _Weights(self.product, w)
+        cut, together = self.cut(workers)
         weight, keep_weight = memory.address(w) + weights.frame.weight_offset, w
-        if workers not in self.cuts:
-            self.cuts[workers] = self._cut(workers)
-        units, unit_blocks = self.cuts[workers]
-        found = weights.transformed(weight, kept, workers, units.passes * unit_blocks > 1)
+        found = weights.transformed(weight, kept, workers, wanted=cut.units.passes * cut.unit_blocks > 1)
         if found is not None:
             weight, keep_weight = found
+            cut = together or cut
         key = (x.strides, w.strides, out.strides, workers, found is None)
         prepared = self.frames.get(key)
         if prepared is None:
-            prepared = self.frames[key] = self._prepare(x, weights, out, workers, found is not None)
+            prepared = self.frames[key] = self._prepare(x, weights, out, workers, found is not None, cut)
         images, frames = prepared
         if bias is not None:
             bias = np.ascontiguousarray(bias, np.float32)
         at = 0 if bias is None else memory.address(bias)
         source, to = memory.address(x), memory.address(out)
-        v, keep = memory.scratch(images.nbytes, "images")
-        kernel = kernels.forward.address
-        for number, frame in enumerate(frames):
-            images.transform(number, source, v)
-            launch.launch(kernel, frame.address, v, weight, at, to, frame.slot, frame.workers)
-        del keep, keep_weight
+        if images is None:
+            frame = frames[0]
+            kernel = kernels.together.address
+            launch.launch(kernel, frame.address, source, weight, at, to, frame.slot, frame.workers)
+        else:
+            v, keep = memory.scratch(images.nbytes, "images")
+            kernel = kernels.forward.address
+            for number, frame in enumerate(frames):
+                images.transform(number, source, v)
+                launch.launch(kernel, frame.address, v, weight, at, to, frame.slot, frame.workers)
+            del keep
+        del keep_weight
 
-    def _cut(self, workers: int) -> tuple[_Units, int]:
-        """The units, and into how many blocks those of a pass are cut."""
-        product = self.product
-        g, lanes = product.problem.g, target.current().lanes(4)
-        pass_bytes = PASS_BYTES * max(1, workers // 2)
-        units = _Units(product, g * split(product.icg, lanes) * lanes * 4 * product.points, pass_bytes)
-        blocks = g * split(product.ocg, 2 * lanes)
-        most = max(1, TASK_PRODUCTS // product.points)
-        wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
-        return units, min(max(split(units.tiles, most), wanted), units.largest)
+    def cut(self, workers: int) -> tuple[_Cut, _Cut | None]:
+        """How so many workers share it out, and how they do where the weights are transformed."""
+        found = self.cuts.get(workers)
+        if found is None:
+            found = self.cuts[workers] = _cut(self.product, workers), _cut_together(self.product, workers)
+        return found
 
     def _prepare(
-        self, x: np.ndarray, weights: _Weights, out: np.ndarray, workers: int, ready: bool
-    ) -> tuple[_Images, list[Frame]]:
+        self, x: np.ndarray, weights: _Weights, out: np.ndarray, workers: int, ready: bool, cut: _Cut
+    ) -> tuple[_Images | None, list[Frame]]:
         """The frames of a call; `ready` is whether the weights come transformed."""
         p, product = self.problem, self.product
         lanes = target.current().lanes(4)
         wide = 2 * lanes
-        units, unit_blocks = self.cuts[workers]
-        images = _Images(product, x, product.icg, units, 1, workers, product.reach)
-        tables = images.tables
+        units, unit_blocks, together = cut
+        images: _Images | None = None
+        tables: list[np.ndarray] = []
+        if together:
+            image_fields, image_scratch = _image_fields(
+                product, x, product.icg, units, unit_blocks, 1, product.reach, "input", tables, cut.task_tiles
+            )
+        else:
+            images = _Images(product, x, product.icg, units, 1, workers, product.reach)
+            image_fields, tables, image_scratch = images.fields, images.tables, {"band_at": 0, "row_at": 0}
 
         segment, points = weights.segment, product.points
-        task_tiles = split(units.largest, unit_blocks) * units.unit_tiles
         tile_h, tile_w = product.rows.outputs, product.columns.outputs
         columns = min(product.width, units.unit_tiles * tile_w)
         j = np.arange(segment)
-        offsets = (j // lanes * images.fields["v_block"] + j % lanes * 4).astype(np.int32)
+        offsets = (j // lanes * image_fields["v_block"] + j % lanes * 4).astype(np.int32)
         step1, step2 = (j * lanes * 4).astype(np.int32), (j * wide * 4).astype(np.int32)
         tables += [offsets, step1, step2]
-        u_plane, m_plane = _plane(segment * wide * 4), _plane(task_tiles * wide * 4)
+        u_plane, m_plane = _plane(segment * wide * 4), _plane(cut.task_tiles * wide * 4)
+        row = lanes * (tile_h * columns + lanes) * 4
         places, slot = layout(
             {
+                "image_at": image_fields["v_group"] if together else 0,
                 "weight_at": 0 if ready else points * u_plane,
                 "sum_at": points * m_plane,
                 "band_at": (tile_h * columns + tile_w) * wide * 4,
-                "other_at": 0 if ready else weights.scratch["other_at"],
-                "row_at": max(lanes * (tile_h * columns + lanes) * 4, weights.scratch["row_at"]),
+                "other_at": image_scratch["band_at"] if ready else weights.scratch["other_at"],
+                "row_at": max(row, weights.scratch["row_at"], image_scratch["row_at"]),
             }
         )
         size = DTYPES[p.dtype][1]
-        fields = _unit_fields(product, units) | images.fields | weights.fields | places
+        fields = _unit_fields(product, units) | image_fields | weights.fields | places
         fields |= {
             "slot": slot,
             "transform_result": transform("output", *product.axes).address,
@@ -573,12 +634,11 @@ class _Forward:
             "y_size": size,
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
-            "relu": int(p.relu),
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
         }
-        tasks = unit_blocks * p.g * split(product.ocg, wide)
+        tasks = unit_blocks * p.g * (1 if together else split(product.ocg, wide))
         return images, _records(fields, units, tables, min(workers, tasks))
 
 
