@@ -57,6 +57,17 @@ def test_any_strides(layout: str, direction: str) -> None:
     check_exact(run, problem, ("contiguous", layout, "channels_last"))
 
 
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[2], "n2 g7 ic28 ih70 iw33 oc42 kh3 kw3 ph1 pw1", SHAPES[7]])
+def test_channels_side_by_side_are_transposed_on_the_way(shape: str, dtype: str, direction: str) -> None:
+    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+    for layouts in (("channels_last",) * 3, ("channels_last", "contiguous", "contiguous")):
+        run = grouped.plan(problem)
+        check_exact(run, problem, layouts)
+        assert run.other is None  # type: ignore[attr-defined]
+
+
 def test_long_sums_are_made_of_several() -> None:
     """An error that grew with the terms would be ten times as large."""
     problem = ConvProblem.parse("g2 ic64 ih9 iw9 oc8 kh7 kw7 ph3 pw3")

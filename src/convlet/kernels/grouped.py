@@ -7,6 +7,8 @@ A task copies the rows of its group's channels that it reads, with the zeros aro
 columns by which a plane is wider than the output; the store leaves those out. An input gradient is the same with as
 many parts as the stride has phases, all reading the same planes.
 
+Arrays whose channels lie side by side are transposed a few groups at a time, into rows and out of them, on the way.
+
 The weight gradient is a product of pairs of planes, the output's gradient being copied with the same distance of rows
 and zeros between them.
 """
@@ -24,12 +26,14 @@ FRAME = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("plane", "rows_tile", "pairs", "interleave", "scatter"),
+            *("plane", "rows_tile", "pairs", "interleave", "scatter", "transpose"),
             *("element", "lanes"),
-            # tasks: (image, group, band of rows, share of the blocks of output channels)
-            *("n", "g", "bands", "shares", "blocks"),
+            # tasks: (image, a few groups, band of rows, share of the blocks of output channels)
+            *("n", "g", "together", "bands", "shares", "blocks"),
             # what is read: channels of a group, strides, storage, rows of an image; step between rows of a plane
             *("channels", "x_n", "x_c", "x_h", "x_code", "ih", "sh"),
+            # where it is transposed first: steps of the array (0: not at all), columns, rows that one output row reads
+            *("x_row", "x_column", "iw", "window"),
             # planes: zeros before the first row, rows of padding above the image, a row's first column of the image,
             # zeros before it, columns copied, every which of them; bytes of a plane and of a channel's planes
             *("lead", "top", "left", "low", "count", "sw", "pitch", "slack", "plane_at", "channel_at"),
@@ -38,8 +42,9 @@ FRAME = np.dtype(
             *("w_g", "w_o", "parts", "part_table", "widths"),
             # what is written: channels of a group, rows of planes; strides, storage, steps between rows and columns
             *("outputs", "rows", "columns", "y_n", "y_c", "y_h", "y_w", "y_code", "step_h", "step_w", "interleaved"),
+            *("y_row", "y_column", "y_height"),  # steps of the array where that is transposed, and its rows
             # scratch of a worker
-            *("slot", "band_at", "sum_at", "row_sums", "part_sums"),
+            *("slot", "band_at", "sum_at", "row_sums", "part_sums", "x_at", "y_at"),
             # weight gradient: terms of an output channel and their offsets; the block of pairs; planes of the gradient
             *("terms", "offsets", "pairs_m", "pairs_n", "grad_at"),
         )
@@ -50,6 +55,45 @@ frame_at = frame_reader(FRAME)
 # A part: terms of its sums, those of a step, the tables of a's and b's offsets, where it is among the output's rows and
 # columns, and how many it has of each.
 PART = 8
+
+
+@njit(error_model="numpy")
+def into_rows(f, src, row, column, first, last, columns, channels, dst, channel_at):
+    """dst[channel][row - first][column] = rows first..last of an array whose channels lie side by side."""
+    count, length = last - first, columns
+    if row == columns * column:
+        count, length = 1, count * columns
+    for r in range(count):
+        for i in range(0, length, f.lanes):
+            n = min(f.lanes, length - i)
+            to = dst + (r * length + i) * f.element
+            call(f.transpose, (to, channel_at, src + (first + r) * row + i * column, column, n, channels, n, 0, 0))
+
+
+@njit(error_model="numpy")
+def out_of_rows(f, src, channel_at, first, last, channels, dst):
+    """The way back, for the output's rows first..last."""
+    count, length = last - first, f.columns
+    if f.y_row == f.columns * f.y_column:
+        count, length = 1, count * length
+    for r in range(count):
+        for c in range(0, channels, f.lanes):
+            n = min(f.lanes, channels - c)
+            row = src + c * channel_at + r * length * f.element
+            to = dst + (first + r) * f.y_row + c * f.element
+            call(f.transpose, (to, f.y_column, row, channel_at, n, length, n, 0, 0))
+
+
+@njit(error_model="numpy")
+def rows_of(f, x, image, group, groups, first_row, rows, room):
+    """Where the rows of a few groups' input are: in the image, or in `room`, transposed."""
+    if not f.x_column:
+        return x + image * f.x_n + group * f.channels * f.x_c
+    first = max(0, first_row * f.sh - f.top)
+    last = max(first, min(f.ih, (first_row + rows - 1) * f.sh - f.top + f.window))
+    src = x + image * f.x_n + group * f.channels * f.element
+    into_rows(f, src, f.x_row, f.x_column, first, last, f.iw, groups * f.channels, room, f.x_c)
+    return room - first * f.x_h
 
 
 @njit(error_model="numpy")
@@ -118,76 +162,93 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
     """The forward convolution, or an input gradient, whose x is the output's gradient."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    planes, sums = slot + f.band_at, slot + f.sum_at
+    planes, sums, room = slot + f.band_at, slot + f.sum_at, slot + f.y_at
+    several = -(-f.g // f.together)
     while True:
         task = next_ticket(scratch)
-        if task >= f.n * f.g * f.bands * f.shares:
+        if task >= f.n * several * f.bands * f.shares:
             break
         share, place = task % f.shares, task // f.shares
         band, place = place % f.bands, place // f.bands
-        group, image = place % f.g, place // f.g
+        group, image = place % several * f.together, place // several
+        groups = min(f.together, f.g - group)
         first_row = band * f.rows // f.bands
         rows = (band + 1) * f.rows // f.bands - first_row
-        pack_planes(f, x + image * f.x_n + group * f.channels * f.x_c, first_row, rows, planes)
+        src = rows_of(f, x, image, group, groups, first_row, rows, slot + f.x_at)
+        to = out + image * f.y_n + group * f.outputs * f.y_c
+        if f.y_column:
+            to = room - first_row * f.step_h * f.y_h
         vectors = -(-rows * f.pitch // f.lanes)
-        for block in range(share * f.blocks // f.shares, (share + 1) * f.blocks // f.shares):
-            o = block * f.outputs // f.blocks
-            m = (block + 1) * f.outputs // f.blocks - o
-            own = weight + group * f.w_g + o * f.w_o
-            for part in range(f.parts):
-                multiply(f, part, m, vectors, own, planes, sums + part * f.part_sums)
-            for i in range(m):
-                channel = group * f.outputs + o + i
-                shift = bias + channel * f.element if bias else 0
-                to = out + image * f.y_n + channel * f.y_c
-                for part in range(0, f.parts, 1 + f.interleaved):
-                    store(f, part, first_row, rows, sums + part * f.part_sums + i * f.row_sums, shift, to)
+        for channel in range(group * f.outputs, (group + groups) * f.outputs, f.outputs):
+            pack_planes(f, src, first_row, rows, planes)
+            src += f.channels * f.x_c
+            own = weight + channel // f.outputs * f.w_g
+            for block in range(share * f.blocks // f.shares, (share + 1) * f.blocks // f.shares):
+                o = block * f.outputs // f.blocks
+                m = (block + 1) * f.outputs // f.blocks - o
+                for part in range(f.parts):
+                    multiply(f, part, m, vectors, own + o * f.w_o, planes, sums + part * f.part_sums)
+                for i in range(o, o + m):
+                    shift = bias + (channel + i) * f.element if bias else 0
+                    row = sums + (i - o) * f.row_sums
+                    for part in range(0, f.parts, 1 + f.interleaved):
+                        store(f, part, first_row, rows, row + part * f.part_sums, shift, to + i * f.y_c)
+            to += f.outputs * f.y_c
+        if f.y_column:
+            first, last = first_row * f.step_h, min(f.y_height, (first_row + rows) * f.step_h)
+            to = out + image * f.y_n + group * f.outputs * f.element
+            out_of_rows(f, room, f.y_c, first, last, groups * f.outputs, to)
+
+
+@njit(error_model="numpy")
+def multiply_pairs(f, outputs, vectors, grads, planes, out, first):
+    """Adds to out[o][term] the products of some output channels' gradients with all terms of a group."""
+    blocks = -(-outputs // f.pairs_m)
+    row = f.terms * f.element
+    for block in range(blocks):
+        o = block * outputs // blocks
+        m = (block + 1) * outputs // blocks - o
+        left, to = grads + o * f.grad_at, out + o * row
+        for j in range(0, f.terms, f.pairs_n):
+            n = min(f.pairs_n, f.terms - j)
+            right = f.offsets + 4 * j
+            call(f.pairs, (m, n, vectors, left, f.grad_at, planes, right, to + j * f.element, row, first))
 
 
 def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
     """The weight gradient out[o][c, tap] of the compute type; a task sums over all images, in order."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    planes, grads = slot + f.band_at, slot + f.sum_at
+    planes, grads, room = slot + f.band_at, slot + f.sum_at, slot + f.y_at
+    several = -(-f.g // f.together)
     while True:
         task = next_ticket(scratch)
-        if task >= f.g * f.shares:
+        if task >= several * f.shares:
             break
-        share, group = task % f.shares, task // f.shares
+        share, group = task % f.shares, task // f.shares * f.together
+        groups = min(f.together, f.g - group)
         o_0, o_1 = share * f.outputs // f.shares, (share + 1) * f.outputs // f.shares
-        blocks = -(-(o_1 - o_0) // f.pairs_m)
         for unit in range(f.n * f.bands):
             image, band = unit // f.bands, unit % f.bands
             first_row = band * f.rows // f.bands
             rows = (band + 1) * f.rows // f.bands - first_row
-            pack_planes(f, x + image * f.x_n + group * f.channels * f.x_c, first_row, rows, planes)
-            src = grad + image * f.y_n + (group * f.outputs + o_0) * f.y_c + first_row * f.y_h
-            for o in range(o_1 - o_0):
-                to = grads + o * f.grad_at
-                call(f.plane, (to, 0, rows, f.pitch, f.lanes, src, f.y_h, 0, f.columns, 1, 0, f.y_code))
-                src += f.y_c
-            vectors = -(-rows * f.pitch // f.lanes)
-            for block in range(blocks):
-                o = block * (o_1 - o_0) // blocks
-                m = (block + 1) * (o_1 - o_0) // blocks - o
-                to = out + (group * f.outputs + o_0 + o) * f.terms * f.element
-                for j in range(0, f.terms, f.pairs_n):
-                    n = min(f.pairs_n, f.terms - j)
-                    call(
-                        f.pairs,
-                        (
-                            m,
-                            n,
-                            vectors,
-                            grads + o * f.grad_at,
-                            f.grad_at,
-                            planes,
-                            f.offsets + 4 * j,
-                            to + j * f.element,
-                            f.terms * f.element,
-                            unit == 0,
-                        ),
-                    )
+            src = rows_of(f, x, image, group, groups, first_row, rows, slot + f.x_at)
+            other = grad + image * f.y_n + group * f.outputs * f.y_c + first_row * f.y_h
+            if f.y_column:
+                at = grad + image * f.y_n + group * f.outputs * f.element
+                last = first_row + rows
+                channels = groups * f.outputs
+                into_rows(f, at, f.y_row, f.y_column, first_row, last, f.columns, channels, room, f.y_c)
+                other = room
+            for channel in range(group * f.outputs, (group + groups) * f.outputs, f.outputs):
+                pack_planes(f, src, first_row, rows, planes)
+                src += f.channels * f.x_c
+                for o in range(o_0, o_1):
+                    row, to = other + o * f.y_c, grads + (o - o_0) * f.grad_at
+                    call(f.plane, (to, 0, rows, f.pitch, f.lanes, row, f.y_h, 0, f.columns, 1, 0, f.y_code))
+                other += f.outputs * f.y_c
+                to = out + (channel + o_0) * f.terms * f.element
+                multiply_pairs(f, o_1 - o_0, -(-rows * f.pitch // f.lanes), grads, planes, to, unit == 0)
 
 
 forward = Kernel(_forward)

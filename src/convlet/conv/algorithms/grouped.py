@@ -33,7 +33,7 @@ GRADIENT_CHANNELS = 8
 STRIDED_POSITIONS = 128
 # Bytes of the planes of a task, where several rows would have more, and what one row may have.
 BAND_BYTES = 64 << 10
-ROW_BYTES = 512 << 10
+ROW_BYTES = 256 << 10
 # Tasks for each worker, where there are rows for so many.
 TASKS = 4
 # Terms of a sum before it is added to memory: long sums made of several have small rounding errors.
@@ -185,6 +185,15 @@ class Geometry:
         places = [(p * self.sw + q) * plane + (y * self.pitch + x) * self.element for p, y, q, x in part.taps]
         return np.array(places, np.int64)
 
+    @property
+    def window(self) -> int:
+        """Rows from the first to the last that an output row reads."""
+        return max(start + extra * self.sh for start, extra in self.row_planes) + 1
+
+    def read_rows(self, rows: int) -> int:
+        """The same for so many output rows."""
+        return (rows - 1) * self.sh + self.window
+
     def fields(self, rows: int, tables: list[np.ndarray], x: np.ndarray) -> dict[str, int]:
         """The fields of a frame that say how planes are copied from x."""
         row_table = np.array(self.row_planes, np.int64)
@@ -192,13 +201,14 @@ class Geometry:
         return {
             "channels": self.channels,
             "x_n": x.strides[0],
-            "x_c": x.strides[1],
-            "x_h": x.strides[2],
             "ih": x.shape[2],
+            "iw": x.shape[3],
+            "window": self.window,
+            **_lying("x", x, self.read_rows(rows)),
             "sh": self.sh,
             "sw": self.sw,
             "top": self.top,
-            "left": self.left * x.strides[3],
+            "left": self.left * x.itemsize,
             "lead": self.lead,
             "low": self.low,
             "count": self.count,
@@ -250,9 +260,35 @@ def _finish(fields: dict[str, int], tables: list[np.ndarray], workers: int) -> F
     return Frame(record, tables, memory.address(record), fields["slot"], workers)
 
 
-def _in_rows(*arrays: np.ndarray) -> bool:
-    """Whether the columns of arrays lie side by side."""
-    return all(each.strides[3] == each.itemsize for each in arrays)
+def _in_rows(array: np.ndarray) -> bool:
+    """Whether the columns of an array lie side by side."""
+    return array.strides[3] == array.itemsize
+
+
+def _turned(array: np.ndarray) -> bool:
+    """Whether an array's channels lie side by side and its columns do not: it is transposed on the way."""
+    return array.strides[1] == array.itemsize in (4, 8) and not _in_rows(array)
+
+
+def _lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
+    """Strides of an array, or of `rows` of its rows transposed, and then its own."""
+    if not _turned(array):
+        found = {"c": array.strides[1], "h": array.strides[2], "row": 0, "column": 0}
+    else:
+        row = array.shape[3] * array.itemsize
+        found = {"c": rows * row, "h": row, "row": array.strides[2], "column": array.strides[3]}
+    return {f"{which}_{name}": value for name, value in found.items()}
+
+
+def _room(array: np.ndarray, channels: int, rows: int) -> int:
+    """Bytes that so many rows of transposed channels take, with a vector behind them."""
+    return channels * rows * array.shape[3] * array.itemsize + memory.LINE if _turned(array) else 0
+
+
+def _together(p: ConvProblem, lanes: int, *arrays: np.ndarray) -> int:
+    """Groups of a task: where arrays are transposed, as many as fill a vector with their channels."""
+    fewest = min(p.ic, p.oc) // p.g
+    return min(p.g, split(lanes, fewest)) if any(map(_turned, arrays)) else 1
 
 
 class _Forward:
@@ -266,8 +302,7 @@ class _Forward:
         self.other: Run | None = None
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        if not _in_rows(x):
-            # Channels-last: lanes are better channels.
+        if not (_in_rows(x) or _turned(x)):
             self.other = self.other or direct.plan(self.problem)
             self.other(x, w, bias, out, kept)
             return
@@ -301,11 +336,13 @@ class _Forward:
             w_o, w_c = w_c, w_o
         outputs = out.shape[1] // p.g
         rows, columns = max(part.rows for part in geometry.parts), out.shape[3]
-        bands = _bands(p, geometry, rows, p.n * p.g, TASKS * workers)
+        together = _together(p, lanes, x, out)
+        several = p.n * split(p.g, together)
+        bands = _bands(p, geometry, rows, several, TASKS * workers)
         band_rows = split(rows, bands)
         blocks = split(outputs, planes.TILE_CHANNELS)
-        tasks = p.n * p.g * bands
-        shares = min(blocks, split(TASKS * workers, tasks))
+        tasks = several * bands
+        shares = 1 if _turned(out) else min(blocks, split(TASKS * workers, tasks))
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]
         part_table = np.zeros((len(geometry.parts), kernels.PART), np.int64)
@@ -329,16 +366,22 @@ class _Forward:
         vectors = split(band_rows * geometry.pitch, lanes)
         row_sums = (vectors * lanes * element) | memory.LINE
         part_sums = planes.TILE_CHANNELS * row_sums + lanes * element
+        step_h = p.sh if backwards else 1
         places, slot = layout(
             {
                 "band_at": geometry.band_bytes(band_rows) + lanes * element,
                 "sum_at": len(geometry.parts) * part_sums + lanes * element,
+                "x_at": _room(x, together * geometry.channels, geometry.read_rows(band_rows)),
+                "y_at": _room(out, together * outputs, band_rows * step_h),
             }
         )
-        plain = p.dtype in ("f32", "f64") and out.strides[3] == element
+        plain = out.itemsize == element and (_in_rows(out) or _turned(out))
         fields = _common(p, ("plane", "rows_tile", "interleave"), element) | geometry.fields(band_rows, tables, x)
         fields |= places | {
+            **_lying("y", out, band_rows * step_h),
             "scatter": steps.addresses(element, ("scatter",))["scatter"],
+            "transpose": steps.addresses(element, ("transpose",))["transpose"],
+            "together": together,
             "bands": bands,
             "shares": shares,
             "blocks": blocks,
@@ -351,10 +394,9 @@ class _Forward:
             "rows": rows,
             "columns": columns,
             "y_n": out.strides[0],
-            "y_c": out.strides[1],
-            "y_h": out.strides[2],
-            "y_w": out.strides[3],
-            "step_h": p.sh if backwards else 1,
+            "y_w": element if _turned(out) else out.strides[3],
+            "y_height": out.shape[2],
+            "step_h": step_h,
             "step_w": p.sw if backwards else 1,
             "interleaved": int(backwards and plain and p.sw == 2 and p.iw > 1),
             "slot": slot,
@@ -375,7 +417,7 @@ class _WeightGradient:
         self.other: Run | None = None
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        if not _in_rows(x, grad):
+        if not all(_in_rows(each) or _turned(each) for each in (x, grad)):
             self.other = self.other or direct.plan(self.problem)
             self.other(x, grad, bias, out)
             return
@@ -401,7 +443,8 @@ class _WeightGradient:
         bands = _bands(p, geometry, p.oh, 1, 1)
         band_rows = split(p.oh, bands)
         pairs_m, pairs_n = planes.pair_shape(machine, element)
-        shares = min(split(outputs, pairs_m), split(TASKS * workers, p.g))
+        together = _together(p, lanes, x, grad)
+        shares = min(split(outputs, pairs_m), split(TASKS * workers, split(p.g, together)))
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]
         offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
@@ -411,19 +454,21 @@ class _WeightGradient:
             {
                 "band_at": geometry.band_bytes(band_rows) + lanes * element,
                 "sum_at": split(outputs, shares) * grad_at + lanes * element,
+                "x_at": _room(x, together * geometry.channels, geometry.read_rows(band_rows)),
+                "y_at": _room(grad, together * outputs, band_rows),
             }
         )
         fields = _common(p, ("plane", "pairs"), element) | geometry.fields(band_rows, tables, x) | places
         fields |= {
+            **_lying("y", grad, band_rows),
+            "transpose": steps.addresses(element, ("transpose",))["transpose"],
+            "together": together,
             "bands": bands,
             "shares": shares,
             "outputs": outputs,
             "rows": p.oh,
             "columns": p.ow,
             "y_n": grad.strides[0],
-            "y_c": grad.strides[1],
-            "y_h": grad.strides[2],
-            "y_w": grad.strides[3],
             "slot": slot,
             "terms": offsets.size,
             "offsets": memory.address(offsets),
@@ -431,4 +476,4 @@ class _WeightGradient:
             "pairs_n": pairs_n,
             "grad_at": grad_at,
         }
-        return _finish(fields, tables, min(workers, p.g * shares))
+        return _finish(fields, tables, min(workers, split(p.g, together) * shares))
