@@ -150,6 +150,8 @@ def _warm(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
                         )
                 times = {name: _collect(found, "times") for name, found in answers.items()}
                 yield {"layer": index, "pass": direction, **_row(problem, answers, times, machine)}
+        if options.setting.threads > 1:
+            print(f"at the end{_distance(_machine(sides['convlet'], options)['handover'])}")
     finally:
         for side in sides.values():
             side.close()

@@ -55,7 +55,11 @@ def answer(side, request: dict) -> dict:
         from convlet.kernels.peak import tile_gflops
 
         threads = side.setting.threads
-        return {"peak": tile_gflops(threads, request["peak"]), "handover": handover_ns() if threads > 1 else None}
+        stop = time.perf_counter() + 2
+        while True:  # a machine that slept takes a while to run both its cores well
+            found = {"peak": tile_gflops(threads, request["peak"]), "handover": handover_ns() if threads > 1 else None}
+            if threads == 1 or found["handover"] < 100 or time.perf_counter() > stop:
+                return found
     problem = ConvProblem.parse(request["problem"])
     found = {}
     for variant, once in side.variants(problem, arrays_of(problem)):

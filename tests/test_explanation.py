@@ -88,9 +88,20 @@ def test_a_network():
     assert [(name, seen) for name, _, seen in found.layers] == [("0", (3, 3)), ("3.0", (21, 21)), ("3.0", None)]
     assert found.flops == sum(each.flops for _, each, _ in found.layers)
     lines = str(found).split("\n")
-    assert lines[0].split()[:3] == ["layer", "problem", "output"]
+    assert lines[0].split()[:3] == ["layer", "problem", "result"]
     assert lines[-1].startswith("3 convolutions")
     assert "measured" not in lines[0]
+
+
+def test_a_transposed_layer():
+    up = nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1)
+    problem = torch.explain(up, (1, 8, 16, 16)).problem
+    assert problem.direction == "bwd_input"
+    assert problem.result_shape == tuple(up(torch.zeros(1, 8, 16, 16)).shape)
+    assert torch.explain(up, (1, 8, 16, 16), direction="bwd_input").problem == problem.with_direction("fwd")
+    network = torch.explain(nn.Sequential(nn.Conv2d(3, 8, 3), up), (1, 3, 18, 18))
+    assert [seen for _, _, seen in network.layers] == [(3, 3), None]
+    assert "4 x 32 x 32" in str(network)
 
 
 def test_what_is_forced():

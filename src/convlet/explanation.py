@@ -20,7 +20,7 @@ from .conv import ConvProblem, receptive_field
 from .conv.algorithms import ALGORITHMS, load
 from .conv.problem import DIRECTIONS, DTYPES, numpy_dtype
 from .conv.select import forced_algorithm
-from .nn.conv import Conv2d
+from .nn.conv import Conv2d, ConvTranspose2d
 from .nn.module import Module
 from .tensor.creation import zeros
 
@@ -140,7 +140,7 @@ class NetworkExplanation:
         return sum(each.flops for _, each, _ in self.layers)
 
     def __str__(self) -> str:
-        head = ("layer", "problem", "output", "operations", "sees", "algorithm", "at best", "measured")
+        head = ("layer", "problem", "result", "operations", "sees", "algorithm", "at best", "measured")
         every = [head, *(self._row(*layer) for layer in self.layers)]
         rows = [[cell for cell, name in zip(row, head) if self._has(name)] for row in every]
         widths = [max(map(len, column)) for column in zip(*rows)]
@@ -161,7 +161,7 @@ class NetworkExplanation:
         return (
             name,
             p.text,
-            f"{p.oc} x {p.oh} x {p.ow}",
+            " x ".join(map(str, p.result_shape[p.direction != "bwd_weight" :])),
             _count(each.flops),
             f"{seen[0]} x {seen[1]}" if seen else "",
             each.algorithm,
@@ -186,26 +186,37 @@ def _of_call(input: Any, weight: Any, bias: Any = None, *arguments: Any, **optio
     return problem
 
 
-def _of_layer(layer: Any, shape: tuple[int, ...]) -> ConvProblem:
-    """The problem of a convolution layer for an input of this shape, of the weight's dtype."""
+def _of_layer(layer: Any, shape: tuple[int, ...], direction: str | None) -> ConvProblem:
+    """The problem of a convolution layer for an input of this shape, of the weight's dtype.
+
+    A transposed convolution computes the input gradient of a convolution, and its input gradient is that convolution.
+    """
     w = layer.weight.array
-    geometry = layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
-    return conv.conv2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *geometry)
+    if isinstance(layer, ConvTranspose2d):
+        direction = {"fwd": "bwd_input", "bwd_input": "fwd"}.get(direction or "fwd", direction)
+        sizes = layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation
+        problem = conv.conv_transpose2d_problem(shape, w.shape, None, w.dtype, w.dtype, *sizes)
+    else:
+        geometry = layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
+        problem = conv.conv2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *geometry)
+    return problem.with_direction(direction or "fwd")
 
 
 def _of_module(module: Module, shape: Any, *, direction: str | None, measure: bool) -> Explanation | NetworkExplanation:
     shape = tuple(shape.array.shape if isinstance(shape, Variable) else shape)
-    if isinstance(module, Conv2d):
-        return Explanation(_of_layer(module, shape).with_direction(direction or "fwd"), measure)
-    found = []
-    for name, problem, seen in _called(module, shape):
-        found.append((name, Explanation(problem.with_direction(direction or "fwd"), measure), seen))
+    if isinstance(module, (Conv2d, ConvTranspose2d)):
+        return Explanation(_of_layer(module, shape, direction), measure)
+    found = [
+        (name, Explanation(problem, measure), seen) for name, problem, seen in _called(module, shape, direction)
+    ]
     if not found:
         raise ValueError(f"there is no convolution in this {type(module).__name__}")
     return NetworkExplanation(tuple(found))
 
 
-def _called(module: Module, shape: tuple[int, ...]) -> list[tuple[str, ConvProblem, tuple[int, int] | None]]:
+def _called(
+    module: Module, shape: tuple[int, ...], direction: str | None
+) -> list[tuple[str, ConvProblem, tuple[int, int] | None]]:
     """The convolutions that a call of the module makes, and what each sees of the input if they form a chain.
 
     The call is made on meta tensors, which have shapes and no numbers.
@@ -216,12 +227,13 @@ def _called(module: Module, shape: tuple[int, ...]) -> list[tuple[str, ConvProbl
     chain = all(type(each).__name__ == "Sequential" for each in containers)
     found: list[tuple[str, ConvProblem, tuple[int, int] | None]] = []
     windows: list[ConvProblem] = []  # of convolutions and pooling so far
-    dtype = next((each.weight.dtype for each in leaves if isinstance(each, Conv2d)), None)
+    dtype = next((each.weight.dtype for each in leaves if isinstance(each, (Conv2d, ConvTranspose2d))), None)
 
     def note(layer: Any, inputs: Any, output: Any) -> None:
         nonlocal chain
-        if isinstance(layer, Conv2d):
-            problem = _of_layer(layer, tuple(inputs[0].shape))
+        if isinstance(layer, (Conv2d, ConvTranspose2d)):
+            problem = _of_layer(layer, tuple(inputs[0].shape), direction)
+            chain = chain and isinstance(layer, Conv2d)
             windows.append(problem)
             found.append((names[layer], problem, receptive_field(windows)[0] if chain else None))
         elif tuple(inputs[0].shape[2:]) != tuple(output.shape[2:]):
