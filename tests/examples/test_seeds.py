@@ -1,5 +1,10 @@
-"""The programs of four public texts print under Convlet what they print under PyTorch, to the character."""
+"""The programs of four public texts print under Convlet what they print under PyTorch.
 
+To the character, but for the last digit of a number: sums of another order differ in the seventh, on PyTorch's
+side too from one processor to the next, and now and then that tips a rounding over.
+"""
+
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +13,17 @@ import pytest
 
 SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
 PROGRAMS = sorted(each for each in SEEDS.glob("*_*.py") if each.name != "make_outputs.py")
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
+
+
+def digits(number):
+    """A printed number without its point and exponent: 1.25e-04 -> 125."""
+    return int(number.split("e")[0].replace(".", ""))
+
+
+def exponent(number):
+    return number.partition("e")[2]
 
 
 def test_every_program_is_there_with_its_output():
@@ -20,4 +36,13 @@ def test_output_is_that_of_pytorch(program):
     command = [sys.executable, "-m", "convlet", "run", "--seed", "0", program]
     done = subprocess.run(command, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout.decode() == program.with_suffix(".out").read_bytes().decode()
+    found, want = done.stdout.decode(), program.with_suffix(".out").read_bytes().decode()
+    if found != want:
+        assert NUMBER.sub("#", found) == NUMBER.sub("#", want)
+        pairs = list(zip(NUMBER.findall(found), NUMBER.findall(want)))
+        assert all(len(one) == len(other) for one, other in pairs)
+        different = [(one, other) for one, other in pairs if one != other]
+        assert len(different) <= 2, different
+        for one, other in different:
+            assert abs(digits(one) - digits(other)) <= 1
+            assert exponent(one) == exponent(other)
