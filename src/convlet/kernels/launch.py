@@ -13,11 +13,13 @@ first what is its own (`next_task`). Which worker computes a task never changes 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,32 @@ def _sources(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(found))
 
 
+@contextmanager
+def _only_loading() -> Iterator[None]:
+    """Numba does not prepare for compiling, which takes 0.15 s, until it has found that there is nothing to load."""
+    try:
+        from numba.core.compiler_lock import global_compiler_lock
+        from numba.core.registry import cpu_target
+        from numba.core.runtime import rtsys
+    except ImportError:  # a Numba that is built in another way
+        yield
+        return
+    with global_compiler_lock:
+        context = cpu_target.target_context
+        rtsys.initialize(context)
+        prepare, calls = context.refresh, itertools.count()
+
+        def refresh() -> None:  # called before loading, then before compiling
+            if next(calls) > 0:
+                prepare()
+
+        context.refresh = refresh
+        try:
+            yield
+        finally:
+            context.__dict__.pop("refresh", None)
+
+
 def compiled(compile: Callable[[bool], Any], source: str) -> Any:
     """What `compile(use_cache)` makes of functions of the file `source`, kept on disk where that is possible."""
     with _compiling:
@@ -67,7 +95,8 @@ def compiled(compile: Callable[[bool], Any], source: str) -> Any:
             # Numba reads its own setting when a function is declared; others in this process keep theirs.
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
             try:
-                return compile(True)
+                with _only_loading():
+                    return compile(True)
             except OSError:
                 pass  # a full disk: go without
             except Exception:
