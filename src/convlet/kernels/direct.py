@@ -21,7 +21,7 @@ from .edges import (
     store_band,
     store_products,
 )
-from .emit import call, load_i64
+from .emit import NATIVE, call, load_i64
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
@@ -84,6 +84,12 @@ def multiply_task(f, task, x, weight, bias, out, slot):
     rows = (by + 1) * f.oh // f.bands_h - oy
     columns = (bx + 1) * f.ow // f.bands_w - ox
     block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
+    if f.clear:
+        call(f.gather, (spare, 0, spare, 0, 1, f.element, columns, 0, 0, NATIVE))
+        for o in range(group * f.ocg + block_0 * wide, group * f.ocg + min(f.ocg, block_1 * wide)):
+            to = out + image * f.y_n + o * f.y_c + oy * f.y_h
+            call(f.store_positions, (to, f.y_h, spare, 0, rows, columns, f.y_code, 0, 0))
+        return
     used, offsets, step1, step2 = f.taps, f.offsets, f.step1, f.step2
     if f.used:
         entry = f.used + 32 * (place % bands)

@@ -41,7 +41,8 @@ FRAME = np.dtype(
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
             "relu",  # negative results are stored as zeros
-            *("frames", "out_at"),  # convolutions of the same input, and where in the output a frame's begins
+            # convolutions of the same input, and where in the output a frame's begins; whether it is but zeros
+            *("frames", "out_at", "clear"),
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together

@@ -306,7 +306,8 @@ def _pack(frame: Frame, w: np.ndarray, kept: Storage | None) -> tuple[int, np.nd
         return weight, w
 
     def pack(ready: int) -> None:
-        launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, frame.slot, frame.pack_workers)
+        how = frame.packing or frame.address
+        launch.launch(kernels.pack_weights.address, how, weight, 0, 0, ready, frame.slot, frame.pack_workers)
 
     found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, pack)
     if found is None:
@@ -321,32 +322,47 @@ class _InputGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.phases = gradient.input_phases(problem)
-        self.frames: dict[Any, Frame] = Frames()
+        self.frames: dict[Any, tuple[Frame | None, list[gradient.Phase]]] = Frames()
 
     def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         key = (grad.strides, w.strides, out.strides, workers)
-        for phase in self.phases:
-            if phase.problem is None:  # no tap reaches it
-                out[:, :, phase.rows, phase.columns] = 0
-        frame = self.frames.get(key)
+        found = self.frames.get(key)
+        if found is None:
+            found = self.frames[key] = self._prepare(grad, w, out, workers)
+        frame, rest = found
+        for phase in rest:
+            out[:, :, phase.rows, phase.columns] = 0
         if frame is None:
-            frame = self.frames[key] = self._frame(grad, w, out, workers)
+            return
         packed, _keep = _pack(frame, w, kept)
         address = memory.address
         launch.launch(
             kernels.forward.address, frame.address, address(grad), packed, 0, address(out), frame.slot, frame.workers
         )
 
-    def _frame(self, grad: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    def _prepare(
+        self, grad: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int
+    ) -> tuple[Frame | None, list[gradient.Phase]]:
+        """The frames of all phases, and the phases that NumPy fills with zeros, because no tap reaches them."""
         p = self.problem
         w_o, w_c, w_h, w_w = w.strides
-        frames = []
-        reached = [phase for phase in self.phases if phase.problem is not None]
+        reached = [phase.problem for phase in self.phases if phase.problem is not None]
+        unreached = [phase for phase in self.phases if phase.problem is None]
         # All are cut into as many bands: those of the phase that reads most.
-        longest = max((phase.problem for phase in reached), key=lambda each: each.kh * each.kw)
-        cut = band_cut(longest) if len(reached) > 1 else None
-        for phase in reached:
+        if not reached:
+            return None, unreached
+        longest = max(reached, key=lambda each: each.kh * each.kw)
+        cut = band_cut(longest) if len(self.phases) > 1 else None
+        # Rows are cleared as a whole, just before the phases that are stored in them.
+        frames, clear = [], {}
+        if cut and cut[1] == 1 and out.strides[3] == out.itemsize:
+            unreached, clear = [], {phase.rows.start: phase for phase in unreached}
+        for phase in self.phases:
+            if cut and phase.rows.start in clear:
+                frames.append(self._clear(clear.pop(phase.rows.start), out, workers, cut))
+            if phase.problem is None:
+                continue
             view = out[:, :, phase.rows, phase.columns]
             taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
             weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
@@ -354,7 +370,26 @@ class _InputGradient:
             frame = _forward_frame(phase.problem, grad, weight, view, workers, packed, cut)
             frame.record["out_at"] = memory.address(view) - memory.address(out)
             frames.append(frame)
-        return together(frames)
+        return together(frames), unreached
+
+    def _clear(self, phase: gradient.Phase, out: np.ndarray, workers: int, cut: tuple[int, int]) -> Frame:
+        """A frame that fills the rows of a phase with zeros."""
+        p = self.problem
+        view = out[:, :, phase.rows]
+        rows = ConvProblem(p.n, p.g, ic=p.oc, ih=view.shape[2], iw=p.iw, oc=p.ic, kh=1, kw=1, dtype=p.dtype)
+        element = compute_dtype(p).itemsize
+        fields = size_fields(rows, element, ())
+        places, slot = layout({"row_at": (p.iw + fields["lanes"]) * element})
+        bands = p.n * p.g * cut[0] * cut[1]
+        fields |= places | output_fields(rows, view) | {
+            "clear": 1,
+            "bands_h": cut[0],
+            "bands_w": cut[1],
+            "shares": channel_shares(bands, split(p.ic // p.g, 2 * fields["lanes"]), workers),
+            "out_at": memory.address(view) - memory.address(out),
+            "slot": slot,
+        }
+        return finish(fields, [], workers=workers)
 
 
 class Frames(dict):
@@ -377,6 +412,7 @@ class Frame:
     address: int
     slot: int
     workers: int
+    packing: int = 0  # address of the record that says how weights are packed, where it is not the first
     pack_workers: int = 1
     packed_bytes: int = 0
     weight_offset: int = 0
@@ -428,6 +464,28 @@ def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables
     }
 
 
+def output_fields(p: ConvProblem, out: np.ndarray) -> dict:
+    """The fields of a frame that say where results are stored."""
+    n_, c_, h_, w_ = out.strides
+    size = DTYPES[p.dtype][1]
+    return {
+        "y_n": n_,
+        "y_c": c_,
+        "y_h": h_,
+        "y_w": w_,
+        "y_size": size,
+        "y_code": CODES[p.dtype],
+        "y_last": int(c_ == size != w_),  # channels side by side, and neighbouring columns not
+    }
+
+
+def channel_shares(bands: int, blocks: int, workers: int) -> int:
+    """In how many parts the channel blocks of a band are shared out, where the bands alone do not suffice."""
+    if bands < 4 * workers and bands % workers:
+        return min(blocks, split(workers, bands) if bands < workers else workers)
+    return 1
+
+
 def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
     """The fields of a frame that every kernel has."""
     machine = target.current()
@@ -466,7 +524,8 @@ def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
 
 def together(frames: list[Frame]) -> Frame:
     """Frames side by side, for one launch that does a task of each at a time."""
-    first = frames[0]
+    # Weights are packed as the first that has any wants them: all want the same.
+    number, first = next((i, each) for i, each in enumerate(frames) if each.packed_bytes or len(frames) == 1)
     if len(frames) > 1:
         slot = max(each.slot for each in frames)
         first = replace(
@@ -477,6 +536,7 @@ def together(frames: list[Frame]) -> Frame:
         )
         first.record["slot"] = slot
         first.address = memory.address(first.record)
+        first.packing = first.address + number * FRAME.itemsize
     first.record["frames"] = len(frames)
     return first
 
@@ -523,10 +583,7 @@ def _forward_frame(
         segment = max(chunk, segment // chunk * chunk)
     cut = cut or (split(p.oh, band.band_h), split(p.ow, band.band_w))
     bands = images * cut[0] * cut[1]
-    shares = 1
-    if bands < 4 * workers and bands % workers:
-        # Share out the channel blocks of each band too.
-        shares = min(blocks, split(workers, bands) if bands < workers else workers)
+    shares = channel_shares(bands, blocks, workers)
     # Weights are packed beforehand where each worker would pack them more than twice.
     if packed is None:
         packed = bands * shares > 2 * workers * max(1, shares)
