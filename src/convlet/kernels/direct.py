@@ -31,6 +31,20 @@ STORED = 128
 
 
 @njit(error_model="numpy")
+def sum_terms(f, m, vectors, k, a, offsets, b, steps, c, first):
+    """Adds k terms to a tile of sums, few enough at a time for their rounding errors to stay small."""
+    parts = -(-k // f.terms) if k else 1
+    for part in range(parts):
+        start = part * k // parts
+        count = (part + 1) * k // parts - start
+        at = 4 * start
+        call(
+            f.tile,
+            (m, vectors, count, a, offsets + at, b, steps + at, c, vectors * f.lanes * f.element, first and part == 0),
+        )
+
+
+@njit(error_model="numpy")
 def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, first):
     """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
     runs, length = rows, columns
@@ -44,7 +58,7 @@ def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, f
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
             c = sums + (run * length + start) * wide
-            call(f.tile, (m, vectors, k, a, offsets, weight, steps, c, wide, first))
+            sum_terms(f, m, vectors, k, a, offsets, weight, steps, c, first)
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -107,11 +121,13 @@ def multiply_task(f, task, x, weight, bias, out, slot):
             vectors = 1 if width <= f.lanes else 2
             steps = step2 if vectors == 2 else step1
             own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
+            apart = slot + f.apart_at + (block - block_0 if segments > 1 else 0) * f.sum_size
             o = group * f.ocg + block * wide
             to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
             shift = bias + o * f.element if bias else 0
             for row in range(0, rows, piece):
                 some = min(piece, rows - row)
+                count = some * columns * vectors * f.lanes
                 for c0 in range(s0, s1, f.chunk):
                     c1 = min(s1, c0 + f.chunk)
                     if f.packed:
@@ -124,7 +140,13 @@ def multiply_task(f, task, x, weight, bias, out, slot):
                             src = weight + group * f.w_g + block * wide * f.w_o
                             pack_weight(f, src, width, c0, c1, ready, spare)
                     part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
-                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, own, c0 == 0)
+                    # Sums of some chunks are made apart and added as a whole: long sums have small errors so.
+                    chunk = c0 // f.chunk
+                    fresh = chunk % f.group_chunks == 0
+                    into = own if chunk < f.group_chunks else apart
+                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, into, fresh)
+                    if into == apart and (c1 == f.icg or (chunk + 1) % f.group_chunks == 0):
+                        call(f.accumulate, (own, apart, count))
                 if s1 == f.icg:
                     store_band(f, own, vectors, width, shift, to + row * f.y_h, some, columns, spare)
 
@@ -175,8 +197,12 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
         sums = slot + f.sum_at
         if f.parts > 1:
             sums = out + (((part * f.g + group) * f.blocks + block) * all_blocks + block_0) * f.sum_size
-        first_unit = part * f.n * bands // f.parts
-        for unit in range(first_unit, (part + 1) * f.n * bands // f.parts):
+        apart = slot + f.apart_at
+        first_unit, end_unit = part * f.n * bands // f.parts, (part + 1) * f.n * bands // f.parts
+        for unit in range(first_unit, end_unit):
+            # The sums of some bands are made apart and added as a whole: long sums have small errors so.
+            number = unit - first_unit
+            fresh = number % f.group_chunks == 0
             image, by, bx = unit // bands, (unit % bands) // f.bands_w, (unit % bands) % f.bands_w
             oy, ox = by * f.oh // f.bands_h, bx * f.ow // f.bands_w
             rows = (by + 1) * f.oh // f.bands_h - oy
@@ -189,7 +215,7 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
                 vectors = 1 if width <= f.lanes else 2
                 src = grad + image * f.y_n + (group * f.ocg + o * wide) * f.y_c + oy * f.y_h + ox * f.y_w
                 pack_gradient(f, src, width, rows, columns, right, spare)
-                into = sums + (o - block_0) * f.sum_size
+                into = (sums if number < f.group_chunks else apart) + (o - block_0) * f.sum_size
                 steps = f.step2 if vectors == 2 else f.step1
                 parts = -(-f.product_count // f.mr)
                 for product in range(f.product_rows):
@@ -199,21 +225,11 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
                         m = (i + 1) * f.product_count // parts - start
                         row = product * f.product_count + start
                         c = into + row * vectors * f.lanes * f.element
-                        call(
-                            f.tile,
-                            (
-                                m,
-                                vectors,
-                                rows * columns,
-                                a + start * f.element,
-                                f.offsets,
-                                right,
-                                steps,
-                                c,
-                                vectors * f.lanes * f.element,
-                                unit == first_unit,
-                            ),
+                        sum_terms(
+                            f, m, vectors, rows * columns, a + start * f.element, f.offsets, right, steps, c, fresh
                         )
+            if number >= f.group_chunks and (unit + 1 == end_unit or (number + 1) % f.group_chunks == 0):
+                call(f.accumulate, (sums, apart, (block_1 - block_0) * f.sum_size // f.element))
         if f.parts == 1:
             for o in range(block_0, block_1):
                 width = min(wide, f.ocg - o * wide)

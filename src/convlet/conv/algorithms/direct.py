@@ -21,6 +21,7 @@ from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
 from ..padding import index_map
+from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 
 name = "direct"
@@ -31,6 +32,11 @@ STORES_RELU = True
 SERIAL_FLOPS = 400_000
 # Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
 WEIGHT_CHUNK = 36 << 10
+# Terms of a float32 sum that are added one after the other, by precision. A chain of n random terms errs by about
+# 1.6e-8 * sqrt(n), one of N such sums by 1.6e-8 * sqrt(n + N): 'highest' stays under 2e-7 while no more than CHAIN are
+# added in a row, over all levels (Zen 4, November 2026: tests/conv/test_precision.py). Each costs a tile 28 ns.
+TERMS = {"highest": 64, "high": 1 << 30}
+CHAIN = 100
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
 BAND_POSITIONS = 448
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
@@ -64,6 +70,17 @@ def compute_dtype(problem: ConvProblem) -> np.dtype:
 def storage_size(code: int, element: int) -> int:
     """Bytes of an element stored in a code, which is computed in `element` bytes."""
     return element if code == NATIVE else 2
+
+
+def chain(problem: ConvProblem) -> int:
+    """Terms of a sum that may be added one after the other, at the precision now set."""
+    return TERMS["high" if problem.dtype == "f64" else get_convolution_precision()]
+
+
+def grouped(terms: int, pieces: int, sums: int) -> int:
+    """Of `sums` sums that consist of `pieces` chains of `terms` terms, how many are added up apart from the others."""
+    chains = pieces * sums
+    return sums if terms > CHAIN or terms + chains <= CHAIN else max(1, round(chains**0.5 / pieces))
 
 
 def workers_for(problem: ConvProblem) -> int:
@@ -280,6 +297,7 @@ class _Forward:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
+        self.terms = chain(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -288,7 +306,7 @@ class _Forward:
         frame = self.frames.get(key)
         if frame is None:
             weight = Weight.of(self.problem, w)
-            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers)
+            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers, self.terms)
         address = memory.address
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
@@ -322,6 +340,7 @@ class _InputGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.phases = gradient.input_phases(problem)
+        self.terms = chain(problem)
         self.frames: dict[Any, tuple[Frame | None, list[gradient.Phase]]] = Frames()
 
     def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -367,7 +386,7 @@ class _InputGradient:
             taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
             weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
             packed = True if len(self.phases) > 1 else None
-            frame = _forward_frame(phase.problem, grad, weight, view, workers, packed, cut)
+            frame = _forward_frame(phase.problem, grad, weight, view, workers, self.terms, packed, cut)
             frame.record["out_at"] = memory.address(view) - memory.address(out)
             frames.append(frame)
         return together(frames), unreached
@@ -562,6 +581,7 @@ def _forward_frame(
     weight: Weight,
     out: np.ndarray,
     workers: int,
+    terms: int,
     packed: bool | None = None,
     cut: tuple[int, int] | None = None,
 ) -> Frame:
@@ -595,7 +615,7 @@ def _forward_frame(
     found = np.array(band.tap_offsets(), np.int64)
     c = np.arange(chunk)[:, None]
 
-    def terms(which: list[int]) -> list[int]:
+    def term_tables(which: list[int]) -> list[int]:
         """Addresses of the tables of a chunk's terms, where these taps are read."""
         offsets = (c * band.channel_elements + found[which]).reshape(-1) * element
         rows = (c * channel_rows + places[which] * tap_rows).reshape(-1) * lanes * element
@@ -603,19 +623,21 @@ def _forward_frame(
         tables.extend(narrow)
         return [memory.address(each) for each in narrow]
 
-    offsets, step1, step2 = terms(list(range(len(found))))
+    offsets, step1, step2 = term_tables(list(range(len(found))))
     used = used_taps(p, cut)
-    by_taps = {each: [len(each), *terms(list(each))] for each in set(used)}
+    by_taps = {each: [len(each), *term_tables(list(each))] for each in set(used)}
     used_table = np.array([by_taps[each] for each in used], np.int64)
     fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
     tables.append(used_table)
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
+    group = grouped(terms, split(chunk * read, terms), split(icg, chunk))
     rooms, slot = layout(
         {
             "band_at": (segment * band.channel_elements + wide) * element,
             "sum_at": sum_size * shared_blocks,
+            "apart_at": sum_size * shared_blocks if group * chunk < icg else 0,
             "weight_at": chunk * taps * wide * element,
             "row_at": lanes * (max(band.band_w * band.band_h, chunk * taps) + lanes) * element,
         }
@@ -635,6 +657,8 @@ def _forward_frame(
         "run": weight.run(icg, size),
         "packed": int(packed),
         "chunk": chunk,
+        "terms": terms,
+        "group_chunks": group,
         "segment": segment,
         "offsets": offsets,
         "step1": step1,
@@ -671,6 +695,7 @@ class _WeightGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
+        self.terms = chain(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -680,7 +705,7 @@ class _WeightGradient:
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = _gradient_frame(self.problem, x, grad, result, workers)
+            frame = self.frames[key] = _gradient_frame(self.problem, x, grad, result, workers, self.terms)
         address = memory.address
         a, b, to = address(x), address(grad), address(result)
         if frame.packed_bytes:
@@ -694,7 +719,9 @@ class _WeightGradient:
                 out[...] = result
 
 
-def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+def _gradient_frame(
+    p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int, terms: int
+) -> Frame:
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
     lanes = machine.lanes(element)
@@ -723,6 +750,8 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
     units = p.n * split(p.oh, band.band_h) * split(p.ow, band.band_w)
     parts = min(units, split(GRADIENT_TASKS, p.g * blocks * shares))
 
+    group = grouped(terms, split(band.band_h * band.band_w, terms), split(units, parts))
+
     planes_w = len(band.columns.starts)
     step = planes_w * block * element
     positions = [r * band.pitch + c for r in range(band.band_h) for c in range(band.band_w)]
@@ -750,6 +779,7 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
             "band_at": (block * band.channel_elements + wide) * element,
             "other_at": (band.channel_elements * block + wide) * element,
             "sum_at": sum_size * split(channel_blocks, shares) if parts == 1 else 0,
+            "apart_at": sum_size * split(channel_blocks, shares) if group * parts < units else 0,
             "weight_at": len(positions) * wide * element,
             "row_at": lanes * length * element,
         }
@@ -769,6 +799,8 @@ def _gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.nda
         "y_last": int(CODES[p.dtype] == NATIVE and grad.strides[1] == element != grad.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
+        "terms": terms,
+        "group_chunks": group,
         "block": block,
         "blocks": blocks,
         "parts": parts,
