@@ -1,5 +1,6 @@
 """The compiled kernels for large arrays beside NumPy, through the operations that use them."""
 
+import math
 import mmap
 
 import numpy as np
@@ -53,6 +54,8 @@ POINTWISE = {
     "relu6": (F.relu6, 1),
     "relu6_": (lambda x: F.relu6(x * 1, inplace=True), 1),
     "hardtanh": (lambda x: F.hardtanh(x, -0.5, 2.0), 1),
+    "leaky_relu": (lambda x: F.leaky_relu(x, 0.3) * 1, 1),
+    "hardswish": (lambda x: F.hardswish(x) * 1, 1),
     "add": (torch.add, 2),
     "iadd": (lambda x, y: (x * 1).add_(y), 2),
     "three uses": (lambda x, y: (x + y) + (x * 2 + x), 2),
@@ -73,6 +76,48 @@ def test_elementwise_has_numpys_bits(name, shape, last, threshold):
         nan = np.isnan(expected)
         assert (np.isnan(result) == nan).all()
         assert (result.view(np.int32)[~nan] == expected.view(np.int32)[~nan]).all()
+
+
+SMOOTH = {
+    "silu": (F.silu, lambda x, s: x * s(x), lambda x, s: s(x) * (1 + x * (1 - s(x)))),
+    "gelu": (F.gelu, lambda x, s: x * phi(x), lambda x, s: phi(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
+}
+
+
+def phi(x):
+    return np.vectorize(math.erfc)(-x / np.sqrt(2)) / 2
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("name", SMOOTH)
+def test_smooth_activations(name, last):
+    """Beside float64, over the whole range where they are not 0 or the input itself."""
+    function, value, slope = SMOOTH[name]
+    x = np.concatenate([np.linspace(-14, 14, 20000), np.geomspace(1e-30, 200, 4000), -np.geomspace(1e-30, 80, 4000)])
+    x = np.resize(x.astype(np.float32), (2, 7, 40, 50)).copy()
+    x = channels_last(x) if last else x
+    exact = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        expected, slopes = value(exact, sigmoid), slope(exact, sigmoid)
+    one = torch.from_numpy(x.copy(order="K")).requires_grad_()
+    out = function(one)
+    (out * 1).sum().backward()
+    error = 4e-7 if name == "silu" else 1e-5  # erfc's argument squared is rounded
+    np.testing.assert_allclose(out.detach().numpy(), expected, rtol=error, atol=1e-30)
+    np.testing.assert_allclose(one.grad.numpy(), slopes, rtol=error, atol=2e-6)
+    with torch.no_grad():
+        assert (function(torch.from_numpy(x[1:])).numpy() == out.detach().numpy()[1:]).all()
+
+
+def test_smooth_activations_of_infinity():
+    odd = torch.tensor([np.inf, -np.inf, np.nan, 0.0, -0.0, 3e38, -3e38, 1e-40]).repeat(1, 1024)
+    for function in (F.silu, F.gelu):
+        out, small = function(odd).numpy()[0, :8], function(odd[0, :8]).numpy()
+        np.testing.assert_allclose(out, small, rtol=1e-6)
 
 
 def test_adding_an_overlapping_view(threshold):
@@ -337,7 +382,7 @@ def test_nothing_is_read_or_written_outside(shape):
     norm.gradient(lasts[1], lasts[0], weight, mean, var, 1e-5, lasts[2])
     elementwise.apply("add", x, g, out)
     elementwise.apply("clamp", x, out, numbers=(-1.0, 1.0))
-    elementwise.apply("keep", x, g, out, numbers=(-1.0, 1.0))
+    elementwise.apply("clamp gradient", x, g, out, numbers=(-1.0, 1.0))
     np.testing.assert_array_equal(out, np.where((x > -1) & (x < 1), g, 0))
     h, w = shape[-2:]
     pooled = (*shape[:2], (h + 1) // 2, (w + 1) // 2)

@@ -1,13 +1,19 @@
-"""Element by element over float32 arrays of one dense layout: sums, and keeping what lies between two bounds."""
+"""Element by element over float32 arrays of one dense layout: sums, activation functions and their gradients.
+
+The gradient of an activation gets the input (or the result, where that says as much) and the gradient of the result.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..runtime import memory
 from .lanes import Formula, Lanes
+from .series import SCALED_ERFC
 
 
 def _add(numbers: Sequence[Lanes], a: Lanes, b: Lanes) -> list[Lanes]:
@@ -27,10 +33,65 @@ def _keep(numbers: Sequence[Lanes], a: Lanes, b: Lanes) -> list[Lanes]:
     return [((a <= low) | (a >= high)).choose(0, b)]
 
 
+def _leaky_relu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return [(x > 0).choose(x, x * numbers[0])]
+
+
+def _leaky_relu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return [g * (x > 0).choose(1, numbers[0])]
+
+
+def _hardswish(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    y = x + 3
+    y = (y < 0).choose(0, y)
+    return [x * (y > 6).choose(6, y) / 6]
+
+
+def _hardswish_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    inside = ((x > -3) & (x < 3)).choose(g * (x / 3 + 0.5), 0)
+    return [(x >= 3).choose(g, inside)]
+
+
+def _silu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return [x / ((-x).exp() + 1)]
+
+
+def _silu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    s = 1 / ((-x).exp() + 1)
+    return [g * (s * (x * (1 - s) + 1))]
+
+
+def _normal_distribution(x: Lanes) -> Lanes:
+    """Phi(x): half of erfc(-x / sqrt 2), from that of the positive argument."""
+    z = x.abs() * math.sqrt(0.5)
+    z = (z > 12).choose(12, z)  # beyond, the tail is 0
+    tail = 0.5 * (-(z * z)).exp() / (z * 2 + 1) * ((z - 3.75) / (z + 3.75)).polynomial(SCALED_ERFC)
+    return (x > 0).choose(1 - tail, tail)
+
+
+def _gelu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return [x * _normal_distribution(x)]
+
+
+def _gelu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
+    return [g * (_normal_distribution(x) + x * density)]
+
+
+def _activation(name: str, forward: Any, backward: Any, numbers: int = 0) -> dict[str, Formula]:
+    return {
+        name: Formula(name, forward, (0,), (1,), numbers),
+        f"{name} gradient": Formula(f"{name}_gradient", backward, (0, 1), (2,), numbers),
+    }
+
+
 FORMULAS = {
     "add": Formula("add", _add, (0, 1), (2,)),
-    "clamp": Formula("clamp", _clamp, (0,), (1,), 2),
-    "keep": Formula("keep", _keep, (0, 1), (2,), 2),
+    **_activation("clamp", _clamp, _keep, 2),
+    **_activation("leaky_relu", _leaky_relu, _leaky_relu_gradient, 1),
+    **_activation("hardswish", _hardswish, _hardswish_gradient),
+    **_activation("silu", _silu, _silu_gradient),
+    **_activation("gelu", _gelu, _gelu_gradient),
 }
 
 

@@ -5,13 +5,14 @@ same for all elements:
 
     saxpy = Formula("saxpy", lambda numbers, x, y: [numbers[0] * x + y], reads=(0, 1), writes=(1,))
 
-It runs once, when the kernel is compiled, and writes LLVM instructions. What it computes has the bits of the same
-NumPy expression, because nothing is contracted or reordered. All elements of a vector are read before any is written,
-so a result may stand in the place of an operand. Vectors are masked at the end of an array.
+It runs once, when the kernel is compiled, and writes LLVM instructions. What its operators compute has the bits of the
+same NumPy expression, because nothing is contracted or reordered. All elements of a vector are read before any is
+written, so a result may stand in the place of an operand. Vectors are masked at the end of an array.
 """
 
 from __future__ import annotations
 
+import math
 import types as python
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from ..runtime import memory, threads
 from . import emit, launch, target
 from .emit import load_i64
 from .launch import Kernel, frame_reader, next_task
+from .series import EXP
 
 PLACES = 5  # arrays that a formula reads and writes at most
 UNROLL = 4  # vectors at a time: their operations are independent, so that the units of the processor stay busy
@@ -34,6 +36,12 @@ ELEMENT = 4
 _row = np.dtype([(name, np.int64) for name in ("first", "count", "numbers", *[f"p{i}" for i in range(PLACES)])])
 ROW = _row.itemsize
 row_at = frame_reader(_row)
+
+
+# Added to a small number it leaves its nearest integer in the lowest bits.
+_INTEGERS = 1.5 * 2.0**23
+_INTEGERS_BITS = int(np.float32(_INTEGERS).view(np.int32))
+_LOG2 = 0.693359375, -2.12194440e-4  # log 2 as the sum of two, the first of few digits
 
 
 class Lanes:
@@ -117,6 +125,42 @@ class Lanes:
             self.builder, f"llvm.{name}.{emit._vector_name(kind)}", kind, [kind] * len(operands)
         )
         return Lanes(self.builder, self.builder.call(function, operands))
+
+    def times_plus(self, factor: Any, addend: Any) -> Lanes:
+        """self * factor + addend, rounded once where the processor can."""
+        return self.call("fmuladd", factor, addend)
+
+    def polynomial(self, coefficients: Sequence[float]) -> Lanes:
+        """Horner's rule, highest power first."""
+        result = Lanes(self.builder, self.of(coefficients[0]))
+        for each in coefficients[1:]:
+            result = result.times_plus(self, each)
+        return result
+
+    def abs(self) -> Lanes:
+        """Without its sign."""
+        return self.call("fabs")
+
+    def exp(self) -> Lanes:
+        """e to this power, to two units in the last place: 2^k exp(r) where k is the nearest integer to x / log 2."""
+        x = (self > 100).choose(100, (self < -110).choose(-110, self))
+        moved = x.times_plus(1 / math.log(2), _INTEGERS)
+        k = moved - _INTEGERS
+        r = k.times_plus(-_LOG2[1], k.times_plus(-_LOG2[0], x))
+        result = (r * r).times_plus(r.polynomial(EXP), r) + 1
+        builder, count = self.builder, self.value.type.count
+        integers = ir.VectorType(emit.I32, count)
+
+        def number(value: int) -> Any:
+            return ir.Constant(integers, [value] * count)
+
+        whole = builder.sub(builder.bitcast(moved.value, integers), number(_INTEGERS_BITS))
+        half = builder.ashr(whole, number(1))
+        # In two steps, because 2^k may be no float32 where the result is one.
+        for power in (half, builder.sub(whole, half)):
+            bits = builder.shl(builder.add(power, number(127)), number(23))
+            result = result * Lanes(builder, builder.bitcast(bits, self.value.type))
+        return result
 
     def sqrt(self) -> Lanes:
         """The square root, rounded once."""

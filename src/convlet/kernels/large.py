@@ -22,6 +22,8 @@ LARGE = 1 << 17
 # fast at 512 elements, a maximum over windows at 2,000, ReLU with its gradient at 10,000 (2-core Zen 4, November 2026).
 SOONER = {"norm": 256, "pool": 64, "elementwise": 8}
 
+IMAGE = 1 << 12  # elements of an image from which on kernels with bits of their own take it
+
 
 @cache
 def _load(name: str) -> Any:
@@ -46,6 +48,13 @@ def once_loaded(name: str, array: np.ndarray) -> Any:
     For kernels whose results have the same bits as NumPy's.
     """
     return kernels(name, array) if "convlet.kernels.launch" in sys.modules else None
+
+
+def of_images(name: str, array: np.ndarray) -> Any:
+    """The same, for kernels with bits of their own: an image must get them in every batch, and before a convolution."""
+    if array.ndim < 2 or array.size < len(array) * IMAGE or array.dtype != np.float32:
+        return None
+    return _load(name)
 
 
 def updates() -> Any:

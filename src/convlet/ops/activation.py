@@ -73,9 +73,6 @@ class Within(Operation):
         ctx.bounds = low, high
         if ctx.needs_input_grad[0]:
             ctx.save(of)
-        out = memory.empty_like(of)
-        if _keep_within(input, of, low, high, out):
-            return out
         outside = of <= low
         if high is not None:
             outside |= of >= high
@@ -89,22 +86,8 @@ class Within(Operation):
         return Within.apply(grad, of, *ctx.bounds), None
 
 
-def _keep_within(input: Array, of: Array, low: float, high: float | None, out: Array) -> bool:
-    """What Within computes, into an array that may be the input; False where there is no kernel for it."""
-    kernels = large.once_loaded("elementwise", of)
-    if kernels is None or not large.alike(of, input) or not large.alike(of, out):
-        return False
-    kernels.apply("keep", of, input, out, numbers=(low, math.nan if high is None else high))
-    return True
-
-
 def _clamp(input: Array, low: float, high: float | None, out: Array | None = None) -> Array:
     """The input between two bounds, NaN where it is NaN."""
-    kernels = large.once_loaded("elementwise", input)
-    if kernels is not None and large.dense(input):
-        out = memory.empty_like(input) if out is None else out
-        kernels.apply("clamp", input, out, numbers=(low, math.nan if high is None else high))
-        return out
     if high is None:
         return np.maximum(input.dtype.type(low), input, out=out)  # in this order -0 stays -0
     return np.clip(input, input.dtype.type(low), input.dtype.type(high), out=out)
@@ -127,6 +110,8 @@ class Activation(Pointwise):
     kernel: ClassVar[str]  # as PyTorch names its kernel when it refuses a dtype
     half: ClassVar[Callable[..., Array]]
     inplace_form: ClassVar[type[Activation] | None] = None  # where PyTorch names the node of that one differently
+    formula: ClassVar[str] = ""  # of kernels/elementwise.py, which has its gradient beside it
+    exact: ClassVar[bool] = True  # whether the formula has NumPy's bits
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -137,11 +122,47 @@ class Activation(Pointwise):
 
     @classmethod
     def forward(cls, ctx: Any, input: Array, *settings: Any) -> Array:
-        compute = cls.half if is_half(input.dtype) else cls.compute
-        result = np.asarray(compute(input, *settings))
+        result = cls._compiled("", (input,), settings)
+        if result is None:
+            compute = cls.half if is_half(input.dtype) else cls.compute
+            result = np.asarray(compute(input, *settings))
         if ctx.needs_input_grad[0]:
             cls._keep(ctx, (input, *settings), result)
         return result
+
+    @classmethod
+    def overwrite(cls, ctx: Any, input: Array, *settings: Any) -> bool:
+        """Where no backward pass will ask for the input."""
+        return ctx is DISCARD and cls._compiled("", (input,), settings, input) is not None
+
+    @classmethod
+    def backward(cls, ctx: Any, grad: Any) -> Any:
+        if type(grad) is np.ndarray and cls.formula:
+            (of,) = ctx.saved
+            into = cls._compiled(" gradient", (of, grad), ctx.settings, grad if ctx.owns_gradient else None)
+            if into is not None:
+                return into
+        return super().backward(ctx, grad)
+
+    @classmethod
+    def _compiled(
+        cls, direction: str, arrays: tuple[Array, ...], settings: tuple[Any, ...], out: Array | None = None
+    ) -> Array | None:
+        """The result of a kernel, in ``out`` or a new array; None where there is none for these arrays."""
+        first = arrays[0]
+        if not cls.formula:
+            return None
+        kernels = (large.once_loaded if cls.exact else large.of_images)("elementwise", first)
+        if kernels is None or not large.dense(first) or not all(large.alike(first, each) for each in arrays[1:]):
+            return None
+        out = memory.empty_like(first) if out is None else out
+        kernels.apply(cls.formula + direction, *arrays, out, numbers=cls.numbers_of(*settings))
+        return out
+
+    @staticmethod
+    def numbers_of(*settings: Any) -> tuple[float, ...]:
+        """The numbers of the formula."""
+        return settings
 
 
 def _activate(operation: type[Activation], input: Any, inplace: bool, *settings: Any) -> Any:
@@ -172,24 +193,23 @@ def _inplace_named(node: str) -> Callable[[type[Activation]], type[Activation]]:
 class _Clamp(Activation):
     """``bounds`` of the settings: the gradient passes inside them, where the result is what the input was."""
 
+    formula = "clamp"
     bounds: ClassVar[Callable[..., tuple[float, float | None]]] = staticmethod(lambda low, high: (low, high))
+
+    @classmethod
+    def numbers_of(cls, *settings: Any) -> tuple[float, ...]:
+        low, high = cls.bounds(*settings)
+        return low, math.nan if high is None else high
 
     @classmethod
     def overwrite(cls, ctx: Any, input: Array, *settings: Any) -> bool:
         if is_half(input.dtype):
             return False
-        _clamp(input, *cls.bounds(*settings), input)
+        if cls._compiled("", (input,), settings, input) is None:
+            _clamp(input, *cls.bounds(*settings), input)
         if ctx is not DISCARD:
             cls._keep(ctx, (input, *settings), input)
         return True
-
-    @classmethod
-    def backward(cls, ctx: Any, grad: Any) -> Any:
-        if ctx.owns_gradient:
-            (of,), (low, high) = ctx.saved, cls.bounds(*ctx.settings)
-            if _keep_within(grad, of, low, high, grad):
-                return grad
-        return super().backward(ctx, grad)
 
 
 class Relu(_Clamp):
@@ -206,6 +226,7 @@ class Relu(_Clamp):
 @_inplace_named("LeakyReluBackward1")
 class LeakyRelu(Activation):
     kernel = "leaky_relu_cpu"
+    formula = "leaky_relu"
     settings = ("negative_slope",)
     gradients: ClassVar = {
         "input": lambda grad, input, negative_slope: _scaled(grad, _values(input) > 0, negative_slope)
@@ -320,6 +341,7 @@ def _gelu_gradient(grad: Any, input: Any) -> Any:
 
 class Gelu(Activation):
     kernel = "GeluKernelImpl"
+    formula, exact = "gelu", False
     gradients: ClassVar = {"input": _gelu_gradient}
 
     @staticmethod
@@ -361,6 +383,7 @@ def _silu_gradient(grad: Any, input: Any) -> Any:
 
 class Silu(Activation):
     kernel = "silu_cpu"
+    formula, exact = "silu", False
     gradients: ClassVar = {"input": _silu_gradient}
 
     @staticmethod
@@ -394,6 +417,7 @@ def _hardswish_gradient(grad: Any, input: Any) -> Any:
 
 class Hardswish(Activation):
     kernel = "hardswish_cpu"
+    formula = "hardswish"
     gradients: ClassVar = {"input": _hardswish_gradient}
 
     @staticmethod

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..autograd.variable import Array
+from ..kernels.series import SCALED_ERFC
 
 _SCALED_64 = (
     3.1114333809799254e-10, -2.623107347133476e-09, -3.744210080962018e-09, 3.197926671666804e-08,
@@ -25,11 +26,6 @@ _SCALED_64 = (
     -0.0002901540805408417, 0.000293714378044958, 0.0017556258528952954, -0.009746579683265262,
     0.028362277418956406, -0.05869339857664934, 0.09230432116037748, -0.10880393014244462,
     0.0822767384901452, 0.0035854154854790257, -0.14024059858554697, 1.2375126308378275,
-)  # fmt: skip
-_SCALED_32 = (
-    -0.00022411675308831036, 0.0003963076160289347, 0.0016759121790528297, -0.009844494983553886,
-    0.02840925194323063, -0.05864685773849487, 0.09229076653718948, -0.10881426930427551,
-    0.08227842301130295, 0.0035862703807651997, -0.1402406543493271, 1.2375125885009766,
 )  # fmt: skip
 _NEAR_0_64 = (
     -7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07, 1.6447424703317362e-06,
@@ -82,7 +78,7 @@ def erfc_of(x: Array) -> Array:
 def _scaled(x: Array, exponential: Array) -> Array:
     """erfc x for x >= 0, given exp(-x**2)."""
     x = np.minimum(x, 1e18)  # infinity / infinity is none
-    coefficients = _SCALED_64 if x.dtype == np.float64 else _SCALED_32
+    coefficients = _SCALED_64 if x.dtype == np.float64 else SCALED_ERFC
     return exponential / (1 + 2 * x) * _polynomial(coefficients, (x - 3.75) / (x + 3.75))
 
 
