@@ -1,7 +1,7 @@
 """The programs of four public texts print under Convlet what they print under PyTorch.
 
 To the character, but for the last digit of a number: sums of another order differ in the seventh, on PyTorch's
-side too from one processor to the next, and now and then that tips a rounding over.
+side too from one processor to the next, and in one number of a hundred that tips a rounding over.
 """
 
 import re
@@ -42,7 +42,7 @@ def test_output_is_that_of_pytorch(program):
         pairs = list(zip(NUMBER.findall(found), NUMBER.findall(want)))
         assert all(len(one) == len(other) for one, other in pairs)
         different = [(one, other) for one, other in pairs if one != other]
-        assert len(different) <= 2, different
+        assert len(different) <= len(pairs) // 50, different
         for one, other in different:
             assert abs(digits(one) - digits(other)) <= 1
             assert exponent(one) == exponent(other)
