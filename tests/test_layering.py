@@ -23,7 +23,7 @@ FLOORS = {
     "tensor": 6,
     "nn": 7, "backends": 7, "cuda": 7, "linalg": 7,
     "optim": 8, "data": 8, "utils": 8, "datasets": 8, "models": 8, "io": 8, "interop": 8,
-    "amp": 7, "ao": 8, "settings": 7, "version": 8, "explanation": 8,
+    "amp": 7, "ao": 8, "settings": 7, "version": 8, "explanation": 8, "warming": 8,
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 # Plain values of floor 3, which the algorithms below it read too.

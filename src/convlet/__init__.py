@@ -155,6 +155,7 @@ _ELSEWHERE = {
     "set_flush_denormal": "settings",
     "set_num_interop_threads": "settings",
     "typename": "settings",
+    "warmup": "warming",
 }
 
 
