@@ -169,6 +169,13 @@ def test_half_precision_is_stored_and_float32_computed(dtype, direction):
         assert error(winograd.plan(problem), problem, relaid(a, layout), b, layout) <= rounding
 
 
+@pytest.mark.parametrize("text", ["n4 ic20 ih30 iw30 oc18 ph1 pw1", "ic20 ih9 iw10 oc18 ph1 pw1"])
+def test_relu_is_stored(text):
+    problem = of(text)
+    a, b = operands(problem)
+    np.testing.assert_array_equal(result(replace(problem, relu=True), a, b), np.maximum(result(problem, a, b), 0))
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_any_problem(draws):

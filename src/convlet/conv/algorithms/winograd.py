@@ -634,6 +634,7 @@ class _Forward:
             "y_size": size,
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
+            "relu": int(p.relu),
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
