@@ -8,14 +8,16 @@ Both products slide a stretch of T taps of the kernel's column (a *run*) along R
 so each of the R + T - 1 vectors that a run loads is multiplied up to T times. A table of addresses says where the
 image's rows are, and another of the runs
 
-    (case, first, shift, w, w_step, w_other)
+    (T, first, shift, w, w_step, w_other, columns)
 
-which of them a run begins with, how far to the right it reads, and where its weights (or sums) are, in bytes. Stride,
+which of them a run begins with, how far to the right it reads, where its weights (or sums) are, in bytes, and how many
+columns of the kernel it is. Stride,
 dilation, padding and flips of rows are in these tables. What lanes are is the kind of a step:
 
     rows      columns of an image; the shift is in columns, and those outside the image are masked: nothing is padded
-    two       the same at every second column: two vectors are split into even and odd lanes, for a tap each, or (the
-              case is T + RUN) for the even lanes' tap alone
+    two       the same at every second column: two vectors are split into even and odd lanes for two neighbouring taps;
+              one alone takes the even lanes, and of three the first takes the odd ones a lane further, so that for a
+              kernel of three columns and padding of one most loads are aligned
     phases    columns read like `rows`, for even and odd results in turn: the input gradient of stride two
     channels  channels that lie side by side; weights are vectors then, and the shift is in bytes
 """
@@ -51,12 +53,10 @@ from .emit import (
 )
 from .launch import Kernel
 
-# Rows that a step holds in registers, and the longest run. With weights or sums and what is loaded, eight rows and
-# a run of four need 13 registers.
+# Rows that a step holds in registers.
 ROWS = (1, 2, 4, 7, 8)
-RUN = 4
 # int64 of an entry of the table of runs.
-ENTRY = 6
+ENTRY = 7
 # Blocks of rows that differ in nothing but where they lie are a *series*; an int64 each:
 SERIES = (
     "rows",  # of results that a block holds in registers
@@ -145,6 +145,11 @@ def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, las
                     one(unit, rows, builder.add(at, builder.mul(position, series.apart)), table, groups, left)
 
 
+def longest_run() -> int:
+    """Taps of a run: with eight rows, their weights (or sums) and what is loaded have to fit the registers."""
+    return 7 if target.current().registers >= 32 else 4
+
+
 def masked() -> bool:
     """Whether masked loads are instructions of this processor: else images are read from padded copies."""
     return target.current().vector >= 32
@@ -184,63 +189,67 @@ class _Columns:
         width = _splat(builder, builder.trunc(self.width, I32), self.lanes)
         return builder.icmp_unsigned("<", at, width)
 
-    def loader(self, shift: Any, places: Any, first: Any, other: bool) -> Any:
-        """load(i): the vectors of the run's row i, one for each column of taps."""
-        builder = self.builder
+    def loader(self, shift: Any, places: Any, first: Any, columns: int) -> Any:
+        """load(i): the vectors of the run's row i, one for each of its columns of taps."""
+        builder, lanes = self.builder, self.lanes
+        table = builder.add(places, builder.mul(first, _constant(8)))
+        nothing = ir.Constant(self.vector, None)
+        order = ir.VectorType(I32, lanes)
         if self.kind.channels:
             at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.element)))
             masks = [self.there]
         else:
+            # Of three columns the second is where vectors begin.
             column = builder.add(builder.mul(self.x, _constant(self.kind.stride)), shift)
+            lead, column = column, _plus(builder, column, int(columns == 3))
             at = builder.mul(column, _constant(self.element))
-            masks = []
-            if masked():
-                masks = [self.inside(_plus(builder, column, i * self.lanes)) for i in range(self.kind.stride)]
-                if self.limit and self.kind.stride == 1:
-                    masks = [builder.and_(masks[0], self.there)]
-        table = builder.add(places, builder.mul(first, _constant(8)))
-        nothing = ir.Constant(self.vector, None)
-
-        def part(i: int, which: int) -> Any:
-            place = builder.add(_load(builder, _plus(builder, table, 8 * i), I64), at)
-            place = _plus(builder, place, which * self.lanes * self.element)
-            if masks:
-                return _load_masked(builder, place, self.vector, masks[which])
-            return _load(builder, place, self.vector)
+            masks = [self.inside(_plus(builder, column, i * lanes)) for i in range(self.kind.stride)]
+            if self.limit and self.kind.stride == 1:
+                masks = [builder.and_(masks[0], self.there)]
+        if columns == 3:
+            zero = cgutils.alloca_once_value(builder, ir.Constant(self.compute, 0.0))
+            outside = builder.icmp_unsigned(">=", lead, self.width)
+            before = builder.mul(lead, _constant(self.element))
 
         def load(i: int) -> list[Any]:
+            row = _load(builder, _plus(builder, table, 8 * i), I64)
+            places = [_plus(builder, builder.add(row, at), j * lanes * self.element) for j in range(len(masks))]
+            parts = [_load_masked(builder, place, self.vector, mask) for place, mask in zip(places, masks)]
             if self.kind.stride == 1:
-                return [part(i, 0)]
-            low, high = part(i, 0), part(i, 1)
-            split = []
-            for odd in (0, 1) if other else (0,):
-                order = ir.Constant(ir.VectorType(I32, self.lanes), [2 * lane + odd for lane in range(self.lanes)])
-                value = builder.shuffle_vector(low, high, order)
-                split.append(builder.select(self.there, value, nothing) if self.limit else value)
-            return split
+                return parts
+            split = [
+                builder.shuffle_vector(*parts, ir.Constant(order, [2 * lane + odd for lane in range(lanes)]))
+                for odd in (range(2) if columns > 1 else range(1))
+            ]
+            if columns == 3:
+                place = builder.select(outside, builder.ptrtoint(zero, I64), builder.add(row, before))
+                one = _splat(builder, _load(builder, place, self.compute), lanes)
+                further = ir.Constant(order, [0, *range(lanes, 2 * lanes - 1)])
+                split = [builder.shuffle_vector(one, split[1], further), *split]
+            return [builder.select(self.there, value, nothing) for value in split] if self.limit else split
 
         return load
 
 
 def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
-    """one(length, other, first, shift, weights) for the runs of a table, each with the places of its weights."""
+    """one(length, first, shift, taps) for the runs of a table; `taps` are the places of a run's weights by column."""
+    most = longest_run()
     with _steps(builder, groups, 1) as group:
         entry = builder.add(table, builder.mul(group, _constant(8 * ENTRY)))
         fields = [_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(ENTRY)]
-        case, first, shift, w, w_step, w_other = fields
+        length, first, shift, w, w_step, w_other, columns = fields
 
-        def body(length: int, other: bool) -> Any:
+        def body(length: int, columns: int) -> Any:
             def emit() -> None:
-                starts = [w, builder.add(w, w_other)] if other else [w]
-                taps = [[builder.add(at, builder.mul(w_step, _constant(t))) for t in range(length)] for at in starts]
-                one(length, other, first, shift, taps)
+                starts = [builder.add(w, builder.mul(w_other, _constant(i))) for i in range(columns)]
+                steps = [builder.mul(w_step, _constant(t)) for t in range(length)]
+                one(length, first, shift, [[builder.add(at, step) for step in steps] for at in starts])
 
             return emit
 
-        cases = {length: body(length, kind.stride == 2) for length in range(1, RUN + 1)}
-        if kind.stride == 2:
-            cases |= {RUN + length: body(length, False) for length in range(1, RUN + 1)}
-        _switch(builder, "run", case, cases)
+        case = builder.add(builder.mul(columns, _constant(8)), length)
+        kinds = (1, 2, 3) if kind.stride == 2 else (1,)
+        _switch(builder, "run", case, {8 * c + t: body(t, c) for c in kinds for t in range(1, most + 1)})
 
 
 def _sweep(compute: Any, kind: Kind) -> Any:
@@ -291,9 +300,9 @@ def _sweep(compute: Any, kind: Kind) -> Any:
             _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
 
         def add_into(count, here, sums, rows, ready):
-            def one(length, other, first, shift, taps):
+            def one(length, first, shift, taps):
                 spread = [[weight(here, builder.add(ready, place)) for place in column] for column in taps]
-                load = here.loader(shift, rows, first, other)
+                load = here.loader(shift, rows, first, len(taps))
                 for i in range(count + length - 1):
                     for value, column in zip(load(i), spread):
                         for t in range(length):
@@ -350,7 +359,7 @@ def _correlate(compute: Any, kind: Kind) -> Any:
             _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
 
         def add(count, here, factors, base, rows):
-            def one(length, other, first, shift, taps):
+            def one(length, first, shift, taps):
                 spots = [[builder.add(base, place) for place in column] for column in taps]
 
                 def before(spot):
@@ -359,7 +368,7 @@ def _correlate(compute: Any, kind: Kind) -> Any:
                     return _load(builder, spot, vector)
 
                 totals = [[before(spot) for spot in column] for column in spots]
-                load = here.loader(shift, rows, first, other)
+                load = here.loader(shift, rows, first, len(taps))
                 for i in range(count + length - 1):
                     for column, value in enumerate(load(i)):
                         for t in range(length):

@@ -17,7 +17,7 @@ import numpy as np
 from ...kernels import depthwise as kernels
 from ...kernels import launch, target
 from ...kernels import steps as common_steps
-from ...kernels.depthwise_steps import OUTSIDE, ROWS, RUN, SERIES, STEPS, masked
+from ...kernels.depthwise_steps import OUTSIDE, ROWS, SERIES, STEPS, longest_run, masked
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
@@ -31,6 +31,8 @@ name = "depthwise"
 MULTIPLIER = 8
 # Tasks that each worker should find, so that all end together.
 TASKS = 8
+# Lanes, of those that whole vectors need, up to which half vectors are faster (on 256-bit units; 56 columns are level).
+HALF_LANES = 0.8
 # Bytes of the planes that are walked together: they stay in L1 from one series to the next.
 TOGETHER = 16 << 10
 # Channels of a task of the weight gradient (in vectors), and tasks there should be: its sums have as many parts.
@@ -96,8 +98,8 @@ def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before."""
     best: list[tuple[int, list[int]]] = [(0, [])]
     for n in range(1, count + 1):
-        ways = [(best[max(0, n - size)], size) for size in sizes if size <= count]
-        ways = [(cost + size + BLOCK_COST, [*taken, size]) for (cost, taken), size in ways]
+        before = [(size, *best[max(0, n - size)]) for size in sizes if size <= count]
+        ways = [(cost + size + BLOCK_COST, [*taken, size]) for size, cost, taken in before]
         best.append(min(ways, key=lambda way: (way[0], len(set(way[1])), way[1])))
     found, first = [], 0
     for size in best[count][1]:
@@ -105,6 +107,18 @@ def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         found.append((first, size))
         first += size
     return tuple(found)
+
+
+def neighbours(offsets: list[int]) -> list[int]:
+    """How many of the taps that read every second column are taken together, in turn: three, two or one."""
+    found: list[int] = []
+    while (i := sum(found)) < len(offsets):
+        left = [offset - offsets[i] for offset in offsets[i : i + 3]]
+        if left == [0, 1, 2] and offsets[i] % 2:  # then the vectors of the last two are aligned
+            found.append(3)
+        else:
+            found.append(2 if left[:2] == [0, 1] else 1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +131,7 @@ class Rows:
 
 @lru_cache(maxsize=1024)
 def rows_of(phase: Phase, rows: int) -> Rows:
-    """Taps an `advance` apart slide along the same rows, up to RUN of them together."""
+    """Taps an `advance` apart slide along the same rows, as many together as registers allow."""
     positions: list[int] = []
     runs = []
     for residue in range(phase.advance):
@@ -134,7 +148,7 @@ def rows_of(phase: Phase, rows: int) -> Rows:
             else:
                 stretches.append([(tap, offset)])
         for stretch in stretches:
-            pieces = split(len(stretch), RUN)
+            pieces = split(len(stretch), longest_run())
             for i in range(pieces):
                 piece = stretch[i * len(stretch) // pieces : (i + 1) * len(stretch) // pieces]
                 step = piece[1][0] - piece[0][0] if len(piece) > 1 else 0
@@ -195,19 +209,19 @@ class _Planner:
     def runs(self, rows: Rows, taps: tuple[tuple[int, int], ...], advance: int) -> list[tuple[int, ...]]:
         """The table of runs: every tap of the other axis, or two neighbours, by every run of the axis held."""
         found: list[tuple[int, ...]] = []
-        shift, splits = self.other.step if self.beside else 1, advance == 2 and not self.beside
+        shift, kernel = self.other.step if self.beside else 1, self.p.kh * self.p.kw
+        pieces = neighbours([offset for _, offset in taps]) if advance == 2 and not self.beside else [1] * len(taps)
         for plane in range(self.planes):
-            for i, (v, offset) in enumerate(taps):
-                pair = splits and i + 1 < len(taps) and taps[i + 1][1] == offset + 1
-                if splits and i % 2 and taps[i - 1][1] == offset - 1:
-                    continue  # the second of a pair
-                other = (taps[i + 1][0] - v) * self.other.tap_step * self.unit if pair else 0
+            i = 0
+            for columns in pieces:
+                v, offset = taps[i]
+                other = (taps[i + 1][0] - v) * self.other.tap_step * self.unit if columns > 1 else 0
                 for first, length, u, step in rows.runs:
-                    tap = plane * self.p.kh * self.p.kw + u * self.held.tap_step + v * self.other.tap_step
+                    tap = plane * kernel + u * self.held.tap_step + v * self.other.tap_step
                     at = plane * len(rows.positions) + first
-                    case = length + (RUN if splits and not pair else 0)
                     step *= self.held.tap_step * self.unit
-                    found.append((case, at, offset * shift, tap * self.unit, step, other))
+                    found.append((length, at, offset * shift, tap * self.unit, step, other, columns))
+                i += columns
         return found
 
     def offsets(self, rows: Rows, first: int) -> list[int]:
@@ -279,9 +293,10 @@ def _finish(planner: _Planner, fields: dict[str, int], workers: int) -> Frame:
 
 
 def _is_half(columns: int, element: int) -> bool:
-    """Whether half vectors leave fewer lanes idle, in a kind of problem that has them."""
+    """Whether half vectors leave far fewer lanes idle; float64 has none."""
     lanes = target.current().lanes(element)
-    return element == 4 and split(columns, lanes // 2) * (lanes // 2) < split(columns, lanes) * lanes
+    whole, half = split(columns, lanes) * lanes, split(columns, lanes // 2) * (lanes // 2)
+    return element == 4 and half <= HALF_LANES * whole
 
 
 def _steps(element: int, **names: str) -> dict[str, int]:
