@@ -1,4 +1,4 @@
-"""How exact convolutions are: what the setting 'high' promises, over shapes and on difficult data.
+"""How exact convolutions are: what the settings 'highest' and 'high' promise, over shapes and on difficult data.
 
 The error is norm-relative, against the same sums in float64: |got - want| / |want|, over the whole result.
 """
@@ -15,7 +15,29 @@ from convlet.conv.algorithms import numpy as float64
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import operand_shapes
 
-BOUNDS = {"high": 3e-6}
+BOUNDS = {"highest": 2e-7, "high": 3e-6}
+
+# Lanes that are positions (few channels) add up all terms of a kernel or of a plane in one run, and short weight
+# gradients of one tap add 255 at a time: so 'highest' errs by more there.
+RUNS = 6e-7
+LONG_RUNS = {
+    "ic40 oc20 n3 ih15 iw17 kh1 kw1 bwd_weight",
+    "g32 ic32 oc32 ih60 iw60 kh3 kw3 ph1 pw1 bwd_weight",
+    "g16 ic16 oc16 n8 ih40 iw40 kh3 kw3 sh2 sw2 ph1 pw1 bwd_weight",
+    "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15 fwd",
+    "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15 bwd_input",
+    "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15 bwd_weight",
+    "ic16 oc3 ih40 iw40 kh9 kw9 ph4 pw4 fwd",
+    "ic5 oc20 ih30 iw30 kh5 kw5 ph2 pw2 bwd_input",
+}
+# 900 terms of alternating signs leave a thousandth of themselves: so much larger is the error beside what is left.
+CANCELLED = 2e-6
+
+
+def bound(problem: ConvProblem, precision: str) -> float:
+    """What the norm-relative error stays under."""
+    long = precision == "highest" and problem in {ConvProblem.parse(text) for text in LONG_RUNS}
+    return RUNS if long else BOUNDS[precision]
 
 # Terms of a sum: one, few, odd, a power of two, many. A weight gradient sums over positions, so it has rows of its own.
 CHANNELS = (1, 2, 3, 16, 37, 64, 130, 256, 517, 1024, 2048)
@@ -88,7 +110,7 @@ def error(problem: ConvProblem, precision: str, kind: str = "normal") -> float:
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("problem", rows(), ids=str)
 def test_every_shape(problem: ConvProblem, precision: str) -> None:
-    assert error(problem, precision) < BOUNDS[precision]
+    assert error(problem, precision) < bound(problem, precision)
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
@@ -96,4 +118,7 @@ def test_every_shape(problem: ConvProblem, precision: str) -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", DIFFICULT)
 def test_difficult_data(text: str, direction: str, kind: str, precision: str) -> None:
-    assert error(ConvProblem.parse(text).with_direction(direction), precision, kind) < BOUNDS[precision]
+    problem = ConvProblem.parse(text).with_direction(direction)
+    cancels = kind == "alternating" and direction == "bwd_weight" and problem.sh == 2
+    limit = CANCELLED if cancels else bound(problem, precision)
+    assert error(problem, precision, kind) < limit
