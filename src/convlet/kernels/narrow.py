@@ -14,8 +14,9 @@ from __future__ import annotations
 from numba import njit
 
 from .edges import FRAME, pack_band
-from .emit import NATIVE, TAPS, call, load_i64, next_ticket
+from .emit import NATIVE, call, load_i64, next_ticket
 from .launch import Kernel, frame_reader
+from .narrow_steps import TAPS
 
 frame_at = frame_reader(FRAME)
 

@@ -1,8 +1,12 @@
-"""Emitted steps for what enters a band and what leaves the register tile: whole planes and whole rows at a time.
+"""Rows and planes on their way into a band and out of the register tile.
 
     gather_planes    planes of rows of any step and storage type become contiguous elements of the compute type
+    gather           the rows of one plane
+    transpose        a block of rows becomes a block of columns, `lanes` x `lanes` elements at a time in registers
     store_channels   sums[position][channel] become a row of positions for each channel (NCHW)
     store_positions  the same become a row of channels for each position (channels-last)
+    scatter          contiguous rows become rows of any step and storage type
+    accumulate       sums are added to sums
 
 Storing adds a bias to each channel and, if asked, keeps what is positive (ReLU).
 """
@@ -12,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
+from numba.core import cgutils
 
 from . import target
 from .emit import (
@@ -21,6 +26,7 @@ from .emit import (
     FLOAT16,
     I1,
     I32,
+    I64,
     NATIVE,
     _case,
     _constant,
@@ -309,45 +315,301 @@ def _store_positions(compute: Any) -> Any:
     return _intrinsic(9, emit)
 
 
+def _transpose(compute: Any) -> Any:
+    """transpose(dst, dst_step, src, src_step, rows, columns, width, bias, order): rows <= lanes, any columns
+
+    dst[j][i] = src[i][j] + bias[j] for i < rows, zero for rows <= i < width; the steps are bytes between rows.
+    `width` of 0..lanes says how much of a destination row is written. bias is an address, or 0 for none; so is
+    order, a table of int64 by which src[order[i]] is read instead of src[i].
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, columns, width, bias, order):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        ordered = builder.icmp_signed("!=", order, _constant(0))
+        places = []
+        for i in range(lanes):
+            # A row that is not there has no place in the table either.
+            listed = builder.and_(ordered, builder.icmp_signed("<", _constant(i), rows))
+            index = cgutils.alloca_once_value(builder, _constant(i))
+            with builder.if_then(listed, likely=False):
+                builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
+            places.append(builder.add(src, builder.mul(src_step, builder.load(index))))
+        whole = builder.and_(
+            builder.icmp_signed("==", rows, _constant(lanes)), builder.icmp_signed("==", width, _constant(lanes))
+        )
+        with _steps(builder, columns, lanes) as j:
+            left = builder.sub(columns, j)
+            row = builder.add(dst, builder.mul(j, dst_step))
+            offset = builder.mul(j, _constant(element))
+            # A whole block needs no masks and no questions.
+            is_whole = builder.and_(whole, builder.icmp_signed(">=", left, _constant(lanes)))
+            is_whole = builder.and_(is_whole, builder.not_(biased))
+            with builder.if_else(is_whole) as (all_of_it, part_of_it):
+                with all_of_it:
+                    block = [
+                        _load(builder, builder.add(place, offset), ir.VectorType(compute, lanes))
+                        for place in places
+                    ]
+                    for i, value in enumerate(_exchange(builder, block)):
+                        _store(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))))
+                with part_of_it:
+                    mask = _mask(builder, left, lanes)
+                    written = _mask(builder, width, lanes)
+                    block = []
+                    for i, place in enumerate(places):
+                        # A row that is not there reads nothing: its mask is empty.
+                        there = builder.icmp_signed("<", _constant(i), rows)
+                        read = builder.and_(mask, _splat(builder, there, lanes))
+                        vector = ir.VectorType(compute, lanes)
+                        block.append(_load_masked(builder, builder.add(place, offset), vector, read))
+                    for i, value in enumerate(_exchange(builder, block)):
+                        with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
+                            at = builder.add(bias, _plus(builder, offset, i * element))
+                            source = builder.select(biased, at, builder.ptrtoint(no_bias, I64))
+                            addend = _splat(builder, _load(builder, source, compute), lanes)
+                            to = builder.add(row, builder.mul(dst_step, _constant(i)))
+                            _store_masked(builder, builder.fadd(value, addend), to, written)
+
+    return _intrinsic(9, emit)
+
+
+def _gather(compute: Any) -> Any:
+    """gather(dst, dst_step, src, src_step, rows, step, count, low, high, code): rows become contiguous
+
+    dst[r][i] = src[r][i] for low <= i < high, and zero for the other i < count: padding is a mask. Elements of a
+    row of src lie `step` bytes apart, rows src_step and dst_step. The last vector of a row is written whole:
+    dst has room for one vector more, with nothing there yet to lose.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, step, count, low, high, code):
+        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            size = _size(_stored(storage, compute))
+            with _case(builder, code, storage):
+                is_unit = builder.icmp_signed("==", step, _constant(size))
+                is_two = builder.icmp_signed("==", step, _constant(2 * size))
+                with builder.if_else(is_unit) as (yes, no):
+                    with yes:
+                        each_row(builder, dst, dst_step, src, src_step, rows, unit, step, count, low, high, storage)
+                    with no, builder.if_else(is_two) as (yes_two, neither):
+                        with yes_two:
+                            each_row(
+                                builder, dst, dst_step, src, src_step, rows, two, step, count, low, high, storage
+                            )
+                        with neither:
+                            each_row(
+                                builder, dst, dst_step, src, src_step, rows, any_step, step, count, low, high, storage
+                            )
+
+    def each_row(builder, dst, dst_step, src, src_step, rows, one, step, count, low, high, storage):
+        with _steps(builder, rows, 1) as r:
+            to = builder.add(dst, builder.mul(r, dst_step))
+            one(builder, to, builder.add(src, builder.mul(r, src_step)), step, count, low, high, storage)
+
+    def lanes_of():
+        return target.current().lanes(_size(compute))
+
+    def put(builder, value, dst, i, storage):
+        place = builder.add(dst, builder.mul(i, _constant(_size(compute))))
+        _store(builder, _widen(builder, value, storage, compute), place)
+
+    def between(builder, first, i, last):
+        return builder.and_(
+            _mask(builder, builder.sub(last, i), lanes_of()),
+            builder.not_(_mask(builder, builder.sub(first, i), lanes_of())),
+        )
+
+    def unit(builder, dst, src, step, count, low, high, storage):
+        lanes = lanes_of()
+        vector = ir.VectorType(_stored(storage, compute), lanes)
+        with _steps(builder, count, lanes) as i:
+            place = builder.add(src, builder.mul(i, step))
+            after = builder.icmp_signed(">=", i, low)
+            inside = builder.and_(after, builder.icmp_signed("<=", _plus(builder, i, lanes), high))
+            with builder.if_else(inside) as (whole, part):
+                with whole:
+                    put(builder, _load(builder, place, vector), dst, i, storage)
+                with part:
+                    mask = between(builder, low, i, high)
+                    put(builder, _load_masked(builder, place, vector, mask), dst, i, storage)
+
+    def two(builder, dst, src, step, count, low, high, storage):
+        # The elements between belong to the array too, but for the one after the last.
+        kind = _stored(storage, compute)
+        lanes = lanes_of()
+        vector = ir.VectorType(kind, lanes)
+        even = ir.Constant(ir.VectorType(I32, lanes), [2 * lane for lane in range(lanes)])
+        first = builder.mul(low, _constant(2))
+        last = builder.sub(builder.mul(high, _constant(2)), _constant(1))
+        with _steps(builder, count, lanes) as i:
+            place, pair = builder.add(src, builder.mul(i, step)), builder.mul(i, _constant(2))
+            beyond = _plus(builder, place, lanes * _size(kind))
+            after = builder.icmp_signed(">=", i, low)
+            inside = builder.and_(after, builder.icmp_signed("<", _plus(builder, pair, 2 * lanes), last))
+            with builder.if_else(inside) as (whole, part):
+                with whole:
+                    left, right = _load(builder, place, vector), _load(builder, beyond, vector)
+                    put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
+                with part:
+                    left = _load_masked(builder, place, vector, between(builder, first, pair, last))
+                    pair = _plus(builder, pair, lanes)
+                    right = _load_masked(builder, beyond, vector, between(builder, first, pair, last))
+                    put(builder, builder.shuffle_vector(left, right, even), dst, i, storage)
+
+    def any_step(builder, dst, src, step, count, low, high, storage):
+        kind = _stored(storage, compute)
+        with _steps(builder, count, 1) as i:
+            inside = builder.and_(builder.icmp_signed(">=", i, low), builder.icmp_signed("<", i, high))
+            # Outside, any readable address will do: dst itself.
+            place = builder.select(inside, builder.add(src, builder.mul(i, step)), dst)
+            value = _load(builder, place, kind)
+            put(builder, builder.select(inside, value, ir.Constant(kind, 0)), dst, i, storage)
+
+    return _intrinsic(10, emit)
+
+
+def _scatter(compute: Any) -> Any:
+    """scatter(dst, dst_step, src, src_step, rows, step, count, code, bias): the way back
+
+    dst[r][i] = src[r][i] + bias[0] (0: no bias) for i < count; elements of a row of dst lie `step` bytes apart.
+    """
+
+    def emit(builder, dst, dst_step, src, src_step, rows, step, count, code, bias):
+        no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+        biased = builder.icmp_signed("!=", bias, _constant(0))
+        source = builder.select(biased, bias, builder.ptrtoint(no_bias, I64))
+        addend = _load(builder, source, compute)
+        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+            size = _size(_stored(storage, compute))
+            with _case(builder, code, storage):
+                is_unit = builder.icmp_signed("==", step, _constant(size))
+                with builder.if_else(is_unit) as (yes, no):
+                    for branch, one in ((yes, unit), (no, any_step)):
+                        with branch, _steps(builder, rows, 1) as r:
+                            to = builder.add(dst, builder.mul(r, dst_step))
+                            row = builder.add(src, builder.mul(r, src_step))
+                            one(builder, to, step, row, count, storage, addend)
+
+    def unit(builder, dst, step, src, count, storage, addend):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        with _steps(builder, count, lanes) as i:
+            mask = _mask(builder, builder.sub(count, i), lanes)
+            value = _load_masked(builder, builder.add(src, builder.mul(i, _constant(element))), vector, mask)
+            value = builder.fadd(value, _splat(builder, addend, lanes))
+            place = builder.add(dst, builder.mul(i, step))
+            _store_masked(builder, _narrow(builder, value, storage), place, mask)
+
+    def any_step(builder, dst, step, src, count, storage, addend):
+        with _steps(builder, count, 1) as i:
+            value = _load(builder, builder.add(src, builder.mul(i, _constant(_size(compute)))), compute)
+            place = builder.add(dst, builder.mul(i, step))
+            _store(builder, _narrow(builder, builder.fadd(value, addend), storage), place)
+
+    return _intrinsic(9, emit)
+
+
+def _accumulate(compute: Any) -> Any:
+    """accumulate(dst, src, count): dst[i] += src[i] for a count that is a multiple of the lanes."""
+
+    def emit(builder, dst, src, count):
+        lanes = target.current().lanes(_size(compute))
+        vector = ir.VectorType(compute, lanes)
+        with _steps(builder, count, lanes) as i:
+            offset = builder.mul(i, _constant(_size(compute)))
+            place = builder.add(dst, offset)
+            more = _load(builder, builder.add(src, offset), vector)
+            _store(builder, builder.fadd(_load(builder, place, vector), more), place)
+
+    return _intrinsic(3, emit)
+
+
+transpose_f32, transpose_f64 = _transpose(FLOAT), _transpose(DOUBLE)
+gather_f32, gather_f64 = _gather(FLOAT), _gather(DOUBLE)
+scatter_f32, scatter_f64 = _scatter(FLOAT), _scatter(DOUBLE)
+accumulate_f32, accumulate_f64 = _accumulate(FLOAT), _accumulate(DOUBLE)
 gather_planes_f32, gather_planes_f64 = _gather_planes(FLOAT), _gather_planes(DOUBLE)
 store_channels_f32, store_channels_f64 = _store_channels(FLOAT), _store_channels(DOUBLE)
 store_positions_f32, store_positions_f64 = _store_positions(FLOAT), _store_positions(DOUBLE)
 
 
-def _gather_f32(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
+def _gather_planes_f32(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
     gather_planes_f32(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
 
 
-def _gather_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
+def _gather_planes_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code):
     gather_planes_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
 
 
-def _channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+def _store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
     store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
 
 
-def _channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+def _store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
     store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
 
 
-def _positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+def _store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
     store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
 
 
-def _positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+def _store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
     store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+
+
+def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order):
+    transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order)
+
+
+def _transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order):
+    transpose_f64(dst, dst_step, src, src_step, rows, columns, width, bias, order)
+
+
+def _gather_f32(dst, dst_step, src, src_step, rows, step, count, low, high, code):
+    gather_f32(dst, dst_step, src, src_step, rows, step, count, low, high, code)
+
+
+def _gather_f64(dst, dst_step, src, src_step, rows, step, count, low, high, code):
+    gather_f64(dst, dst_step, src, src_step, rows, step, count, low, high, code)
+
+
+def _scatter_f32(dst, dst_step, src, src_step, rows, step, count, code, bias):
+    scatter_f32(dst, dst_step, src, src_step, rows, step, count, code, bias)
+
+
+def _scatter_f64(dst, dst_step, src, src_step, rows, step, count, code, bias):
+    scatter_f64(dst, dst_step, src, src_step, rows, step, count, code, bias)
+
+
+def _accumulate_f32(dst, src, count):
+    accumulate_f32(dst, src, count)
+
+
+def _accumulate_f64(dst, src, count):
+    accumulate_f64(dst, src, count)
 
 
 # By bytes of an element.
 STEPS = {
     4: {
-        "gather_planes": Kernel(_gather_f32),
-        "store_channels": Kernel(_channels_f32),
-        "store_positions": Kernel(_positions_f32),
+        "transpose": Kernel(_transpose_f32),
+        "gather": Kernel(_gather_f32),
+        "scatter": Kernel(_scatter_f32),
+        "accumulate": Kernel(_accumulate_f32),
+        "gather_planes": Kernel(_gather_planes_f32),
+        "store_channels": Kernel(_store_channels_f32),
+        "store_positions": Kernel(_store_positions_f32),
     },
     8: {
-        "gather_planes": Kernel(_gather_f64),
-        "store_channels": Kernel(_channels_f64),
-        "store_positions": Kernel(_positions_f64),
+        "transpose": Kernel(_transpose_f64),
+        "gather": Kernel(_gather_f64),
+        "scatter": Kernel(_scatter_f64),
+        "accumulate": Kernel(_accumulate_f64),
+        "gather_planes": Kernel(_gather_planes_f64),
+        "store_channels": Kernel(_store_channels_f64),
+        "store_positions": Kernel(_store_positions_f64),
     },
 }

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from . import emit
+from . import emit, tile
 from .edges import FRAME, pack_weight, store_band, store_products
 from .emit import NATIVE, call, load_i64
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
-apart_f32 = emit._tile(emit.FLOAT, emit._wide_shapes, apart=True)
+apart_f32 = tile._tile(emit.FLOAT, tile._wide_shapes, apart=True)
 
 
 def _apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):

@@ -9,7 +9,9 @@ import numpy as np
 
 from ...kernels import launch, target
 from ...kernels import narrow as kernels
-from ...kernels.emit import NARROW, NATIVE, RUN
+from ...kernels.emit import NATIVE
+from ...kernels.narrow_steps import RUN
+from ...kernels.tile import NARROW
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient

@@ -1,0 +1,208 @@
+"""Products of matrices as they lie in memory.
+
+    panel  c[row][columns] = sum of a[row][j] * b[j][columns]
+    dots   c[row][column] = sum of a[row][j] * b[column][j]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from . import target
+from .emit import (
+    DOUBLE,
+    FLOAT,
+    I1,
+    I64,
+    _constant,
+    _intrinsic,
+    _load,
+    _load_masked,
+    _mask,
+    _moving,
+    _multiply_add,
+    _plus,
+    _prefetch,
+    _size,
+    _splat,
+    _steps,
+    _store,
+    _store_masked,
+    _sums_of,
+)
+from .launch import Kernel
+
+
+def _each_shape(
+    builder: Any, name: str, compute: Any, m: Any, nr: Any, one: Callable[[int, int], None]
+) -> None:
+    """Code for every block of m rows x nr vectors (of columns, or of terms of a column), and the switch to it."""
+    machine = target.current()
+    shapes = [(i, v) for v in range(1, machine.panel_nr + 1) for i in range(1, machine.panel_mr(_size(compute)) + 1)]
+    after = builder.append_basic_block(f"{name}_done")
+    switch = builder.switch(builder.add(builder.mul(m, _constant(16)), nr), after)
+    for rows, vectors in shapes:
+        block = builder.append_basic_block(f"{name}_{rows}x{vectors}")
+        switch.add_case(_constant(16 * rows + vectors), block)
+        builder.position_at_end(block)
+        one(rows, vectors)
+        builder.branch(after)
+    builder.position_at_end(after)
+
+
+def _panel(compute: Any) -> Any:
+    """panel(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+    c[i][:] = start[i] + sum over j < k of a[i][j] * b[j][:]  for m rows of nr vectors; without start (0), c[i][:] +
+
+    Rows and terms of a lie a_row and a_step bytes apart, rows of b, c and start b_step, c_row and start_step.
+    """
+
+    def emit(builder, m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+        def one(rows, vectors):
+            loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+        _each_shape(builder, "panel", compute, m, nr, one)
+
+    def loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+        machine = target.current()
+        lanes = machine.lanes(_size(compute))
+        vector = ir.VectorType(compute, lanes)
+        cells = [(i, v) for i in range(rows) for v in range(vectors)]
+        anchors, row = _moving(builder, a, a_row, rows)
+        entry = builder.block
+        body = builder.append_basic_block("panel_loop")
+        done = builder.append_basic_block("panel_end")
+        builder.branch(body)
+
+        builder.position_at_end(body)
+        j = builder.phi(I64)
+        j.add_incoming(k, entry)
+        places = [(builder.phi(I64), each, a_step) for each in anchors]
+        places.append((builder.phi(I64), b, b_step))
+        sums = {cell: builder.phi(vector) for cell in cells}
+        now = [phi for phi, _, _ in places[:-1]]
+        columns = [_load(builder, _plus(builder, places[-1][0], v * machine.vector), vector) for v in range(vectors)]
+        for v in range(vectors, 2 * vectors):
+            _prefetch(builder, _plus(builder, places[-1][0], v * machine.vector))
+        result = {}
+        for i in range(rows):
+            spread = _splat(builder, _load(builder, row(now, i), compute), lanes)
+            for v in range(vectors):
+                result[i, v] = _multiply_add(builder, spread, columns[v], sums[i, v])
+        for phi, first, step in places:
+            phi.add_incoming(first, entry)
+            phi.add_incoming(builder.add(phi, step), body)
+        left = builder.sub(j, _constant(1))
+        j.add_incoming(left, body)
+        for cell in cells:
+            sums[cell].add_incoming(ir.Constant(vector, None), entry)
+            sums[cell].add_incoming(result[cell], body)
+        builder.cbranch(builder.icmp_signed(">", left, _constant(0)), body, done)
+
+        builder.position_at_end(done)
+        with builder.if_else(builder.icmp_signed("!=", start, _constant(0))) as (fresh, again):
+            for branch, is_fresh in ((fresh, True), (again, False)):
+                with branch:
+                    for i in range(rows):
+                        to = builder.add(c, builder.mul(c_row, _constant(i)))
+                        if is_fresh:
+                            at = builder.add(start, builder.mul(start_step, _constant(i)))
+                            before = _splat(builder, _load(builder, at, compute), lanes)
+                        for v in range(vectors):
+                            place = _plus(builder, to, v * machine.vector)
+                            if not is_fresh:
+                                before = _load(builder, place, vector)
+                            _store(builder, builder.fadd(before, result[i, v]), place)
+
+    return _intrinsic(12, emit)
+
+
+def _dots(compute: Any) -> Any:
+    """dots(m, nr, k, a, a_row, b, b_row, c, c_column, start): m rows and nr columns, the rows of c side by side
+
+    c[v][i] = start[i] + sum over j < k of a[i][j] * b[v][j]; without start (0), c[v][i] +
+
+    The terms of a row of a or b lie side by side too. Lanes are terms and summed last, in a fixed order.
+    """
+
+    def emit(builder, m, nr, k, a, a_row, b, b_row, c, c_column, start):
+        def one(rows, columns):
+            loop(builder, rows, columns, k, a, a_row, b, b_row, c, c_column, start)
+
+        _each_shape(builder, "dots", compute, m, nr, one)
+
+    def loop(builder, rows, columns, k, a, a_row, b, b_row, c, c_column, start):
+        element = _size(compute)
+        lanes = target.current().lanes(element)
+        vector = ir.VectorType(compute, lanes)
+        sums = [[cgutils.alloca_once(builder, vector) for _ in range(rows)] for _ in range(columns)]
+        for each in sums:
+            for total in each:
+                builder.store(ir.Constant(vector, None), total)
+        left_rows, row = _moving(builder, a, a_row, rows)
+        right_rows, column = _moving(builder, b, b_row, columns)
+        whole = builder.and_(k, _constant(-lanes))
+
+        def add(offset, load):
+            left, right = ([builder.add(each, offset) for each in side] for side in (left_rows, right_rows))
+            others = [load(column(right, v)) for v in range(columns)]
+            for i in range(rows):
+                value = load(row(left, i))
+                for v in range(columns):
+                    total = sums[v][i]
+                    builder.store(_multiply_add(builder, value, others[v], builder.load(total)), total)
+
+        with _steps(builder, whole, lanes) as j:
+            add(builder.mul(j, _constant(element)), lambda where: _load(builder, where, vector))
+        rest = builder.sub(k, whole)
+        with builder.if_then(builder.icmp_signed(">", rest, _constant(0))):
+            mask = _mask(builder, rest, lanes)
+            at = builder.mul(whole, _constant(element))
+            add(at, lambda where: _load_masked(builder, where, vector, mask))
+        written = ir.Constant(ir.VectorType(I1, lanes), [i < rows for i in range(lanes)])
+        fresh = builder.icmp_signed("!=", start, _constant(0))
+        results = [_sums_of(builder, [builder.load(each) for each in sums[v]]) for v in range(columns)]
+        for v, result in enumerate(results):
+            place = builder.add(c, builder.mul(c_column, _constant(v)))
+            before = _load_masked(builder, builder.select(fresh, start, place), vector, written)
+            _store_masked(builder, builder.fadd(before, result), place, written)
+
+    return _intrinsic(10, emit)
+
+
+panel_f32, panel_f64 = _panel(FLOAT), _panel(DOUBLE)
+dots_f32, dots_f64 = _dots(FLOAT), _dots(DOUBLE)
+
+
+def _panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+
+def _panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+
+
+def _dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+
+
+def _dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+
+
+# By bytes of an element.
+STEPS = {
+    4: {
+        "panel": Kernel(_panel_f32),
+        "dots": Kernel(_dots_f32),
+    },
+    8: {
+        "panel": Kernel(_panel_f64),
+        "dots": Kernel(_dots_f64),
+    },
+}
