@@ -2,6 +2,7 @@
     [--precision high|highest] [--weights kept|changing] [--layout channels_last] [--dtype f32] [--target avx2]
     [--idle] [--cold] [--batch N] [--algorithm direct,...]
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
+python -m benchmarks calls [--rounds 5]
 python -m benchmarks regions"""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import layers, network
+from benchmarks import calls, layers, network
 from benchmarks.networks import NETWORKS
 from benchmarks.regions import regions
 from benchmarks.sides import Setting
@@ -92,6 +93,9 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     add_layers(commands)
     add_network(commands)
+    small = commands.add_parser("calls", help="what a call costs where there is little to compute")
+    small.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
+    small.set_defaults(run=lambda arguments: calls.compare(arguments.rounds))
     commands.add_parser("regions", help="what an empty parallel region costs").set_defaults(run=lambda _: regions())
     arguments = parser.parse_args()
     arguments.run(arguments)
