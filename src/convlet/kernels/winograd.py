@@ -116,7 +116,7 @@ def transform_units(f, x, group, c, unit_0, unit_1, to, pixels, spare):
 
 
 def _transform_images(frame, x, unused, bias, v, scratch, worker):
-    """V[group][xi][block][tile][vectors side by side]; a task is (block of units, group, vector of channels)."""
+    """V[group][xi][block][tile][vectors side by side]; a task is (group, vector of channels, block of units)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     vector = f.lanes * f.element
@@ -125,8 +125,9 @@ def _transform_images(frame, x, unused, bias, v, scratch, worker):
         task = next_task(scratch, worker, f.unit_blocks * f.g * f.vectors)
         if task >= f.unit_blocks * f.g * f.vectors:
             break
-        c, place = task % f.vectors, task // f.vectors
-        group, share = place % f.g, place // f.g
+        # Blocks of units change fastest: who multiplies these channels in a weight gradient has made most of them.
+        share, place = task % f.unit_blocks, task // f.unit_blocks
+        c, group = place % f.vectors, place // f.vectors
         unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
         to = v + group * f.v_group + c // f.side * f.v_block + c % f.side * vector
         to += unit_0 * f.unit_tiles * f.side * vector
