@@ -136,6 +136,93 @@ def test_scatter_rounds_as_numpy_does(step, element, code, step_elements):
     assert not untouched.astype(np.float64).any()
 
 
+STORED = [(4, NATIVE), (8, NATIVE), (4, FLOAT16), (4, BFLOAT16)]
+
+
+def stored_type(element, code):
+    return np.dtype(TYPES[element]) if code == NATIVE else halves(code)
+
+
+@pytest.mark.parametrize("step_elements", [1, 2, 3, 4, 5, 6, -1])
+@pytest.mark.parametrize(("element", "code"), STORED)
+def test_gather_planes(step, element, code, step_elements):
+    rng = np.random.default_rng(4)
+    stored = stored_type(element, code)
+    lanes = target.current().lanes(element)
+    planes, rows = 3, 4
+    for count in (1, 3, lanes, 2 * lanes + 5):
+        for low, high in ((0, count), (1, count), (0, count // 2), (0, 0)):
+            # Nothing lies before the first element that is read, nor behind the last.
+            reach = abs(step_elements) * (count - 1) + 1
+            source = rng.integers(-8, 9, (planes, rows, reach)).astype(stored)
+            read = source[..., :: step_elements][..., :count].astype(TYPES[element])
+            want = np.zeros((planes, rows, count), TYPES[element])
+            want[..., low:high] = read[..., low:high]
+            out = np.full((planes, rows * count + 1), 99, TYPES[element])
+            base = at(source) + (stored.itemsize * (reach - 1) if step_elements < 0 else 0)
+            step(
+                "gather_planes",
+                element,
+                *(at(out), out.strides[0], count * element, base, source.strides[0], source.strides[1]),
+                *(planes, rows, step_elements * stored.itemsize, count, low, high, code),
+            )
+            np.testing.assert_array_equal(out[:, :-1].reshape(want.shape), want)
+            assert (out[:, -1] == 99).all(), "a plane's end was written over"
+
+
+def activated(sums, bias, relu, stored):
+    want = sums + (0 if bias is None else bias)
+    return np.where(want < 0, 0, want).astype(stored) if relu else want.astype(stored)
+
+
+@pytest.mark.parametrize("relu", [0, 1])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize(("element", "code"), STORED)
+def test_store_channels(step, element, code, biased, relu):
+    rng = np.random.default_rng(5)
+    stored, lanes = stored_type(element, code), target.current().lanes(element)
+    for rows in (1, lanes - 1, lanes, 3 * lanes, 3 * lanes + 1):
+        sums = integers(rng, rows, 2 * lanes, element=element)
+        sums[0, 0] = np.nan
+        for channels in {1, lanes // 2 + 1, lanes}:
+            bias = integers(rng, channels, element=element) if biased else None
+            want = activated(sums[:, :channels], bias, relu, stored).T
+            for apart in (1, 2):
+                out = np.full((channels, 2 * rows + 1), 99, stored)
+                step(
+                    "store_channels",
+                    element,
+                    *(at(out), out.strides[0], at(sums), sums.strides[0], rows, channels),
+                    *(apart * stored.itemsize, code, at(bias) if biased else 0, relu),
+                )
+                written = out[:, : apart * rows : apart].astype(np.float64)
+                np.testing.assert_array_equal(written, want.astype(np.float64))
+                rest = np.delete(out, np.arange(rows) * apart, axis=1)
+                assert (rest.astype(np.float64) == 99).all()
+
+
+@pytest.mark.parametrize("relu", [0, 1])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize(("element", "code"), STORED)
+def test_store_positions(step, element, code, biased, relu):
+    rng = np.random.default_rng(6)
+    stored, lanes = stored_type(element, code), target.current().lanes(element)
+    sums = integers(rng, 5, 2 * lanes, element=element)
+    sums[0, 0] = np.nan
+    for channels in {1, lanes, lanes + 1, 2 * lanes}:
+        bias = integers(rng, channels, element=element) if biased else None
+        out = np.full((5, 2 * lanes + 1), 99, stored)
+        step(
+            "store_positions",
+            element,
+            *(at(out), out.strides[0], at(sums), sums.strides[0], 5, channels),
+            *(code, at(bias) if biased else 0, relu),
+        )
+        want = activated(sums[:, :channels], bias, relu, stored)
+        np.testing.assert_array_equal(out[:, :channels].astype(np.float64), want.astype(np.float64))
+        assert (out[:, channels:].astype(np.float64) == 99).all()
+
+
 @pytest.mark.parametrize("name", ["avx2", "generic"])
 def test_lower_instruction_sets(name):
     """The same tests, compiled for less than this machine has."""
@@ -144,6 +231,6 @@ def test_lower_instruction_sets(name):
     if target.current().name not in ("avx512", "avx2"):
         pytest.skip("not an x86 machine with AVX2")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", __file__]
-    command += ["-k", "tile or transpose or gather[1 or scatter"]
+    command += ["-k", "tile or transpose or gather[1 or scatter or store or gather_planes"]
     done = subprocess.run(command, env=os.environ | {"CONVLET_TARGET": name}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
