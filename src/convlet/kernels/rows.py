@@ -47,8 +47,8 @@ from .emit import (
 )
 from .launch import Kernel
 
-# Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides, and
-# of channels-last images of three channels.
+# Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides,
+# and of channels-last images of three channels.
 STRIDES = (1, 2, 3, 4, 6)
 
 
