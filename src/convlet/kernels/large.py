@@ -35,6 +35,11 @@ def _load(name: str) -> Any:
         return None
 
 
+def available(name: str) -> Any:
+    """The module of kernels of that name, or None without Numba."""
+    return _load(name)
+
+
 def kernels(name: str, array: np.ndarray) -> Any:
     """The module of kernels of that name, for a large float32 array; else None."""
     if array.size <= LARGE // SOONER.get(name, 1) or array.dtype != np.float32:

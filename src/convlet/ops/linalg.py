@@ -11,6 +11,7 @@ from .. import dtypes
 from ..autograd.function import Operation
 from ..autograd.inplace import apply_inplace
 from ..autograd.variable import Array
+from ..conv import matrices
 from .axes import array_of
 from .broadcasting import sum_to
 from .complex_numbers import conj
@@ -37,8 +38,9 @@ __all__ = [
 def multiply(a: Array, b: Array) -> Array:
     """``a @ b`` of arrays in their dtype; 16-bit types are computed in float32 and rounded once."""
     if a.itemsize == 2 and a.dtype.kind in "fV":
-        return np.matmul(a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
-    return np.matmul(_dense(a), _dense(b))
+        return multiply(a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
+    result = matrices.product(a, b)
+    return np.matmul(_dense(a), _dense(b)) if result is None else result
 
 
 def _dense(array: Array) -> Array:
@@ -476,9 +478,12 @@ def _linear(input: Array, weight: Array, bias: Array | None) -> Array:
     if half:
         input, weight = input.astype(np.float32), weight.astype(np.float32)
     rows = input.reshape(math.prod(input.shape[:-1]), input.shape[-1])
-    result = np.matmul(_dense(rows), weight.T)
-    if bias is not None:
-        result += bias.astype(np.float32) if half else bias
+    if half and bias is not None:
+        bias = bias.astype(np.float32)
+    found = matrices.product(rows, weight.T, bias if bias is None or bias.shape == weight.shape[:1] else None)
+    result = np.matmul(_dense(rows), weight.T) if found is None else found
+    if bias is not None and (found is None or bias.shape != weight.shape[:1]):
+        result += bias
     return result.astype(dtype, copy=False).reshape(*input.shape[:-1], weight.shape[0])
 
 
