@@ -336,6 +336,27 @@ def test_max_pool(windows, shape, threshold):
         np.testing.assert_array_equal(result, expected)
 
 
+AVERAGES = {
+    "3x3 s2 p1": lambda x: F.avg_pool2d(x, 3, 2, 1),
+    "3x3 s1 p1": lambda x: F.avg_pool2d(x, 3, 1, 1),
+    "without padding": lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    "ceil": lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+    "oblong": lambda x: F.avg_pool2d(x, (2, 5), (1, 3), (1, 2), divisor_override=7),
+    "regions": lambda x: F.adaptive_avg_pool2d(x, (x.shape[-2] // 2 or 1, 1)),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 6, 6), (2, 7, 20, 34), (3, 14, 40)], ids=str)
+@pytest.mark.parametrize("windows", AVERAGES)
+def test_avg_pool_has_numpys_bits(windows, shape, threshold):
+    found = []
+    for elements in (NUMPY, COMPILED):
+        threshold(elements)
+        found.append(results(odd(*shape), function=lambda x: AVERAGES[windows](x) * 1))
+    for expected, result in zip(*found):
+        np.testing.assert_array_equal(result, expected)
+
+
 def test_max_pool_on_any_number_of_threads(threshold, thread_count):
     threshold(COMPILED)
     found = []
@@ -365,7 +386,7 @@ def guarded(array):
 @pytest.mark.skipif(not hasattr(mmap, "MAP_PRIVATE"), reason="POSIX only")
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (2, 3, 5, 7), (3, 5, 17, 13)])
 def test_nothing_is_read_or_written_outside(shape):
-    from convlet.kernels import norm, pool
+    from convlet.kernels import average, norm, pool
 
     c = shape[1]
     x, g, out = (guarded(each) for each in (some(*shape), some(*shape, seed=1), np.zeros(shape, np.float32)))
@@ -388,5 +409,8 @@ def test_nothing_is_read_or_written_outside(shape):
     pooled = (*shape[:2], (h + 1) // 2, (w + 1) // 2)
     best, places = guarded(np.zeros(pooled, np.float32)), guarded(np.zeros(pooled, np.int64))
     pool.maximum(x, (3, 3), (2, 2), (1, 1), best, places)
+    pool.scatter(best, places, out)
+    average.average(x, (3, 3), (2, 2), (1, 1), 9, best)
+    average.average(out, (3, 3), (2, 2), (1, 1), 9, best, spread=True)
     pool.scatter(best, places, out)
     np.testing.assert_allclose(out.sum((2, 3)), best.sum((2, 3)), rtol=1e-4)

@@ -172,6 +172,9 @@ class _Arrivals:
             self.owned[index] = owned
         elif self.owned[index] and not isinstance(known, Variable) and known.flags.writeable:
             large.add(known, value, out=known)
+        elif owned and not isinstance(known, Variable) and value.flags.writeable:
+            self.values[index] = large.add(value, known, out=value)
+            self.owned[index] = True
         elif isinstance(known, Variable) or isinstance(value, Variable):
             self.values[index] = _as_variable(known) + _as_variable(value)
         else:

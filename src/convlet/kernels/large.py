@@ -20,7 +20,7 @@ from ..runtime import memory
 LARGE = 1 << 17
 # How many times fewer are enough where NumPy passes over the memory more often, or with more calls: batch norm is as
 # fast at 512 elements, a maximum over windows at 2,000, ReLU with its gradient at 10,000 (2-core Zen 4, November 2026).
-SOONER = {"norm": 256, "pool": 64, "elementwise": 8}
+SOONER = {"norm": 256, "pool": 64, "average": 64, "elementwise": 8}
 
 IMAGE = 1 << 12  # elements of an image from which on kernels with bits of their own take it
 

@@ -11,8 +11,7 @@ from numba import njit
 
 from ..runtime import memory
 from .elements import TASK, Fields, floats, integers
-from .emit import next_ticket
-from .launch import Kernel
+from .launch import Kernel, next_task
 
 _fields = Fields(
     "x", "out", "places", "planes", "count",  # float32 [plane, h, w] and [plane, oh, ow]; int64 or 0; planes of a task
@@ -68,11 +67,12 @@ def _maximum(frame, a, b, bias, out, scratch, worker):
     best, rows = floats(slot, f.w), floats(slot + 4 * f.w, f.w)
     row, column = slot + 8 * f.w, slot + 8 * f.w + 4 * f.ow
     ys, xs = floats(row, f.ow), floats(column, f.ow)
+    tasks = -(-f.planes // f.count)
     while True:
-        task = next_ticket(scratch) * f.count
-        if task >= f.planes:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
-        for plane in range(task, min(task + f.count, f.planes)):
+        for plane in range(task * f.count, min((task + 1) * f.count, f.planes)):
             for oy in range(f.oh):
                 top = oy * f.sh - f.ph
                 first = max(top, 0)
@@ -95,11 +95,12 @@ def _scatter(frame, a, b, bias, out, scratch, worker):
     """x = zeros, and each element of out added at its place: the planes' gradient."""
     f = frame_at(frame)
     area, windows = f.h * f.w, f.oh * f.ow
+    tasks = -(-f.planes // f.count)
     while True:
-        task = next_ticket(scratch) * f.count
-        if task >= f.planes:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
-        for plane in range(task, min(task + f.count, f.planes)):
+        for plane in range(task * f.count, min((task + 1) * f.count, f.planes)):
             to, values = floats(f.x + 4 * plane * area, area), floats(f.out + 4 * plane * windows, windows)
             places = integers(f.places + 8 * plane * windows, windows)
             for i in range(area):

@@ -303,8 +303,26 @@ def _divide(total: Array, divisor: Any) -> Array:
     return total
 
 
+def _averages(x: Array, windows: Windows) -> Any:
+    """The kernels, which have NumPy's bits, where they take these windows."""
+    return large.once_loaded("average", x) if windows.dilation == (1, 1) and x.flags.c_contiguous else None
+
+
+def _even_regions(size: Pair, out: Pair) -> Windows | None:
+    """The regions as windows, where all are of one size and none overlap."""
+    if min(out) < 1 or size[0] % out[0] or size[1] % out[1]:
+        return None
+    kernel = size[0] // out[0], size[1] // out[1]
+    return Windows(size, kernel, kernel)
+
+
 def mean_of_windows(x: Array, windows: Windows, divisor: Any) -> Array:
     """The sum of each window, taps in order, divided."""
+    kernels = _averages(x, windows)
+    if kernels is not None:
+        means = memory.empty(x.shape[:-2] + windows.out, x.dtype)
+        kernels.average(x, windows.kernel, windows.stride, windows.padding, divisor, means)
+        return means
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
     total = empty_like_layout(x, x.shape[:-2] + windows.out, wide)
     total[...] = 0
@@ -315,6 +333,11 @@ def mean_of_windows(x: Array, windows: Windows, divisor: Any) -> Array:
 
 def spread_to_windows(grad: Array, windows: Windows, divisor: Any) -> Array:
     """The adjoint: each value, divided, added to all elements its window sees."""
+    kernels = _averages(grad, windows)
+    if kernels is not None:
+        spread = memory.empty(grad.shape[:-2] + windows.size, grad.dtype)
+        kernels.average(spread, windows.kernel, windows.stride, windows.padding, divisor, grad, spread=True)
+        return spread
     wide = np.dtype(np.float32) if is_half(grad.dtype) else grad.dtype
     share = _divide(grad.astype(wide), divisor)
     result = empty_like_layout(grad, grad.shape[:-2] + windows.size, wide)
@@ -375,6 +398,9 @@ def _region_areas(size: Pair, out: Pair) -> Array:
 
 def mean_of_regions(x: Array, out: Pair) -> Array:
     """The mean of every region: sums down the rows, then across."""
+    windows = _even_regions((x.shape[-2], x.shape[-1]), out)
+    if windows is not None:
+        return mean_of_windows(x, windows, math.prod(windows.kernel))
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
     rows, columns = _regions(x.shape[-2:], out)
     down = empty_like_layout(x, (*x.shape[:-2], len(rows), x.shape[-1]), wide)
@@ -389,7 +415,10 @@ def mean_of_regions(x: Array, out: Pair) -> Array:
 def spread_to_regions(grad: Array, size: Pair) -> Array:
     """The adjoint: each value, divided, added to all elements of its region."""
     wide = np.dtype(np.float32) if is_half(grad.dtype) else grad.dtype
-    out = grad.shape[-2:]
+    out = (grad.shape[-2], grad.shape[-1])
+    windows = _even_regions(size, out)
+    if windows is not None:
+        return spread_to_windows(grad, windows, math.prod(windows.kernel))
     rows, columns = _regions(size, out)
     share = _divide(grad.astype(wide), _region_areas(size, out))
     across = empty_like_layout(grad, (*grad.shape[:-1], size[1]), wide)
