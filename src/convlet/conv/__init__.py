@@ -8,11 +8,13 @@ from .plan import Plan, forward, input_gradient, plan_for, weight_gradient
 from .precision import convolution_precision, get_convolution_precision, set_convolution_precision
 from .problem import ConvProblem, receptive_field
 from .select import force_algorithm, select
+from .signals import conv1d_problem
 from .transposed import conv_transpose2d_problem
 
 __all__ = [
     "ConvProblem",
     "Plan",
+    "conv1d_problem",
     "conv2d_output_shape",
     "conv2d_problem",
     "conv_transpose2d_problem",

@@ -38,7 +38,7 @@ from .containers import (
     ParameterList,
     Sequential,
 )
-from .conv import Conv2d, ConvTranspose2d
+from .conv import Conv1d, Conv2d, ConvTranspose2d
 from .data_parallel import DataParallel
 from .dropout import (
     AlphaDropout,
@@ -134,6 +134,7 @@ __all__ = [
     "ChannelShuffle",
     "CircularPad2d",
     "ConstantPad2d",
+    "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
     "CosineEmbeddingLoss",

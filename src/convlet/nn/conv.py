@@ -8,21 +8,21 @@ from typing import Any
 
 from ..autograd.mode import no_grad
 from ..conv import conv2d_output_shape
-from ..ops.convolution import conv2d, conv_transpose2d
+from ..ops.convolution import conv1d, conv2d, conv_transpose2d
 from ..tensor.creation import empty
 from ..tensor.size import Size
 from . import init
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Conv2d", "ConvTranspose2d"]
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 _PADDINGS = ("same", "valid", "same_upper", "same_lower")
 
 
-def _as_pair(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, Iterable) else (value, value)
+def _as_tuple(value: Any, axes: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, Iterable) else (value,) * axes
 
 
 def _check_groups(in_channels: int, out_channels: int, groups: int) -> None:
@@ -126,7 +126,70 @@ class _ConvNd(Module):
             self.padding_mode = "zeros"
 
 
-class Conv2d(_ConvNd):
+class _Correlation(_ConvNd):
+    """A layer that cross-correlates along some axes."""
+
+    _axes: int
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: Any = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        axes = self._axes
+        kernel_size, stride, dilation = (_as_tuple(each, axes) for each in (kernel_size, stride, dilation))
+        padding = padding if isinstance(padding, str) else _as_tuple(padding, axes)
+        _check_groups(in_channels, out_channels, groups)
+        if isinstance(padding, str):
+            if padding not in _PADDINGS:
+                raise ValueError(
+                    f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}, "
+                    "or beyond PyTorch 'same_upper' or 'same_lower'"
+                )
+            if padding == "same" and any(step != 1 for step in stride):
+                raise ValueError(
+                    "padding='same' is not supported for strided convolutions. "
+                    "padding='same_upper' (as TensorFlow) and 'same_lower' are."
+                )
+        modes = (padding_mode,) if isinstance(padding_mode, str) else padding_mode
+        if not (isinstance(modes, (tuple, list)) and modes and all(mode in _MODES for mode in modes)) or (
+            not isinstance(padding_mode, str) and len(modes) != 2
+        ):
+            allowed = ", ".join(repr(mode) for mode in _MODES)
+            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode='{padding_mode}'")
+        self._set(
+            *(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode),
+            *(device, dtype),
+            output_padding=(0,) * axes,
+        )
+        self._reversed_padding_repeated_twice = self._padding_from_the_last_axis()
+
+    def _padding_from_the_last_axis(self) -> Any:
+        """The padding as F.pad takes it: (left, right, top, bottom)."""
+        padding = self.padding
+        if padding == "same":
+            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
+            return [each for total in reversed(totals) for each in (total // 2, total - total // 2)]
+        if isinstance(padding, str):  # the extra of 'same_upper' and 'same_lower' depends on the input
+            return [0, 0] * len(self.kernel_size)
+        if len(padding) == 4:
+            top, bottom, left, right = padding
+            return (left, right, top, bottom)
+        sides = [each if isinstance(each, (tuple, list)) else (each, each) for each in padding]
+        return tuple(each for pair in reversed(sides) for each in pair)
+
+
+class Conv2d(_Correlation):
     """Cross-correlate images with learned kernels and add a learned bias.
 
     ``out[n, o] = bias[o] + sum over i of weight[o, i] * input[n, i]``, ``*`` being 2D cross-correlation.
@@ -159,59 +222,7 @@ class Conv2d(_ConvNd):
     torch.Size([1, 8, 32, 32])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: Any = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        kernel_size, stride, dilation = _as_pair(kernel_size), _as_pair(stride), _as_pair(dilation)
-        padding = padding if isinstance(padding, str) else _as_pair(padding)
-        _check_groups(in_channels, out_channels, groups)
-        if isinstance(padding, str):
-            if padding not in _PADDINGS:
-                raise ValueError(
-                    f"Invalid padding string {padding!r}, should be one of {{'same', 'valid'}}, "
-                    "or beyond PyTorch 'same_upper' or 'same_lower'"
-                )
-            if padding == "same" and any(step != 1 for step in stride):
-                raise ValueError(
-                    "padding='same' is not supported for strided convolutions. "
-                    "padding='same_upper' (as TensorFlow) and 'same_lower' are."
-                )
-        modes = (padding_mode,) if isinstance(padding_mode, str) else padding_mode
-        if not (isinstance(modes, (tuple, list)) and modes and all(mode in _MODES for mode in modes)) or (
-            not isinstance(padding_mode, str) and len(modes) != 2
-        ):
-            allowed = ", ".join(repr(mode) for mode in _MODES)
-            raise ValueError(f"padding_mode must be one of {{{allowed}}}, but got padding_mode='{padding_mode}'")
-        self._set(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
-        self._reversed_padding_repeated_twice = self._padding_from_the_last_axis()
-
-    def _padding_from_the_last_axis(self) -> Any:
-        """The padding as F.pad takes it: (left, right, top, bottom)."""
-        padding = self.padding
-        if padding == "same":
-            totals = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size)]
-            return [each for total in reversed(totals) for each in (total // 2, total - total // 2)]
-        if isinstance(padding, str):  # the extra of 'same_upper' and 'same_lower' depends on the input
-            return [0, 0] * len(self.kernel_size)
-        if len(padding) == 4:
-            top, bottom, left, right = padding
-            return (left, right, top, bottom)
-        sides = [each if isinstance(each, (tuple, list)) else (each, each) for each in padding]
-        return tuple(each for pair in reversed(sides) for each in pair)
+    _axes = 2
 
     def _conv_forward(self, input: Any, weight: Any, bias: Any, activation: str | None = None) -> Any:
         return conv2d(
@@ -253,6 +264,26 @@ class Conv2d(_ConvNd):
             tuple(input_shape), self.out_channels, self.kernel_size, self.stride, self.padding, self.dilation
         )
         return Size(shape)
+
+
+class Conv1d(_Correlation):
+    """Cross-correlate signals with learned kernels and add a learned bias: :class:`Conv2d` along one axis.
+
+    ``(N, C, L)`` or ``(C, L)`` to the same with out_channels and ``L_out = floor((L + 2*p - d*(k - 1) - 1) / s) + 1``.
+    Arguments, initial values and errors are those of :class:`Conv2d`, sizes an int or a tuple of one.
+
+    >>> torch.nn.Conv1d(3, 8, 3, padding=1)(torch.zeros(1, 3, 32)).shape
+    torch.Size([1, 8, 32])
+    """
+
+    _axes = 1
+
+    def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
+        sizes = self.stride, self.padding, self.dilation, self.groups
+        return conv1d(input, weight, bias, *sizes, padding_mode=self.padding_mode)
+
+    def forward(self, input: Any) -> Any:
+        return self._conv_forward(input, self.weight, self.bias)
 
 
 class ConvTranspose2d(_ConvNd):
@@ -303,13 +334,13 @@ class ConvTranspose2d(_ConvNd):
         if padding_mode != "zeros":
             raise ValueError('Only "zeros" padding mode is supported for ConvTranspose2d')
         _check_groups(in_channels, out_channels, groups)
-        sizes = map(_as_pair, (kernel_size, stride, padding, dilation))
+        sizes = (_as_tuple(each, 2) for each in (kernel_size, stride, padding, dilation))
         kernel_size, stride, padding, dilation = sizes
         self._set(
             *(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode),
             *(device, dtype),
             transposed=True,
-            output_padding=_as_pair(output_padding),
+            output_padding=_as_tuple(output_padding, 2),
         )
         self._reversed_padding_repeated_twice = tuple(each for each in reversed(padding) for _ in range(2))
 

@@ -45,7 +45,7 @@ from ..ops.activation import (
     threshold,
     threshold_,
 )
-from ..ops.convolution import conv2d, conv_transpose2d
+from ..ops.convolution import conv1d, conv2d, conv_transpose2d
 from ..ops.distances import cosine_similarity, pairwise_distance, pdist
 from ..ops.elementwise import add, div, mul, sub
 from ..ops.embedding import embedding, one_hot
@@ -107,6 +107,7 @@ __all__ = [
     "celu",
     "celu_",
     "channel_shuffle",
+    "conv1d",
     "conv2d",
     "conv2d_output_shape",
     "conv_transpose2d",

@@ -35,7 +35,7 @@ from .layout import is_channels_last, without_data
 from .reduction import sum
 from .shape import squeeze, unsqueeze
 
-__all__ = ["conv2d", "conv_transpose2d"]
+__all__ = ["conv1d", "conv2d", "conv_transpose2d"]
 
 
 def conv2d(
@@ -122,6 +122,51 @@ def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
         found = problem.plans["relu"] = replace(problem, relu=True)
         found.plans["plain"] = problem  # for the gradient
     return found
+
+
+def conv1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    *,
+    padding_mode: str = "zeros",
+) -> Any:
+    """Cross-correlate signals with a set of kernels, and add a bias: :func:`conv2d` of images of one row.
+
+    ``input`` (N, C, L), or (C, L) for one signal; ``weight`` (O, C / groups, k); ``bias`` (O,) or None; the others as
+    for :func:`conv2d`, an int each or one in a tuple. The result is (N, O, L_out), without N for one signal.
+
+    >>> torch.conv1d(torch.arange(5.0).reshape(1, 1, 5), torch.ones(1, 1, 2))
+    tensor([[[1., 3., 5., 7.]]])
+    """
+    if not (
+        isinstance(input, Variable)
+        and isinstance(weight, Variable)
+        and (bias is None or isinstance(bias, Variable))
+    ):
+        raise TypeError(_not_tensors("conv1d", input, weight, bias))
+    x, w, b = input.array, weight.array, None if bias is None else bias.array
+    problem = conv.conv1d_problem(
+        x.shape,
+        w.shape,
+        None if b is None else b.shape,
+        x.dtype,
+        w.dtype,
+        None if b is None else b.dtype,
+        stride,
+        padding,
+        dilation,
+        groups,
+        padding_mode,
+    )
+    signals = unsqueeze(input if x.ndim == 3 else unsqueeze(input, 0), 2)
+    out = Convolution.apply(signals, unsqueeze(weight, 2), bias, problem, weight._version.storage)
+    out = squeeze(out, 2)
+    return out if x.ndim == 3 else squeeze(out, 0)
 
 
 def conv_transpose2d(

@@ -120,7 +120,7 @@ DIFFERENCES = [
 
 # Names of PyTorch that the page says are not here: sections J and K, and "Differences everywhere".
 ABSENT = (
-    "nn.Conv1d", "nn.Conv3d", "nn.functional.conv1d", "nn.functional.conv3d", "nn.LazyConv2d",
+    "nn.Conv3d", "nn.functional.conv3d", "nn.LazyConv2d",
     "nn.UninitializedParameter", "nn.MaxPool1d",
     "nn.MaxPool3d", "nn.LSTM", "nn.MultiheadAttention",
     "nn.functional.grid_sample", "nn.SyncBatchNorm", "nn.utils.parametrize",
