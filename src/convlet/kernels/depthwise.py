@@ -23,7 +23,7 @@ FRAME = np.dtype(
         (name, np.int64)
         for name in (
             *("sweep", "correlate", "totals", "gather", "transpose"),
-            *("element", "vector", "n", "units", "outs", "columns", "width", "taps"),
+            *("element", "size", "vector", "n", "units", "outs", "columns", "width", "taps"),
             # strides of images and of units (planes, channels), read and written
             *("x_n", "x_c", "y_n", "y_c"),
             *("w_unit", "w_out"),  # weights (or sums) of a unit, and of each of its results
@@ -135,7 +135,7 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
                     (ready + c * f.element, f.tap_step, src, f.taps * f.element, rows, f.taps, lanes, 0, 0),
                 )
             packed = piece
-        base, to = x + image * f.x_n + first * f.element, out + image * f.y_n + first * f.element
+        base, to = x + image * f.x_n + first * f.size, out + image * f.y_n + first * f.size
         addend = bias + first * f.element if bias else 0
         call(
             f.sweep,
@@ -156,7 +156,7 @@ def _channel_gradient(frame, x, grad, unused, out, scratch, worker):
             break
         part, piece = task % f.parts, task // f.parts
         channels = min(f.piece, f.units - piece * f.piece)
-        sums, side = out + part * f.part_step + piece * f.piece * f.element, piece * f.piece * f.element
+        sums, side = out + part * f.part_step + piece * f.piece * f.element, piece * f.piece * f.size
         for image in range(f.n):
             base, src = x + image * f.x_n + side, grad + image * f.y_n + side
             for i in range(part * f.series_count // f.parts, (part + 1) * f.series_count // f.parts):

@@ -34,21 +34,26 @@ from . import target
 from .emit import (
     DOUBLE,
     FLOAT,
+    I16,
     I32,
     I64,
+    NATIVE,
     _constant,
     _intrinsic,
     _load,
     _load_masked,
     _mask,
     _multiply_add,
+    _narrow,
     _plus,
     _size,
     _splat,
     _steps,
     _store,
     _store_masked,
+    _stored,
     _sums_of,
+    _widen,
     _zip,
 )
 from .launch import Kernel
@@ -82,6 +87,11 @@ class Kind:
     phases: int = 1
     channels: bool = False
     half: bool = False
+    code: int = NATIVE  # how images and results are stored; weights and sums are of the compute type
+
+    def size(self, compute: Any) -> int:
+        """Bytes of a stored element."""
+        return _size(_stored(self.code, compute))
 
     def lanes(self, element: int) -> int:
         return target.current().lanes(element) // (2 if self.half else 1)
@@ -176,6 +186,7 @@ class _Columns:
         self.x, self.width = x, width
         self.element = _size(compute)
         self.lanes = kind.lanes(self.element)
+        self.size = kind.size(compute)
         self.vector = ir.VectorType(compute, self.lanes)
         # Lanes of results that exist; a correlation must not read beyond, where numbers may be infinite.
         self.there = _mask(builder, builder.sub(columns, x), self.lanes)
@@ -189,6 +200,11 @@ class _Columns:
         width = _splat(builder, builder.trunc(self.width, I32), self.lanes)
         return builder.icmp_unsigned("<", at, width)
 
+    def stored(self, place: Any, mask: Any) -> Any:
+        """A vector of the image, widened."""
+        vector = ir.VectorType(_stored(self.kind.code, self.compute), self.lanes)
+        return _widen(self.builder, _load_masked(self.builder, place, vector, mask), self.kind.code, self.compute)
+
     def loader(self, shift: Any, places: Any, first: Any, columns: int) -> Any:
         """load(i): the vectors of the run's row i, one for each of its columns of taps."""
         builder, lanes = self.builder, self.lanes
@@ -196,25 +212,26 @@ class _Columns:
         nothing = ir.Constant(self.vector, None)
         order = ir.VectorType(I32, lanes)
         if self.kind.channels:
-            at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.element)))
+            at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.size)))
             masks = [self.there]
         else:
             # Of three columns the second is where vectors begin.
             column = builder.add(builder.mul(self.x, _constant(self.kind.stride)), shift)
             lead, column = column, _plus(builder, column, int(columns == 3))
-            at = builder.mul(column, _constant(self.element))
+            at = builder.mul(column, _constant(self.size))
             masks = [self.inside(_plus(builder, column, i * lanes)) for i in range(self.kind.stride)]
             if self.limit and self.kind.stride == 1:
                 masks = [builder.and_(masks[0], self.there)]
         if columns == 3:
-            zero = cgutils.alloca_once_value(builder, ir.Constant(self.compute, 0.0))
+            kind = _stored(self.kind.code, self.compute)
+            zero = cgutils.alloca_once_value(builder, ir.Constant(kind, 0 if kind == I16 else 0.0))
             outside = builder.icmp_unsigned(">=", lead, self.width)
-            before = builder.mul(lead, _constant(self.element))
+            before = builder.mul(lead, _constant(self.size))
 
         def load(i: int) -> list[Any]:
             row = _load(builder, _plus(builder, table, 8 * i), I64)
-            places = [_plus(builder, builder.add(row, at), j * lanes * self.element) for j in range(len(masks))]
-            parts = [_load_masked(builder, place, self.vector, mask) for place, mask in zip(places, masks)]
+            places = [_plus(builder, builder.add(row, at), j * lanes * self.size) for j in range(len(masks))]
+            parts = [self.stored(place, mask) for place, mask in zip(places, masks)]
             if self.kind.stride == 1:
                 return parts
             split = [
@@ -223,7 +240,8 @@ class _Columns:
             ]
             if columns == 3:
                 place = builder.select(outside, builder.ptrtoint(zero, I64), builder.add(row, before))
-                one = _splat(builder, _load(builder, place, self.compute), lanes)
+                value = _widen(builder, _load(builder, place, kind), self.kind.code, self.compute)
+                one = _splat(builder, value, lanes)
                 further = ir.Constant(order, [0, *range(lanes, 2 * lanes - 1)])
                 split = [builder.shuffle_vector(one, split[1], further), *split]
             return [builder.select(self.there, value, nothing) for value in split] if self.limit else split
@@ -282,10 +300,11 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
                 with _steps(builder, stop, lanes) as now:
                     here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
-                    offset = builder.mul(now, _constant(element))
+                    offset = builder.mul(now, _constant(kind.size(compute)))
                     start = addend
                     if kind.channels:
-                        beside = builder.select(biased, builder.add(bias, offset), no_bias)
+                        place = builder.add(bias, builder.mul(now, _constant(element)))
+                        beside = builder.select(biased, place, no_bias)
                         start = _load_masked(builder, beside, vector, here.there)
                     for each in (each for phase in sums for each in phase):
                         builder.store(start, each)
@@ -324,8 +343,8 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
             for i, value in enumerate(values):
                 left = builder.sub(columns, _plus(builder, x, i * lanes))
-                place = _plus(builder, builder.add(to, offset), i * lanes * element)
-                _store_masked(builder, value, place, _mask(builder, left, lanes))
+                place = _plus(builder, builder.add(to, offset), i * lanes * kind.size(compute))
+                _store_masked(builder, _narrow(builder, value, kind.code), place, _mask(builder, left, lanes))
 
         _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
@@ -351,9 +370,9 @@ def _correlate(compute: Any, kind: Kind) -> Any:
                 rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
                 with _steps(builder, columns, kind.lanes(element)) as now:
                     here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
-                    offset = builder.mul(now, _constant(element))
-                    factors = [_load_masked(builder, builder.add(row, offset), vector, here.there) for row in rows_of]
-                    base = builder.add(to, offset) if kind.channels else to
+                    offset = builder.mul(now, _constant(kind.size(compute)))
+                    factors = [here.stored(builder.add(row, offset), here.there) for row in rows_of]
+                    base = builder.add(to, builder.mul(now, _constant(element))) if kind.channels else to
                     _runs(builder, kind, groups, table, add(count, here, factors, base, rows))
 
             _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)

@@ -8,7 +8,7 @@ nothing but that (see `Phase`), so they are the same kernels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from ...kernels import depthwise as kernels
 from ...kernels import launch, target
 from ...kernels import steps as common_steps
+from ...kernels.depthwise_halves import HALVES
 from ...kernels.depthwise_steps import OUTSIDE, ROWS, SERIES, STEPS, longest_run, masked
 from ...runtime import memory
 from ...runtime.storage import Storage
@@ -49,8 +50,11 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"takes one input channel a group, not {p.ic // p.g}"
     if p.oc > MULTIPLIER * p.g:
         return f"{p.oc // p.g} output channels a group fill the direct algorithm's vectors"
-    if p.dtype not in ("f32", "f64"):
-        return f"takes float32 and float64, and the dtype is {p.dtype}"
+    reason = direct.refuse(p)
+    if reason is not None:
+        return reason
+    if p.itemsize == 2 and target.current().name != "avx512":
+        return f"needs masked loads of 16 bits, which {target.current().name} has not"
     if p.mode_h != "zeros" or p.mode_w != "zeros":
         return "reads no padding but zeros"
     if p.sw > 2:
@@ -190,7 +194,7 @@ class _Planner:
     def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool):
         self.p, self.unit, self.beside = p, unit, beside
         self.tables: list[np.ndarray] = []
-        self.entries: dict[Any, tuple[int, int, int]] = {}
+        self.entries: dict[Rows, tuple[int, int, int]] = {}
         back = p.direction == "bwd_input"
         self.planes = p.oc // p.ic if back else 1  # that a result reads
         self.plane_step = source.strides[1]
@@ -224,6 +228,15 @@ class _Planner:
                 i += columns
         return found
 
+    def reading(self, rows: Rows, first: int, count: int) -> Rows:
+        """Without the runs that read nothing but padding: large kernels have many at the edges."""
+
+        def reads(start: int, length: int) -> bool:
+            positions = rows.positions[start : start + length + count - 1]
+            return any(0 <= first + position < self.held.size for position in positions)
+
+        return replace(rows, runs=tuple(run for run in rows.runs if reads(run[0], run[1])))
+
     def offsets(self, rows: Rows, first: int) -> list[int]:
         """Where the rows are that a block reads whose first result reads from position `first`."""
         found = []
@@ -240,15 +253,14 @@ class _Planner:
         Where lanes are channels, each block is a series of its own, and so a task.
         """
         found: dict[Any, list[int]] = {}
-        for number, phase in enumerate(self.held.phases):
+        for phase in self.held.phases:
             for start, count in blocks(phase.count, sizes):
-                found.setdefault((number, count, start if self.beside else 0), []).append(start)
+                rows = self.reading(rows_of(phase, count), start * phase.advance, count)
+                found.setdefault((phase, count, rows, start if self.beside else 0), []).append(start)
         entries, most = [], 0
-        for (number, count, _), starts in found.items():
-            phase = self.held.phases[number]
-            rows = rows_of(phase, count)
-            if (number, count) not in self.entries:
-                self.entries[number, count] = self._beside(rows) if self.beside else self._planes(rows)
+        for (phase, count, rows, _), starts in found.items():
+            if rows not in self.entries:
+                self.entries[rows] = self._beside(rows) if self.beside else self._planes(rows)
             offsets = [offset for start in starts for offset in self.offsets(rows, start * phase.advance)]
             most = max(most, len(offsets))
             values = {
@@ -257,7 +269,7 @@ class _Planner:
                 "count": len(offsets) // len(starts),
                 "offsets": self.keep(offsets + [0] * 8),  # whole vectors are read
                 "ats": self.keep([(phase.first + start * phase.step) * out_step for start in starts]),
-                **dict(zip(("table", "groups", "more"), self.entries[number, count])),
+                **dict(zip(("table", "groups", "more"), self.entries[rows])),
                 "positions": positions,
                 "apart": apart,
                 "blocks": len(starts),
@@ -292,17 +304,20 @@ def _finish(planner: _Planner, fields: dict[str, int], workers: int) -> Frame:
     return Frame(record, planner.tables, memory.address(record), fields["slot"], workers)
 
 
-def _is_half(columns: int, element: int) -> bool:
-    """Whether half vectors leave far fewer lanes idle; float64 has none."""
-    lanes = target.current().lanes(element)
+def _is_half(columns: int, size: int) -> bool:
+    """Whether half vectors leave far fewer lanes idle; only float32 has them."""
+    if size != 4:
+        return False
+    lanes = target.current().lanes(size)
     whole, half = split(columns, lanes) * lanes, split(columns, lanes // 2) * (lanes // 2)
-    return element == 4 and half <= HALF_LANES * whole
+    return half <= HALF_LANES * whole
 
 
-def _steps(element: int, **names: str) -> dict[str, int]:
-    return {field: STEPS[element][name].address for field, name in names.items()} | common_steps.addresses(
-        element, ("gather", "transpose")
-    )
+def _steps(p: ConvProblem, **names: str) -> dict[str, int]:
+    element = direct.compute_dtype(p).itemsize
+    own = STEPS[element] | HALVES.get(direct.CODES[p.dtype], {})
+    addresses = common_steps.addresses(element, ("gather", "transpose"))
+    return addresses | {field: own[name].address for field, name in names.items()}
 
 
 def _beside(array: np.ndarray) -> bool:
@@ -320,6 +335,7 @@ class _Results:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
+        self.compute = direct.compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -328,7 +344,7 @@ class _Results:
         if not beside:
             a = a if _plain(a) else np.ascontiguousarray(a)
             into = out if _plain(out) else np.empty(out.shape, out.dtype)
-        w = np.ascontiguousarray(w)
+        w = np.ascontiguousarray(w, self.compute)
         workers = direct.workers_for(self.problem)
         key = (a.strides, into.strides, workers)
         frame = self.frames.get(key)
@@ -336,7 +352,7 @@ class _Results:
             make = _channels_frame if beside else _planes_frame
             frame = self.frames[key] = make(self.problem, a, into, workers)
         if bias is not None:
-            bias = np.ascontiguousarray(bias)
+            bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else memory.address(bias)
         kernel = kernels.channels if beside else kernels.planes
         address = memory.address
@@ -348,7 +364,7 @@ class _Results:
 
 
 def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
-    element = p.itemsize
+    element = direct.compute_dtype(p).itemsize
     machine = target.current()
     m = p.oc // p.ic
     planner = _Planner(p, a, element, beside=False)
@@ -356,17 +372,18 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     two = p.sw == 2
     sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
     address, count, room = planner.series(sizes, out.strides[2])
-    zeros = np.zeros(a.shape[3] + 2 * machine.lanes(element), out.dtype)
+    zeros = np.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize, np.uint8)
     planner.tables.append(zeros)
     kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
-    half = _is_half(split(columns, 2) if kind == "phases" else columns, element)
+    half = _is_half(split(columns, 2) if kind == "phases" else columns, p.itemsize)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     taps = p.kh * p.kw * element
     fields = {
-        **_steps(element, sweep=f"sweep_{kind}{'_half' * half}"),
+        **_steps(p, sweep=f"sweep_{kind}{'_half' * half}"),
         "element": element,
+        "size": p.itemsize,
         "n": p.n,
         "units": p.ic,
         "outs": 1 if back else m,
@@ -390,21 +407,22 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
 
 
 def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
-    element = p.itemsize
+    element = direct.compute_dtype(p).itemsize
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, a, tap_step, beside=True)
     address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
-    zeros = np.zeros(a.shape[2] * a.strides[2] // element + p.ic + lanes, out.dtype)
+    zeros = np.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize, np.uint8)
     planner.tables.append(zeros)
     vectors = split(p.ic, lanes)
     pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
     fields = {
-        **_steps(element, sweep="sweep_channels"),
+        **_steps(p, sweep="sweep_channels"),
         "element": element,
+        "size": p.itemsize,
         "vector": machine.vector,
         "n": p.n,
         "units": p.ic,
@@ -428,6 +446,7 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
+        self.compute = direct.compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -444,27 +463,31 @@ class _WeightGradient:
         a, b, address = memory.address(x), memory.address(grad), memory.address
         if beside:
             parts, step = int(frame.record["parts"][0]), int(frame.record["tap_step"][0])
-            sums = np.zeros((parts, p.kh * p.kw, step // p.itemsize), out.dtype)
+            sums = np.zeros((parts, p.kh * p.kw, step // self.compute.itemsize), self.compute)
             to = address(sums)
             launch.launch(kernels.channel_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
             total = sums.sum(0) if parts > 1 else sums[0]
-            out[...] = total[:, : p.oc].T.reshape(out.shape)
+            self._store(total[:, : p.oc].T.reshape(out.shape), out)
             return
-        into = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        into = out if out.flags.c_contiguous and out.dtype == self.compute else np.empty(out.shape, self.compute)
         to = address(into)
         launch.launch(kernels.plane_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if into is not out:
-            out[...] = into
+            self._store(into, out)
+
+    def _store(self, sums: Array, out: Array) -> None:
+        with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
+            out[...] = sums
 
 
 def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
-    element = p.itemsize
+    element = direct.compute_dtype(p).itemsize
     machine = target.current()
-    half = _is_half(p.ow, element)
+    half = _is_half(p.ow, p.itemsize)
     vector = machine.vector // (2 if half else 1)
     planner = _Planner(p, x, vector, beside=False)
     address, count, room = planner.series(ROWS, grad.strides[2])
-    zeros = np.zeros(p.iw + 2 * machine.lanes(element), x.dtype)
+    zeros = np.zeros((p.iw + 2 * machine.lanes(element)) * p.itemsize, np.uint8)
     planner.tables.append(zeros)
     kind, m, taps = "two" if p.sw == 2 else "rows", p.oc // p.ic, p.kh * p.kw
     pieces = min(p.ic, TASKS * workers)
@@ -473,9 +496,10 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     together = max(1, TOGETHER // (p.ih * p.iw * element + sum_size)) if m == 1 else 1
     fields = {
         **_steps(
-            element, correlate=f"correlate_{kind}{'_half' * half}", totals=f"totals_rows{'_half' * half}"
+            p, correlate=f"correlate_{kind}{'_half' * half}", totals=f"totals_rows{'_half' * half}"
         ),
         "element": element,
+        "size": p.itemsize,
         "n": p.n,
         "units": p.ic,
         "outs": m,
@@ -500,20 +524,21 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
 
 
 def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
-    element = p.itemsize
+    element = direct.compute_dtype(p).itemsize
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, x, tap_step, beside=True)
     address, count, room = planner.series(ROWS, grad.strides[3], p.oh, grad.strides[2])
-    zeros = np.zeros(p.ih * x.strides[2] // element + p.ic + lanes, x.dtype)
+    zeros = np.zeros(p.ih * x.strides[2] + (p.ic + lanes) * p.itemsize, np.uint8)
     planner.tables.append(zeros)
     piece = GRADIENT_VECTORS * lanes
     pieces = split(p.ic, piece)
     parts = min(count, split(GRADIENT_TASKS, pieces))
     fields = {
-        **_steps(element, correlate="correlate_channels"),
+        **_steps(p, correlate="correlate_channels"),
         "element": element,
+        "size": p.itemsize,
         "n": p.n,
         "units": p.ic,
         "x_n": x.strides[0],
