@@ -84,7 +84,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize("text", LARGE)
-@pytest.mark.parametrize("name", ["direct", "grouped", "narrow"])
+@pytest.mark.parametrize("name", ["direct", "grouped"])
 def test_scratch_of_a_worker_is_bounded_for_any_problem(name, text, monkeypatch):
     """The plans are made for arrays that are not there; nothing is computed."""
     slots = []

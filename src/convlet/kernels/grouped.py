@@ -1,4 +1,4 @@
-"""Convolution in groups of few channels: the lanes are positions of padded planes, and weights stay where they are.
+"""Convolution with few channels a group: the lanes are positions of padded planes, and weights stay where they are.
 
     sums[o][position] = sum over (c, tap) of weight[o, c, tap] * plane[c][position + tap]
 

@@ -31,7 +31,7 @@ from typing import Protocol
 from ..gradient import Run
 from ..problem import ConvProblem
 
-ALGORITHMS = ("pointwise", "depthwise", "grouped", "narrow", "winograd", "direct", "complex", "numpy")
+ALGORITHMS = ("pointwise", "depthwise", "grouped", "winograd", "direct", "complex", "numpy")
 
 
 class Algorithm(Protocol):

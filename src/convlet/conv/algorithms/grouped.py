@@ -1,4 +1,4 @@
-"""Groups of few channels (ResNeXt, RegNet): the lanes of a vector are positions, so that no channel is padded.
+"""Few channels a group (ResNeXt, RegNet, three colours): the lanes of a vector are positions, no channel is padded.
 
 As in direct.py, nothing here touches data: it plans the frame that kernels/grouped.py reads.
 """
@@ -6,7 +6,7 @@ As in direct.py, nothing here touches data: it plans the frame that kernels/grou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,27 +17,30 @@ from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
+from ..padding import gather, spans
+from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from . import direct, winograd
 from .direct import CODES, Frame, Frames, layout, split
 
 name = "grouped"
 
-# Channels of a group, of input and output, up to which the lanes are positions; from which on Winograd is faster where
-# it takes the problem; and up to which a weight gradient sums over positions in its lanes. Every second column has to
-# be picked out of rows: from so many positions on that costs more than packing the weights of full vectors.
+# Output channels of a group up to which the lanes are positions whatever else; of several groups, channels of input and
+# output; output channels from which on Winograd is faster where it takes the problem; and channels up to which a weight
+# gradient sums over positions in its lanes. Every second column has to be picked out of rows: from so many positions on
+# that costs more than packing the weights of full vectors.
 # AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
+FEW = 8
 CHANNELS = 32
 WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
 STRIDED_POSITIONS = 128
-# Bytes of the planes of a task, where several rows would have more, and what one row may have.
-BAND_BYTES = 64 << 10
-ROW_BYTES = 256 << 10
+# Bytes of the planes of a task.
+BAND_BYTES = 256 << 10
 # Tasks for each worker, where there are rows for so many.
 TASKS = 4
-# Terms of a sum before it is added to memory: long sums made of several have small rounding errors.
-TERMS = 288
+# Terms of a sum before it is added to memory, by the precision: long sums made of several have small rounding errors.
+TERMS = {"highest": 32, "high": 288}
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -46,30 +49,47 @@ def refuse(problem: ConvProblem) -> str | None:
     reason = direct.refuse(p)
     if reason is not None:
         return reason
-    if p.g == 1:
-        return "there is one group"
     icg, ocg = p.ic // p.g, p.oc // p.g
-    most = GRADIENT_CHANNELS if p.direction == "bwd_weight" else CHANNELS
-    if max(icg, ocg) > most:
+    outputs = icg if p.direction == "bwd_input" else ocg
+    if p.direction == "bwd_weight":
+        if p.dtype != "f64" and get_convolution_precision() == "highest":
+            return "the precision is 'highest', and sums over all positions are long"
+        few = max(icg, ocg) <= GRADIENT_CHANNELS
+    else:
+        few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS)
+    element = direct.compute_dtype(p).itemsize
+    if p.direction == "fwd" and p.sw == 2 and p.oh * p.ow >= STRIDED_POSITIONS:
+        few = few and ocg < target.current().lanes(element)
+    if not few:
         return f"groups of {icg} by {ocg} channels fill the direct algorithm's vectors"
-    if p.mode_h != "zeros" or p.mode_w != "zeros":
-        return "pads with zeros only"
     if p.sw > 2:
         return f"copies every column or every second, and the stride is {p.sw}"
-    element = direct.compute_dtype(p).itemsize
-    if Geometry.of(p, element).band_bytes(1) > ROW_BYTES:
+    if Geometry.of(p, element).band_bytes(1) > BAND_BYTES:
         return "a row of a group is too long for the cache"
-    strided = p.direction == "fwd" and p.sw == 2
-    if strided and ocg >= target.current().lanes(element) and p.oh * p.ow >= STRIDED_POSITIONS:
-        return f"{ocg} channels a group fill the direct algorithm's vectors"
-    if max(icg, ocg) >= WINOGRAD_CHANNELS and winograd.refuse(p) is None:
-        return f"Winograd is faster with {max(icg, ocg)} channels a group"
+    if p.direction != "bwd_weight" and outputs >= WINOGRAD_CHANNELS and winograd.refuse(p) is None:
+        return f"Winograd is faster with {outputs} output channels a group"
     return None
 
 
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
+    if problem.mode_h != "zeros" or problem.mode_w != "zeros":
+        return gradient.input_gradient(problem, _Forward) if problem.direction == "bwd_input" else _padded(problem)
     return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
+
+
+def _padded(p: ConvProblem) -> Run:
+    """The problem of the input padded as its mode says."""
+    bare = replace(p, ih=p.padded_h, iw=p.padded_w, pt=0, pb=0, pl=0, pr=0)
+    inner = plan(bare)
+    rows, columns = spans(p.ih, p.pt, p.pb, p.mode_h), spans(p.iw, p.pl, p.pr, p.mode_w)
+
+    def run(x: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        wide = memory.empty(bare.input_shape, x.dtype)
+        gather(x, rows, columns, wide)
+        inner(wide, b, bias, out)
+
+    return run
 
 
 # Planes
@@ -232,10 +252,10 @@ def _shared(size: int, pad: int, out: int, reach: int) -> dict[str, Any]:
 # Frames
 
 
-def _bands(p: ConvProblem, geometry: Geometry, rows: int, tasks: int, wanted: int) -> int:
+def _bands(geometry: Geometry, rows: int, together: int, tasks: int, wanted: int) -> int:
     """Bands of so many rows of planes: few enough bytes each, and `wanted` tasks if they are worth it."""
     bands = 1
-    while bands < rows and geometry.band_bytes(split(rows, bands)) > BAND_BYTES:
+    while bands < rows and geometry.band_bytes(split(rows, bands)) * together > BAND_BYTES:
         bands += 1
     # More for the sake of balance, but not of less than 8 rows.
     return max(bands, min(split(wanted, tasks), rows // 8))
@@ -298,6 +318,7 @@ class _Forward:
         self.problem = problem
         self.compute = direct.compute_dtype(problem)
         self.geometry = Geometry.of(problem, self.compute.itemsize)
+        self.terms = TERMS[get_convolution_precision()]
         self.frames: dict[Any, Frame] = Frames()
         self.other: Run | None = None
 
@@ -338,7 +359,7 @@ class _Forward:
         rows, columns = max(part.rows for part in geometry.parts), out.shape[3]
         together = _together(p, lanes, x, out)
         several = p.n * split(p.g, together)
-        bands = _bands(p, geometry, rows, several, TASKS * workers)
+        bands = _bands(geometry, rows, together, several, TASKS * workers)
         band_rows = split(rows, bands)
         blocks = split(outputs, planes.TILE_CHANNELS)
         tasks = several * bands
@@ -351,7 +372,7 @@ class _Forward:
             a_offsets = (channel * w_c + at).astype(np.int32)
             b_offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
             tables += [a_offsets, b_offsets]
-            step = max(1, TERMS // max(1, len(at))) * len(at)
+            step = max(1, self.terms // max(1, len(at))) * len(at)
             addresses = memory.address(a_offsets), memory.address(b_offsets)
             entry[:] = (a_offsets.size, max(1, step), *addresses, part.row, part.column, part.rows, part.columns)
         widths = np.array(
@@ -440,10 +461,10 @@ class _WeightGradient:
         lanes = machine.lanes(element)
         (part,) = geometry.parts
         outputs = p.oc // p.g
-        bands = _bands(p, geometry, p.oh, 1, 1)
+        together = _together(p, lanes, x, grad)
+        bands = _bands(geometry, p.oh, together, 1, 1)
         band_rows = split(p.oh, bands)
         pairs_m, pairs_n = planes.pair_shape(machine, element)
-        together = _together(p, lanes, x, grad)
         shares = min(split(outputs, pairs_m), split(TASKS * workers, split(p.g, together)))
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]
