@@ -22,7 +22,7 @@ FRAME = np.dtype(
         (name, np.int64)
         for name in (
             # compiled steps and the vector they work in
-            *("tile", "narrow", "transpose", "gather", "scatter", "accumulate", "correlate", "columns"),
+            *("tile", "transpose", "gather", "scatter", "accumulate"),
             *("gather_planes", "store_channels", "store_positions"),
             *("element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
@@ -49,7 +49,7 @@ FRAME = np.dtype(
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "apart_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
             *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
-            *("order", "sum_step", "groups", "group_table"),
+            "order",
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # what a tile of images reads, and how far the next is; what a tile writes

@@ -2,10 +2,10 @@
 
 A step is a Numba intrinsic on addresses (int64), made once for a compute type, float32 or float64. The files of steps:
 
-    tile.py          the register tile
-    matrices.py      products of matrices as they lie in memory
-    rows.py          rows and planes in and out, transposes
-    narrow_steps.py  sums whose lanes are positions
+    tile.py      the register tile
+    matrices.py  products of matrices as they lie in memory
+    rows.py      rows and planes in and out, transposes
+    planes.py    sums whose lanes are positions
 
 A masked-off lane is neither read nor written, so rows may end anywhere. Vectors load and store at the alignment
 of one byte: arrays of any strides are allowed, and the processors of the table do not mind.

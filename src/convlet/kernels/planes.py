@@ -5,8 +5,8 @@
     pairs       out[channel][term] += sum over positions of a[channel][position] * plane[position + term's offset]
     interleave  the elements of two rows in turn
 
-All positions of a plane follow one another, those between the rows too: their sums are made and left out. Like the
-steps of emit.py, each is made for float32 and float64.
+All positions of a plane follow one another, those between the rows too: their sums are made and left out. Each
+step is made for float32 and float64.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import matrices, narrow_steps, rows, tile
+from . import matrices, planes, rows, tile
 
 # By bytes of an element.
 STEPS = {
     element: {
-        name: step for file in (tile, matrices, rows, narrow_steps) for name, step in file.STEPS[element].items()
+        name: step for file in (tile, matrices, rows, planes) for name, step in file.STEPS[element].items()
     }
     for element in (4, 8)
 }

@@ -1,7 +1,8 @@
 """The register tile: sums of products of a few numbers and a few vectors, which stay in registers over the whole sum.
 
     tile    lanes are output channels: mr positions x nr vectors of channels
-    narrow  lanes are positions: few channels x vectors of positions
+
+Where lanes are positions, planes.py has its like.
 """
 
 from __future__ import annotations
@@ -28,18 +29,10 @@ from .emit import (
 )
 from .launch import Kernel
 
-# Channels that a tile whose lanes are positions has at most.
-NARROW = 8
-
 
 def _wide_shapes(machine: target.Target) -> list[tuple[int, int]]:
     """Tiles of m positions x nr vectors of channels, for every m: ragged sizes are split, never padded."""
     return [(m, nr) for nr in range(1, machine.nr + 1) for m in range(1, machine.mr + 1)]
-
-
-def _narrow_shapes(machine: target.Target) -> list[tuple[int, int]]:
-    """Tiles of m channels x nr vectors of positions, for few channels."""
-    return [(m, nr) for m in range(1, NARROW + 1) for nr in machine.narrow_widths(m)]
 
 
 def _tile(
@@ -119,7 +112,6 @@ def _tile(
 
 
 tile_f32, tile_f64 = _tile(FLOAT, _wide_shapes), _tile(DOUBLE, _wide_shapes)
-narrow_f32, narrow_f64 = _tile(FLOAT, _narrow_shapes), _tile(DOUBLE, _narrow_shapes)
 
 
 def _tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
@@ -130,22 +122,12 @@ def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
     tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
 
 
-def _narrow_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
-    narrow_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
-
-
-def _narrow_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
-    narrow_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
-
-
 # By bytes of an element.
 STEPS = {
     4: {
         "tile": Kernel(_tile_f32),
-        "narrow": Kernel(_narrow_f32),
     },
     8: {
         "tile": Kernel(_tile_f64),
-        "narrow": Kernel(_narrow_f64),
     },
 }

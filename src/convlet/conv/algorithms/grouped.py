@@ -5,7 +5,6 @@ As in direct.py, nothing here touches data: it plans the frame that kernels/grou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +40,11 @@ BAND_BYTES = 256 << 10
 TASKS = 4
 # Terms of a sum before it is added to memory, by the precision: long sums made of several have small rounding errors.
 TERMS = {"highest": 32, "high": 288}
+
+
+# The compiled steps of its kernels.
+FORWARD = ("plane", "rows_tile", "interleave", "scatter", "transpose")
+GRADIENT = ("plane", "pairs", "transpose")
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -261,9 +265,8 @@ def _bands(geometry: Geometry, rows: int, together: int, tasks: int, wanted: int
     return max(bands, min(split(wanted, tasks), rows // 8))
 
 
-def _common(p: ConvProblem, names: Iterable[str], element: int) -> dict[str, int]:
-    own = {each: planes.STEPS[element][each].address for each in names}
-    return own | {
+def _common(p: ConvProblem, names: tuple[str, ...], element: int) -> dict[str, int]:
+    return steps.addresses(element, names) | {
         "element": element,
         "lanes": target.current().lanes(element),
         "n": p.n,
@@ -397,11 +400,9 @@ class _Forward:
             }
         )
         plain = out.itemsize == element and (_in_rows(out) or _turned(out))
-        fields = _common(p, ("plane", "rows_tile", "interleave"), element) | geometry.fields(band_rows, tables, x)
+        fields = _common(p, FORWARD, element) | geometry.fields(band_rows, tables, x)
         fields |= places | {
             **_lying("y", out, band_rows * step_h),
-            "scatter": steps.addresses(element, ("scatter",))["scatter"],
-            "transpose": steps.addresses(element, ("transpose",))["transpose"],
             "together": together,
             "bands": bands,
             "shares": shares,
@@ -479,10 +480,9 @@ class _WeightGradient:
                 "y_at": _room(grad, together * outputs, band_rows),
             }
         )
-        fields = _common(p, ("plane", "pairs"), element) | geometry.fields(band_rows, tables, x) | places
+        fields = _common(p, GRADIENT, element) | geometry.fields(band_rows, tables, x) | places
         fields |= {
             **_lying("y", grad, band_rows),
-            "transpose": steps.addresses(element, ("transpose",))["transpose"],
             "together": together,
             "bands": bands,
             "shares": shares,
