@@ -17,7 +17,7 @@ import numpy as np
 
 from ..runtime.quiet import restore, silence
 from . import anomaly_mode as anomaly
-from .mode import _mode, is_grad_enabled
+from .mode import _mode
 from .variable import Array, RemovableHandle, Variable, Version, WhenAsked
 
 _sequence = itertools.count()
@@ -188,8 +188,12 @@ class OperationNode(Node):
         """What was saved: arrays, or variables when the backward pass is itself recorded. Raises when freed."""
         if self._saved is None:
             raise RuntimeError(FREED)
-        as_variable = is_grad_enabled()
-        return tuple([each.unpack(self, as_variable) for each in self._saved])
+        if _mode.grad:
+            return tuple([each.unpack(self, True) for each in self._saved])
+        for each in self._saved:
+            if each.version is not None and each.version.value != each.expected:
+                each.unpack(self, False)  # raises
+        return tuple([each.array for each in self._saved])
 
     def finish(self, *results: Variable) -> None:
         """Turn the arrays given to ``save`` into saved inputs, outputs and constants, and let go of the rest."""

@@ -29,12 +29,14 @@ def is_inference_mode_enabled() -> bool:
 class _ModeContext:
     """Sets the two flags inside a ``with`` block or a decorated function, and puts the old ones back."""
 
+    _new: tuple[bool, bool | None]
+    _old: Any = None  # what the flags were, and what this was before
+
     def __init__(self, grad: bool, inference: bool | None = None) -> None:
         self._new = (grad, inference)
-        self._old: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> Self:
-        self._old.append((_mode.grad, _mode.inference))
+        self._old = _mode.grad, _mode.inference, self._old
         grad, inference = self._new
         _mode.grad = grad
         if inference is not None:
@@ -42,7 +44,7 @@ class _ModeContext:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _mode.grad, _mode.inference = self._old.pop()
+        _mode.grad, _mode.inference, self._old = self._old
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -69,13 +71,12 @@ class no_grad(_ModeContext):
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         new = super().__new__(cls)
-        if function is None:
-            return new
-        new.__init__()  # type: ignore[misc]  # used as "@no_grad" without parentheses
-        return new(function)
+        return new if function is None else new(function)  # used as "@no_grad" without parentheses
+
+    _new = (False, None)
 
     def __init__(self) -> None:
-        super().__init__(False)
+        pass
 
 
 class enable_grad(_ModeContext):
@@ -83,13 +84,12 @@ class enable_grad(_ModeContext):
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         new = super().__new__(cls)
-        if function is None:
-            return new
-        new.__init__()  # type: ignore[misc]
-        return new(function)
+        return new if function is None else new(function)
+
+    _new = (True, None)
 
     def __init__(self) -> None:
-        super().__init__(True)
+        pass
 
 
 class set_grad_enabled(_ModeContext):
@@ -97,14 +97,14 @@ class set_grad_enabled(_ModeContext):
 
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
-        self._old.append((_mode.grad, _mode.inference))
+        self._old = _mode.grad, _mode.inference, None
         _mode.grad = bool(mode)
 
     def __enter__(self) -> Self:
         return self
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        _mode.grad, _mode.inference = self._old.pop()  # a decorator acts inside its function only
+        _mode.grad, _mode.inference, self._old = self._old  # a decorator acts inside its function only
         return super().__call__(function)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -86,10 +87,15 @@ class Within(Operation):
         return Within.apply(grad, of, *ctx.bounds), None
 
 
+@lru_cache(maxsize=64)
+def _bound(value: float, dtype: np.dtype[Any]) -> Array:
+    return np.array(value, dtype)
+
+
 def _clamp(input: Array, low: float, high: float | None, out: Array | None = None) -> Array:
     """The input between two bounds, NaN where it is NaN."""
     if high is None:
-        return np.maximum(input.dtype.type(low), input, out=out)  # in this order -0 stays -0
+        return np.maximum(_bound(low, input.dtype), input, out=out)  # in this order -0 stays -0
     return np.clip(input, input.dtype.type(low), input.dtype.type(high), out=out)
 
 

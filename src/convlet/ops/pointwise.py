@@ -59,12 +59,13 @@ class Pointwise(Operation):
 
     _rules: ClassVar[tuple[tuple[Gradient, tuple[str, ...]] | None, ...]]
     _kept: ClassVar[dict[tuple[bool, ...], tuple[tuple[int, str], ...]]]  # by needs_input_grad: what to save
+    _taken: ClassVar[dict[tuple[bool, ...], tuple[tuple[Gradient, tuple[int, ...]] | None, ...]]]  # see _wanted
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if not cls.name and not cls.__name__.startswith("_"):
             cls.name = cls.__name__.lower()
-        cls._kept = {}
+        cls._kept, cls._taken = {}, {}
         cls._rules = tuple(
             (cls.gradients[name], _parameters(cls.gradients[name])) if name in cls.gradients else None
             for name in cls.operands
@@ -94,16 +95,27 @@ class Pointwise(Operation):
 
     @classmethod
     def backward(cls, ctx: Any, grad: Any) -> tuple[Any, ...]:
-        needs = ctx.needs_input_grad
-        values = {"grad": grad, **dict(zip(cls.settings, ctx.settings))}
-        for (_, name), value in zip(cls._kept[needs], ctx.saved):
-            values[name] = value
+        values = (grad, *ctx.saved, *ctx.settings)
         return tuple(
             [
-                sum_to(rule[0](*[values[name] for name in rule[1]]), shape) if need and rule is not None else None
-                for rule, need, shape in zip(cls._rules, needs, ctx.shapes)
+                None if rule is None else sum_to(rule[0](*[values[place] for place in rule[1]]), shape)
+                for rule, shape in zip(cls._wanted(ctx.needs_input_grad), ctx.shapes)
             ]
         )
+
+    @classmethod
+    def _wanted(cls, needs: tuple[bool, ...]) -> tuple[tuple[Gradient, tuple[int, ...]] | None, ...]:
+        """For each operand that needs it the gradient, and which of (grad, what was saved, settings) it takes."""
+        wanted = cls._taken.get(needs)
+        if wanted is None:
+            names = ["grad", *[name for _, name in cls._kept[needs]], *cls.settings]
+            wanted = cls._taken[needs] = tuple(
+                [
+                    (rule[0], tuple([names.index(name) for name in rule[1]])) if rule and need else None
+                    for rule, need in zip(cls._rules, needs)
+                ]
+            )
+        return wanted
 
     @classmethod
     def meta(cls, *args: Any) -> Array:

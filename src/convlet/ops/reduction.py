@@ -53,6 +53,8 @@ class Spread(Operation):
     @staticmethod
     def forward(ctx: Any, input: Array, shape: tuple[int, ...], axes: Axes) -> Array:
         ctx.axes, ctx.keepdim = axes, input.ndim == len(shape)
+        if not input.ndim and input.dtype.kind != "V":  # the same, several times faster
+            return np.ndarray(shape, input.dtype, input, 0, (0,) * len(shape))
         return np.broadcast_to(input.reshape(kept_shape(shape, axes)), shape)
 
     @staticmethod
