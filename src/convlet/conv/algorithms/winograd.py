@@ -506,6 +506,11 @@ class _Cut(NamedTuple):
         return split(self.units.largest, self.unit_blocks) * self.units.unit_tiles
 
 
+def _busy(tasks: int, workers: int) -> float:
+    """The part of the time that workers are busy with equal tasks."""
+    return tasks / (workers * split(tasks, workers))
+
+
 def _cut(product: _Product, workers: int) -> _Cut:
     """How a forward product is cut, in two regions."""
     g, lanes = product.problem.g, target.current().lanes(4)
@@ -513,7 +518,9 @@ def _cut(product: _Product, workers: int) -> _Cut:
     units = _Units(product, g * tile_bytes, PASS_BYTES * max(1, workers // 2))
     blocks = g * split(product.ocg, 2 * lanes)
     largest = max(1, TASK_PRODUCTS // product.points)
-    wanted = min(split(2 * workers, blocks), units.tiles // LEAST_TASK_TILES)
+    few = split(2 * workers, blocks)
+    even = next((count for count in range(few, few + 4) if _busy(count * blocks, workers) >= LEAST_BUSY), few)
+    wanted = min(even, units.tiles // LEAST_TASK_TILES)
     return _Cut(units, min(max(split(units.tiles, largest), wanted), units.largest), False)
 
 
@@ -527,8 +534,8 @@ def _cut_together(product: _Product, workers: int) -> _Cut | None:
     count = units.count * g
     tasks = workers * split(count, workers * (most // units.unit_tiles))
     found = _Cut(units, min(units.count, split(tasks, g)), True)
-    busy = count / (workers * split(count, workers))
-    return found if found.task_tiles >= LEAST_TILES_TOGETHER and busy >= LEAST_BUSY else None
+    enough = found.task_tiles >= LEAST_TILES_TOGETHER
+    return found if enough and _busy(count, workers) >= LEAST_BUSY else None
 
 
 class _Forward:
