@@ -432,7 +432,7 @@ def _expected(p: ConvProblem, algorithm: str) -> tuple[float | None, str]:
     """Seconds that a problem should take, and why."""
     if algorithm in ("empty", "numpy") or p.dtype not in ("f32", "f64", "f16", "bf16"):
         return None, ""
-    from .conv.algorithms.direct import workers_for
+    from .conv.algorithms.frames import workers_for
 
     workers = workers_for(p)
     peak = _peak(8 if p.dtype == "f64" else 4, workers)

@@ -24,7 +24,8 @@ from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
 from . import direct
-from .direct import Frames, split
+from .bands import split
+from .frames import CODES, Frames, compute_dtype, workers_for
 
 name = "depthwise"
 
@@ -314,8 +315,8 @@ def _is_half(columns: int, size: int) -> bool:
 
 
 def _steps(p: ConvProblem, **names: str) -> dict[str, int]:
-    element = direct.compute_dtype(p).itemsize
-    own = STEPS[element] | HALVES.get(direct.CODES[p.dtype], {})
+    element = compute_dtype(p).itemsize
+    own = STEPS[element] | HALVES.get(CODES[p.dtype], {})
     addresses = common_steps.addresses(element, ("gather", "transpose"))
     return addresses | {field: own[name].address for field, name in names.items()}
 
@@ -335,7 +336,7 @@ class _Results:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = direct.compute_dtype(problem)
+        self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -345,7 +346,7 @@ class _Results:
             a = a if _plain(a) else np.ascontiguousarray(a)
             into = out if _plain(out) else np.empty(out.shape, out.dtype)
         w = np.ascontiguousarray(w, self.compute)
-        workers = direct.workers_for(self.problem)
+        workers = workers_for(self.problem)
         key = (a.strides, into.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -364,7 +365,7 @@ class _Results:
 
 
 def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
-    element = direct.compute_dtype(p).itemsize
+    element = compute_dtype(p).itemsize
     machine = target.current()
     m = p.oc // p.ic
     planner = _Planner(p, a, element, beside=False)
@@ -407,7 +408,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
 
 
 def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
-    element = direct.compute_dtype(p).itemsize
+    element = compute_dtype(p).itemsize
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
@@ -446,7 +447,7 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = direct.compute_dtype(problem)
+        self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -454,7 +455,7 @@ class _WeightGradient:
         beside = p.oc == p.ic and _beside(x) and _beside(grad)
         if not beside:
             x, grad = (each if _plain(each) else np.ascontiguousarray(each) for each in (x, grad))
-        workers = direct.workers_for(p)
+        workers = workers_for(p)
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -481,7 +482,7 @@ class _WeightGradient:
 
 
 def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
-    element = direct.compute_dtype(p).itemsize
+    element = compute_dtype(p).itemsize
     machine = target.current()
     half = _is_half(p.ow, p.itemsize)
     vector = machine.vector // (2 if half else 1)
@@ -524,7 +525,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
 
 
 def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
-    element = direct.compute_dtype(p).itemsize
+    element = compute_dtype(p).itemsize
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector

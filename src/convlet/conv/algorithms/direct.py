@@ -6,30 +6,40 @@ the sizes of the caches, and writes them into the frame that kernels/direct.py r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...kernels import direct as kernels
-from ...kernels import launch, steps, target
-from ...kernels.edges import FRAME
-from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
-from ...runtime import memory, threads
+from ...kernels import launch, target
+from ...kernels.emit import NATIVE
+from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
-from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
+from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
+from .frames import (
+    CODES,
+    Frame,
+    Frames,
+    channel_shares,
+    compute_dtype,
+    finish,
+    input_fields,
+    layout,
+    output_fields,
+    size_fields,
+    together,
+    workers_for,
+)
 
 name = "direct"
 # It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.
 STORES_RELU = True
 
-# Multiplications and additions below which a second thread costs more than it brings.
-SERIAL_FLOPS = 400_000
 # Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
 WEIGHT_CHUNK = 36 << 10
 # Terms of a float32 sum that are added one after the other, by precision. A chain of n random terms errs by about
@@ -39,8 +49,6 @@ TERMS = {"highest": 64, "high": 1 << 30}
 CHAIN = 100
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
 BAND_POSITIONS = 448
-# Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
-BAND_BYTES = 768 << 10
 # Weight gradient: input channels of a task to choose from, bytes of its sums, tasks there should be at least.
 GRADIENT_CHANNELS = (256, 128, 64, 32)
 GRADIENT_BYTES = 384 << 10
@@ -48,10 +56,6 @@ GRADIENT_TASKS = 8
 
 # The compiled steps its kernels call, besides those of bands.
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
-# The steps that pack_band and store_band call.
-BAND_STEPS = ("gather", "gather_planes", "scatter", "store_channels", "store_positions")
-
-CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
 
 def refuse(problem: ConvProblem) -> str | None:
     """Why this algorithm does not take the problem, or None."""
@@ -60,16 +64,6 @@ def refuse(problem: ConvProblem) -> str | None:
     if problem.dtype == "f16" and target.current().name == "generic":
         return "this processor does not convert float16"
     return None
-
-
-def compute_dtype(problem: ConvProblem) -> np.dtype:
-    """The dtype that sums are made in."""
-    return np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
-
-
-def storage_size(code: int, element: int) -> int:
-    """Bytes of an element stored in a code, which is computed in `element` bytes."""
-    return element if code == NATIVE else 2
 
 
 def chain(problem: ConvProblem) -> int:
@@ -83,11 +77,6 @@ def grouped(terms: int, pieces: int, sums: int) -> int:
     return sums if terms > CHAIN or terms + chains <= CHAIN else max(1, round(chains**0.5 / pieces))
 
 
-def workers_for(problem: ConvProblem) -> int:
-    """Threads that a problem is worth."""
-    return threads.get_num_threads() if problem.flops > SERIAL_FLOPS else 1
-
-
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     if problem.direction == "bwd_input":
@@ -97,156 +86,6 @@ def plan(problem: ConvProblem) -> Run:
     if problem.direction == "bwd_weight":
         return _WeightGradient(problem)
     return _Forward(problem)
-
-
-# Bands
-
-
-@dataclass(frozen=True, slots=True)
-class Planes:
-    """How one axis of a band stores what the taps read (see kernels/edges.py)."""
-
-    starts: tuple[int, ...]  # padded position of each plane's first element
-    extras: tuple[int, ...]  # elements a plane has beyond those of a single tap
-    taps: tuple[tuple[int, int], ...]  # (plane, shift) of each tap
-
-
-def planes(taps: int, stride: int, dilation: int, apart: bool) -> Planes:
-    """Taps a multiple of the stride from each other share a plane, unless they are to lie `apart`."""
-    groups: dict[int, list[int]] = {}
-    for tap in range(taps):
-        offset = tap * dilation
-        groups.setdefault(offset if apart else offset % stride, []).append(offset)
-    order = list(groups)
-    where = {
-        offset: (index, (offset - groups[key][0]) // stride)
-        for index, key in enumerate(order)
-        for offset in groups[key]
-    }
-    return Planes(
-        starts=tuple(groups[key][0] for key in order),
-        extras=tuple((groups[key][-1] - groups[key][0]) // stride for key in order),
-        taps=tuple(where[tap * dilation] for tap in range(taps)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Shape and memory layout of the largest band."""
-
-    rows: Planes
-    columns: Planes
-    band_h: int
-    band_w: int
-    joined: bool
-
-    @property
-    def pitch(self) -> int:
-        return self.band_w + max(self.columns.extras)
-
-    @property
-    def row_starts(self) -> list[int]:
-        """Row at which each row plane starts; then the number of rows."""
-        starts = [0]
-        for extra in self.rows.extras:
-            starts.append(starts[-1] + self.band_h + extra)
-        return starts
-
-    @property
-    def plane_elements(self) -> int:
-        """Elements of a column plane: all its row planes."""
-        return self.row_starts[-1] * self.pitch
-
-    @property
-    def channel_elements(self) -> int:
-        return len(self.columns.starts) * self.plane_elements
-
-    def tap_offsets(self) -> list[int]:
-        """Where each tap (row by row) finds its first position, in elements from the channel's start."""
-        starts = self.row_starts
-        return [
-            q * self.plane_elements + (starts[p] + shift_h) * self.pitch + shift_w
-            for p, shift_h in self.rows.taps
-            for q, shift_w in self.columns.taps
-        ]
-
-
-def split(size: int, largest: int) -> int:
-    """Pieces of at most `largest` that cover `size`."""
-    return -(-size // largest)
-
-
-def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: bool | None = None) -> Band:
-    """The layout of bands of band_h x band_w outputs.
-
-    Joined bands cost kw / sw times the copying and let the tile run over the ends of rows: worth it where
-    rows do not fill tiles. With a large dilation the rows between the taps would be copied for nothing.
-    """
-    p = problem
-    if joined is None:
-        full = band_w / (split(band_w, mr) * mr)
-        joined = p.kw == 1 or (band_h > 1 and full < 0.8)
-    shared_h = planes(p.kh, p.sh, p.dh, apart=False)
-    apart_h = planes(p.kh, p.sh, p.dh, apart=True)
-    rows = min(shared_h, apart_h, key=lambda each: len(each.starts) * band_h + sum(each.extras))
-    shared_w = planes(p.kw, p.sw, p.dw, apart=False)
-    apart_w = planes(p.kw, p.sw, p.dw, apart=True)
-    if joined:
-        columns = apart_w
-    else:
-        columns = min(shared_w, apart_w, key=lambda each: len(each.starts) * (band_w + max(each.extras)))
-    return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
-
-
-def choose_band(
-    problem: ConvProblem, element: int, mr: int, channels: int, wanted: int, joined: bool | None = None
-) -> Band:
-    """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
-    p = problem
-
-    def size(band: Band) -> int:
-        return band.channel_elements * channels * element
-
-    band_w = p.ow
-    if p.ow > 2 * wanted:  # a band of one row, in pieces
-        band_w = split(p.ow, split(p.ow, wanted))
-    band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
-    band = band_of(p, band_h, band_w, mr, joined)
-    while size(band) > BAND_BYTES and band_h > 1:
-        band_h = split(band_h, 2)
-        band = band_of(p, band_h, band_w, mr, joined)
-    while size(band) > BAND_BYTES and band_w > 8 * mr:
-        band_w = split(band_w, 2)
-        band = band_of(p, band_h, band_w, mr, joined)
-    # Bands differ by a row at most: even them out.
-    return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)), mr, joined)
-
-
-def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, dilation: int) -> list[list[int]]:
-    """For each band along an axis (its outputs go from one of `starts` to the next) the taps that read the image."""
-    found = []
-    for first, end in pairwise(starts):
-        lows = [first * stride + tap * dilation - pad for tap in range(kernel)]
-        reach = (end - 1 - first) * stride
-        found.append([tap for tap, low in enumerate(lows) if low + reach >= 0 and low < size])
-    return found
-
-
-def used_taps(p: ConvProblem, cut: tuple[int, int]) -> list[tuple[int, ...]]:
-    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them.
-
-    There are `cut` bands along both axes.
-    """
-    if p.mode_h != "zeros" or p.mode_w != "zeros":
-        return []
-    rows, columns = cut
-    starts_h = [i * p.oh // rows for i in range(rows + 1)]
-    starts_w = [i * p.ow // columns for i in range(columns + 1)]
-    by_row = reading(p.ih, p.pt, starts_h, p.sh, p.kh, p.dh)
-    by_column = reading(p.iw, p.pl, starts_w, p.sw, p.kw, p.dw)
-    if all(len(each) == p.kh for each in by_row) and all(len(each) == p.kw for each in by_column):
-        return []
-    return [tuple(u * p.kw + v for u in us for v in vs) for us in by_row for vs in by_column]
 
 
 # Forward
@@ -409,155 +248,6 @@ class _InputGradient:
             "slot": slot,
         }
         return finish(fields, [], workers=workers)
-
-
-class Frames(dict):
-    """Frames by what they depend on: the strides of the arrays and the workers. Forgets all when there are many."""
-
-    LIMIT = 64
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if len(self) >= self.LIMIT:
-            self.clear()
-        super().__setitem__(key, value)
-
-
-@dataclass(slots=True)
-class Frame:
-    """The numbers a kernel reads, the tables they point at, and what a launch needs."""
-
-    record: np.ndarray
-    tables: list[np.ndarray]
-    address: int
-    slot: int
-    workers: int
-    packing: int = 0  # address of the record that says how weights are packed, where it is not the first
-    pack_workers: int = 1
-    packed_bytes: int = 0
-    weight_offset: int = 0
-    form: tuple = ()  # what the packed weights depend on, besides the weights
-
-
-def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
-    """The fields of a frame that say how bands are copied from x."""
-    n_, c_, h_, w_ = x.strides
-    row_map = index_map(p.ih, p.pt, p.pb, p.mode_h).astype(np.int64)
-    col_map = np.full(p.padded_w + p.sw * (band.pitch + 1) + p.extent_w, -1, np.int64)
-    col_map[: p.padded_w] = index_map(p.iw, p.pl, p.pr, p.mode_w)
-    col_table = np.array(band.columns.starts, np.int64)
-    row_table = np.array(list(zip(band.rows.starts, band.row_starts, band.rows.extras)), np.int64)
-    tables += [row_map, col_map, col_table, row_table]
-    return {
-        "x_n": n_,
-        "x_c": c_,
-        "x_h": h_,
-        "x_w": w_,
-        "x_code": CODES[p.dtype],
-        # Channels side by side, and neighbouring columns not: read by transposing.
-        "x_last": int(
-            CODES[p.dtype] == NATIVE
-            and c_ == element != w_
-            and p.ic // p.g >= 4
-            and p.mode_h == p.mode_w == "zeros"
-        ),
-        "ih": p.ih,
-        "iw": p.iw,
-        "sh": p.sh,
-        "sw": p.sw,
-        "pt": p.pt,
-        "pl": p.pl,
-        "row_map": memory.address(row_map),
-        "col_map": memory.address(col_map),
-        "modes": int(p.mode_w != "zeros"),
-        "pitch": band.pitch,
-        "channel_at": band.channel_elements * element,
-        "joined": int(band.joined),
-        "col_planes": len(band.columns.starts),
-        "col_table": memory.address(col_table),
-        "row_planes": len(band.rows.starts),
-        "row_table": memory.address(row_table),
-        "band_h": band.band_h,
-        "band_w": band.band_w,
-        "bands_h": split(p.oh, band.band_h),
-        "bands_w": split(p.ow, band.band_w),
-    }
-
-
-def output_fields(p: ConvProblem, out: np.ndarray) -> dict:
-    """The fields of a frame that say where results are stored."""
-    n_, c_, h_, w_ = out.strides
-    size = DTYPES[p.dtype][1]
-    return {
-        "y_n": n_,
-        "y_c": c_,
-        "y_h": h_,
-        "y_w": w_,
-        "y_size": size,
-        "y_code": CODES[p.dtype],
-        "y_last": int(c_ == size != w_),  # channels side by side, and neighbouring columns not
-    }
-
-
-def channel_shares(bands: int, blocks: int, workers: int) -> int:
-    """In how many parts the channel blocks of a band are shared out, where the bands alone do not suffice."""
-    if bands < 4 * workers and bands % workers:
-        return min(blocks, split(workers, bands) if bands < workers else workers)
-    return 1
-
-
-def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
-    """The fields of a frame that every kernel has."""
-    machine = target.current()
-    return {
-        **steps.addresses(element, (*names, *BAND_STEPS)),
-        "element": element,
-        "lanes": machine.lanes(element),
-        "mr": machine.mr,
-        "n": p.n,
-        "g": p.g,
-        "icg": p.ic // p.g,
-        "ocg": p.oc // p.g,
-        "oh": p.oh,
-        "ow": p.ow,
-        "kh": p.kh,
-        "kw": p.kw,
-    }
-
-
-def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
-    """Places for named pieces of scratch, each on its own cache lines, and their total."""
-    places, total = {}, 0
-    for piece, nbytes in sizes.items():
-        places[piece] = total
-        total += memory.lines(nbytes) + memory.LINE
-    return places, total
-
-
-def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
-    """The frame with these fields."""
-    record = np.zeros(1, FRAME)
-    for field, value in fields.items():
-        record[field] = value
-    return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
-
-
-def together(frames: list[Frame]) -> Frame:
-    """Frames side by side, for one launch that does a task of each at a time."""
-    # Weights are packed as the first that has any wants them: all want the same.
-    number, first = next((i, each) for i, each in enumerate(frames) if each.packed_bytes or len(frames) == 1)
-    if len(frames) > 1:
-        slot = max(each.slot for each in frames)
-        first = replace(
-            first,
-            record=np.concatenate([each.record for each in frames]),
-            tables=[table for each in frames for table in each.tables],
-            slot=slot,
-        )
-        first.record["slot"] = slot
-        first.address = memory.address(first.record)
-        first.packing = first.address + number * FRAME.itemsize
-    first.record["frames"] = len(frames)
-    return first
 
 
 def forward_band(p: ConvProblem, cut: tuple[int, int] | None = None) -> Band:

@@ -20,7 +20,8 @@ from ..padding import gather, spans
 from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from . import direct, winograd
-from .direct import CODES, Frame, Frames, layout, split
+from .bands import planes_of, split
+from .frames import CODES, Frame, Frames, compute_dtype, layout, workers_for
 
 name = "grouped"
 
@@ -61,7 +62,7 @@ def refuse(problem: ConvProblem) -> str | None:
         few = max(icg, ocg) <= GRADIENT_CHANNELS
     else:
         few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS)
-    element = direct.compute_dtype(p).itemsize
+    element = compute_dtype(p).itemsize
     if p.direction == "fwd" and p.sw == 2 and p.oh * p.ow >= STRIDED_POSITIONS:
         few = few and ocg < target.current().lanes(element)
     if not few:
@@ -135,7 +136,7 @@ class Geometry:
 
     @classmethod
     def _of_forward(cls, p: ConvProblem, element: int) -> Geometry:
-        rows = direct.planes(p.kh, p.sh, p.dh, apart=False)
+        rows = planes_of(p.kh, p.sh, p.dh, apart=False)
         columns = [(v * p.dw % p.sw, v * p.dw // p.sw) for v in range(p.kw)]
         reach = max(shift for _, shift in columns)
         places = tuple((u, v) for u in range(p.kh) for v in range(p.kw))
@@ -319,7 +320,7 @@ class _Forward:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = direct.compute_dtype(problem)
+        self.compute = compute_dtype(problem)
         self.geometry = Geometry.of(problem, self.compute.itemsize)
         self.terms = TERMS[get_convolution_precision()]
         self.frames: dict[Any, Frame] = Frames()
@@ -330,7 +331,7 @@ class _Forward:
             self.other = self.other or direct.plan(self.problem)
             self.other(x, w, bias, out, kept)
             return
-        workers = direct.workers_for(self.problem)
+        workers = workers_for(self.problem)
         w = w.astype(self.compute, copy=False)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
@@ -433,7 +434,7 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.compute = direct.compute_dtype(problem)
+        self.compute = compute_dtype(problem)
         self.geometry = Geometry.of(problem, self.compute.itemsize)
         self.frames: dict[Any, Frame] = Frames()
         self.other: Run | None = None
@@ -443,7 +444,7 @@ class _WeightGradient:
             self.other = self.other or direct.plan(self.problem)
             self.other(x, grad, bias, out)
             return
-        workers = direct.workers_for(self.problem)
+        workers = workers_for(self.problem)
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)
         if frame is None:

@@ -35,7 +35,8 @@ from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
 from . import direct
-from .direct import Frame, split
+from .bands import split
+from .frames import CODES, Frame, Frames, compute_dtype, storage_size, workers_for
 
 name = "pointwise"
 
@@ -60,7 +61,7 @@ FULL = 0.88
 def refuse(problem: ConvProblem) -> str | None:
     """Why this algorithm does not take the problem, or None."""
     p = problem
-    if p.dtype not in direct.CODES:
+    if p.dtype not in CODES:
         return f"computes in float32 and float64, and the dtype is {p.dtype}"
     if (p.kh, p.kw) != (1, 1) or (p.pt, p.pb, p.pl, p.pr) != (0, 0, 0, 0):
         return "a kernel of one tap, without padding, is a product of matrices"
@@ -230,16 +231,16 @@ class _Product:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.element = _element(problem)
-        self.compute = direct.compute_dtype(problem)
-        self.code = direct.CODES[problem.dtype]
+        self.compute = compute_dtype(problem)
+        self.code = CODES[problem.dtype]
         self.lanes = target.current().lanes(self.element)
         # What is multiplied: only the pixels that the stride reads.
         self.dense = replace(problem, ih=problem.oh, iw=problem.ow, sh=1, sw=1)
         self.strided = self.dense != problem
-        self.runs: dict[tuple, Run] = direct.Frames()
+        self.runs: dict[tuple, Run] = Frames()
 
     def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        workers = direct.workers_for(self.problem)
+        workers = workers_for(self.problem)
         key = (a.strides, b.strides, out.strides, workers)
         run = self.runs.get(key)
         if run is None:
@@ -269,7 +270,7 @@ class _Product:
             if now[0] is None or now[1] is None or now[2] is None:
                 continue
             right = (codes[1 - index], codes[2])
-            b_size, c_size = (direct.storage_size(code, self.element) for code in right)
+            b_size, c_size = (storage_size(code, self.element) for code in right)
             for dots, is_left, m in _matrices(self.dense, now[0], now[1], now[2]):
                 if is_left == left and m.fit(dots, (self.element, b_size, c_size), self.lanes, left):
                     return _InPlace(self, copies, self._step(dots, left, m, workers, right), spread)
@@ -410,7 +411,7 @@ class _Product:
             if by_rows:
                 shares = max(shares, m.rows * m.terms * element // ROWS_BYTES)
             row_shares = min(split(m.rows, mr), shares)
-            if m.ready(direct.storage_size(codes[0], element)):
+            if m.ready(storage_size(codes[0], element)):
                 how = kernels.READY
                 ready = m.groups * split(m.columns, lanes) * lanes * m.terms * element
                 slot = lanes * (m.terms + lanes) * element if codes[0] != NATIVE else 0

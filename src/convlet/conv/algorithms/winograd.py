@@ -30,7 +30,9 @@ from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from . import direct
-from .direct import CODES, Frame, Frames, Weight, finish, layout, size_fields, split, workers_for
+from .bands import split
+from .direct import Weight
+from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
 
 name = "winograd"
 # It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.

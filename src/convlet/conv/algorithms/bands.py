@@ -1,0 +1,158 @@
+"""Bands: what some output rows of an image read, as scratch holds it (kernels/edges.py), and how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..problem import ConvProblem
+
+# Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
+BAND_BYTES = 768 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """How one axis of a band stores what the taps read (see kernels/edges.py)."""
+
+    starts: tuple[int, ...]  # padded position of each plane's first element
+    extras: tuple[int, ...]  # elements a plane has beyond those of a single tap
+    taps: tuple[tuple[int, int], ...]  # (plane, shift) of each tap
+
+
+def planes_of(taps: int, stride: int, dilation: int, apart: bool) -> Planes:
+    """Taps a multiple of the stride from each other share a plane, unless they are to lie `apart`."""
+    groups: dict[int, list[int]] = {}
+    for tap in range(taps):
+        offset = tap * dilation
+        groups.setdefault(offset if apart else offset % stride, []).append(offset)
+    order = list(groups)
+    where = {
+        offset: (index, (offset - groups[key][0]) // stride)
+        for index, key in enumerate(order)
+        for offset in groups[key]
+    }
+    return Planes(
+        starts=tuple(groups[key][0] for key in order),
+        extras=tuple((groups[key][-1] - groups[key][0]) // stride for key in order),
+        taps=tuple(where[tap * dilation] for tap in range(taps)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Shape and memory layout of the largest band."""
+
+    rows: Planes
+    columns: Planes
+    band_h: int
+    band_w: int
+    joined: bool
+
+    @property
+    def pitch(self) -> int:
+        return self.band_w + max(self.columns.extras)
+
+    @property
+    def row_starts(self) -> list[int]:
+        """Row at which each row plane starts; then the number of rows."""
+        starts = [0]
+        for extra in self.rows.extras:
+            starts.append(starts[-1] + self.band_h + extra)
+        return starts
+
+    @property
+    def plane_elements(self) -> int:
+        """Elements of a column plane: all its row planes."""
+        return self.row_starts[-1] * self.pitch
+
+    @property
+    def channel_elements(self) -> int:
+        return len(self.columns.starts) * self.plane_elements
+
+    def tap_offsets(self) -> list[int]:
+        """Where each tap (row by row) finds its first position, in elements from the channel's start."""
+        starts = self.row_starts
+        return [
+            q * self.plane_elements + (starts[p] + shift_h) * self.pitch + shift_w
+            for p, shift_h in self.rows.taps
+            for q, shift_w in self.columns.taps
+        ]
+
+
+def split(size: int, largest: int) -> int:
+    """Pieces of at most `largest` that cover `size`."""
+    return -(-size // largest)
+
+
+def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: bool | None = None) -> Band:
+    """The layout of bands of band_h x band_w outputs.
+
+    Joined bands cost kw / sw times the copying and let the tile run over the ends of rows: worth it where
+    rows do not fill tiles. With a large dilation the rows between the taps would be copied for nothing.
+    """
+    p = problem
+    if joined is None:
+        full = band_w / (split(band_w, mr) * mr)
+        joined = p.kw == 1 or (band_h > 1 and full < 0.8)
+    shared_h = planes_of(p.kh, p.sh, p.dh, apart=False)
+    apart_h = planes_of(p.kh, p.sh, p.dh, apart=True)
+    rows = min(shared_h, apart_h, key=lambda each: len(each.starts) * band_h + sum(each.extras))
+    shared_w = planes_of(p.kw, p.sw, p.dw, apart=False)
+    apart_w = planes_of(p.kw, p.sw, p.dw, apart=True)
+    if joined:
+        columns = apart_w
+    else:
+        columns = min(shared_w, apart_w, key=lambda each: len(each.starts) * (band_w + max(each.extras)))
+    return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
+
+
+def choose_band(
+    problem: ConvProblem, element: int, mr: int, channels: int, wanted: int, joined: bool | None = None
+) -> Band:
+    """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
+    p = problem
+
+    def size(band: Band) -> int:
+        return band.channel_elements * channels * element
+
+    band_w = p.ow
+    if p.ow > 2 * wanted:  # a band of one row, in pieces
+        band_w = split(p.ow, split(p.ow, wanted))
+    band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
+    band = band_of(p, band_h, band_w, mr, joined)
+    while size(band) > BAND_BYTES and band_h > 1:
+        band_h = split(band_h, 2)
+        band = band_of(p, band_h, band_w, mr, joined)
+    while size(band) > BAND_BYTES and band_w > 8 * mr:
+        band_w = split(band_w, 2)
+        band = band_of(p, band_h, band_w, mr, joined)
+    # Bands differ by a row at most: even them out.
+    return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)), mr, joined)
+
+
+def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, dilation: int) -> list[list[int]]:
+    """For each band along an axis (its outputs go from one of `starts` to the next) the taps that read the image."""
+    found = []
+    for first, end in pairwise(starts):
+        lows = [first * stride + tap * dilation - pad for tap in range(kernel)]
+        reach = (end - 1 - first) * stride
+        found.append([tap for tap, low in enumerate(lows) if low + reach >= 0 and low < size])
+    return found
+
+
+def used_taps(p: ConvProblem, cut: tuple[int, int]) -> list[tuple[int, ...]]:
+    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them.
+
+    There are `cut` bands along both axes.
+    """
+    if p.mode_h != "zeros" or p.mode_w != "zeros":
+        return []
+    rows, columns = cut
+    starts_h = [i * p.oh // rows for i in range(rows + 1)]
+    starts_w = [i * p.ow // columns for i in range(columns + 1)]
+    by_row = reading(p.ih, p.pt, starts_h, p.sh, p.kh, p.dh)
+    by_column = reading(p.iw, p.pl, starts_w, p.sw, p.kw, p.dw)
+    if all(len(each) == p.kh for each in by_row) and all(len(each) == p.kw for each in by_column):
+        return []
+    return [tuple(u * p.kw + v for u in us for v in vs) for us in by_row for vs in by_column]

@@ -1,0 +1,187 @@
+"""Frames: the numbers that a kernel reads, prepared once for a problem and the strides of its arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...kernels import steps, target
+from ...kernels.edges import FRAME
+from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
+from ...runtime import memory, threads
+from ..padding import index_map
+from ..problem import DTYPES, ConvProblem
+from .bands import Band, split
+
+# Multiplications and additions below which a second thread costs more than it brings.
+SERIAL_FLOPS = 400_000
+# The steps that pack_band and store_band call.
+BAND_STEPS = ("gather", "gather_planes", "scatter", "store_channels", "store_positions")
+
+CODES = {"f32": NATIVE, "f64": NATIVE, "f16": FLOAT16, "bf16": BFLOAT16}
+
+
+def compute_dtype(problem: ConvProblem) -> np.dtype:
+    """The dtype that sums are made in."""
+    return np.dtype(np.float64 if problem.dtype == "f64" else np.float32)
+
+
+def storage_size(code: int, element: int) -> int:
+    """Bytes of an element stored in a code, which is computed in `element` bytes."""
+    return element if code == NATIVE else 2
+
+
+def workers_for(problem: ConvProblem) -> int:
+    """Threads that a problem is worth."""
+    return threads.get_num_threads() if problem.flops > SERIAL_FLOPS else 1
+
+
+class Frames(dict):
+    """Frames by what they depend on: the strides of the arrays and the workers. Forgets all when there are many."""
+
+    LIMIT = 64
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) >= self.LIMIT:
+            self.clear()
+        super().__setitem__(key, value)
+
+
+@dataclass(slots=True)
+class Frame:
+    """The numbers a kernel reads, the tables they point at, and what a launch needs."""
+
+    record: np.ndarray
+    tables: list[np.ndarray]
+    address: int
+    slot: int
+    workers: int
+    packing: int = 0  # address of the record that says how weights are packed, where it is not the first
+    pack_workers: int = 1
+    packed_bytes: int = 0
+    weight_offset: int = 0
+    form: tuple = ()  # what the packed weights depend on, besides the weights
+
+
+def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables: list[np.ndarray]) -> dict:
+    """The fields of a frame that say how bands are copied from x."""
+    n_, c_, h_, w_ = x.strides
+    row_map = index_map(p.ih, p.pt, p.pb, p.mode_h).astype(np.int64)
+    col_map = np.full(p.padded_w + p.sw * (band.pitch + 1) + p.extent_w, -1, np.int64)
+    col_map[: p.padded_w] = index_map(p.iw, p.pl, p.pr, p.mode_w)
+    col_table = np.array(band.columns.starts, np.int64)
+    row_table = np.array(list(zip(band.rows.starts, band.row_starts, band.rows.extras)), np.int64)
+    tables += [row_map, col_map, col_table, row_table]
+    return {
+        "x_n": n_,
+        "x_c": c_,
+        "x_h": h_,
+        "x_w": w_,
+        "x_code": CODES[p.dtype],
+        # Channels side by side, and neighbouring columns not: read by transposing.
+        "x_last": int(
+            CODES[p.dtype] == NATIVE
+            and c_ == element != w_
+            and p.ic // p.g >= 4
+            and p.mode_h == p.mode_w == "zeros"
+        ),
+        "ih": p.ih,
+        "iw": p.iw,
+        "sh": p.sh,
+        "sw": p.sw,
+        "pt": p.pt,
+        "pl": p.pl,
+        "row_map": memory.address(row_map),
+        "col_map": memory.address(col_map),
+        "modes": int(p.mode_w != "zeros"),
+        "pitch": band.pitch,
+        "channel_at": band.channel_elements * element,
+        "joined": int(band.joined),
+        "col_planes": len(band.columns.starts),
+        "col_table": memory.address(col_table),
+        "row_planes": len(band.rows.starts),
+        "row_table": memory.address(row_table),
+        "band_h": band.band_h,
+        "band_w": band.band_w,
+        "bands_h": split(p.oh, band.band_h),
+        "bands_w": split(p.ow, band.band_w),
+    }
+
+
+def output_fields(p: ConvProblem, out: np.ndarray) -> dict:
+    """The fields of a frame that say where results are stored."""
+    n_, c_, h_, w_ = out.strides
+    size = DTYPES[p.dtype][1]
+    return {
+        "y_n": n_,
+        "y_c": c_,
+        "y_h": h_,
+        "y_w": w_,
+        "y_size": size,
+        "y_code": CODES[p.dtype],
+        "y_last": int(c_ == size != w_),  # channels side by side, and neighbouring columns not
+    }
+
+
+def channel_shares(bands: int, blocks: int, workers: int) -> int:
+    """In how many parts the channel blocks of a band are shared out, where the bands alone do not suffice."""
+    if bands < 4 * workers and bands % workers:
+        return min(blocks, split(workers, bands) if bands < workers else workers)
+    return 1
+
+
+def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
+    """The fields of a frame that every kernel has."""
+    machine = target.current()
+    return {
+        **steps.addresses(element, (*names, *BAND_STEPS)),
+        "element": element,
+        "lanes": machine.lanes(element),
+        "mr": machine.mr,
+        "n": p.n,
+        "g": p.g,
+        "icg": p.ic // p.g,
+        "ocg": p.oc // p.g,
+        "oh": p.oh,
+        "ow": p.ow,
+        "kh": p.kh,
+        "kw": p.kw,
+    }
+
+
+def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
+    """Places for named pieces of scratch, each on its own cache lines, and their total."""
+    places, total = {}, 0
+    for piece, nbytes in sizes.items():
+        places[piece] = total
+        total += memory.lines(nbytes) + memory.LINE
+    return places, total
+
+
+def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
+    """The frame with these fields."""
+    record = np.zeros(1, FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
+
+
+def together(frames: list[Frame]) -> Frame:
+    """Frames side by side, for one launch that does a task of each at a time."""
+    # Weights are packed as the first that has any wants them: all want the same.
+    number, first = next((i, each) for i, each in enumerate(frames) if each.packed_bytes or len(frames) == 1)
+    if len(frames) > 1:
+        slot = max(each.slot for each in frames)
+        first = replace(
+            first,
+            record=np.concatenate([each.record for each in frames]),
+            tables=[table for each in frames for table in each.tables],
+            slot=slot,
+        )
+        first.record["slot"] = slot
+        first.address = memory.address(first.record)
+        first.packing = first.address + number * FRAME.itemsize
+    first.record["frames"] = len(frames)
+    return first
