@@ -133,7 +133,7 @@ def conv1d(
     dilation: Any = 1,
     groups: int = 1,
     *,
-    padding_mode: str = "zeros",
+    padding_mode: Any = "zeros",
 ) -> Any:
     """Cross-correlate signals with a set of kernels, and add a bias: :func:`conv2d` of images of one row.
 
