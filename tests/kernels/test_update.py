@@ -79,3 +79,17 @@ def test_infinite_and_missing_numbers_stay(monkeypatch):
         results.append(x.detach().numpy())
         monkeypatch.setattr(large, "updates", lambda: None)
     np.testing.assert_array_equal(*results)
+
+
+def test_clipped_gradients_have_numpys_bits(monkeypatch):
+    found = []
+    for _ in range(2):
+        some = parameters()
+        for i, each in enumerate(some):
+            each.grad = torch.cos(each.detach() * (i + 1))
+        some[3].grad = some[4].grad[: some[3].shape[0]]  # of the same memory: multiplied twice
+        torch.nn.utils.clip_grad_norm_(some, 0.5)
+        found.append([each.grad.numpy() for each in some])
+        monkeypatch.setattr(large, "updates", lambda: None)
+    for a, b in zip(*found):
+        np.testing.assert_array_equal(a, b)

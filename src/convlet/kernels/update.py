@@ -1,6 +1,7 @@
 """Steps of optimizers, element by element: the formulas of convlet.optim for float32, all tensors in one call.
 
-Each has the bits of the NumPy expressions in `optim/`. The first numbers are those of :func:`gradient_of`.
+Each has the bits of the NumPy expressions in `optim/`; `scale` is that of clipped gradients. The first numbers of a
+step are the sign of the gradient, the decay added to it, and what decoupled decay leaves of the parameter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from .lanes import Formula, Lanes
 
-_SHARED = 3  # numbers of gradient_of
+_SHARED = 3  # numbers of every step
 
 
 def _step(name: str, kept: int, numbers: int, compute: Callable[..., list[Lanes]]) -> Formula:
@@ -24,6 +25,10 @@ def _step(name: str, kept: int, numbers: int, compute: Callable[..., list[Lanes]
 
     reads = range(2 + kept)
     return Formula(name, with_decay, reads, [place for place in reads if place != 1], _SHARED + numbers)
+
+
+def _scale(numbers: Sequence[Lanes], p: Lanes) -> list[Lanes]:
+    return [p * numbers[0]]
 
 
 def _descend(numbers: Sequence[Lanes], p: Lanes, g: Lanes) -> list[Lanes]:
@@ -74,6 +79,7 @@ def _rmsprop(with_momentum: bool, centered: bool) -> Callable[..., list[Lanes]]:
 
 
 FORMULAS: dict[str, Any] = {
+    "scale": Formula("scale", _scale, (0,), (0,), 1),
     "descend": _step("descend", 0, 1, _descend),
     "momentum": _step("momentum", 1, 4, _momentum),
     "adam": _step("adam", 2, 6, _adam),
