@@ -14,6 +14,7 @@ import numpy as np
 from ...kernels import direct as kernels
 from ...kernels import launch, target
 from ...kernels.emit import NATIVE
+from ...kernels.weight_gradient import add_parts, weight_gradient
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
@@ -400,10 +401,10 @@ class _WeightGradient:
         a, b, to = address(x), address(grad), address(result)
         if frame.packed_bytes:
             sums, _keep = memory.scratch(frame.packed_bytes, "parts")
-            launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers)
-            launch.launch(kernels.add_parts.address, frame.address, sums, 0, 0, to, 0, frame.pack_workers)
+            launch.launch(weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers)
+            launch.launch(add_parts.address, frame.address, sums, 0, 0, to, 0, frame.pack_workers)
         else:
-            launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
+            launch.launch(weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if not plain:
             with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
                 out[...] = result
