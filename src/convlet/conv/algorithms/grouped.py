@@ -27,14 +27,14 @@ name = "grouped"
 
 # Output channels of a group up to which the lanes are positions whatever else; of several groups, channels of input and
 # output; output channels from which on Winograd is faster where it takes the problem; and channels up to which a weight
-# gradient sums over positions in its lanes. Every second column has to be picked out of rows: from so many positions on
-# that costs more than packing the weights of full vectors.
+# gradient sums over positions in its lanes. Every second column has to be picked out of rows: from so many positions
+# and channels on that costs more than packing the weights of full vectors.
 # AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
 FEW = 8
 CHANNELS = 32
 WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
-STRIDED_POSITIONS = 128
+STRIDED_POSITIONS, STRIDED_CHANNELS = 128, 16
 # Bytes of the planes of a task.
 BAND_BYTES = 256 << 10
 # Tasks for each worker, where there are rows for so many.
@@ -64,7 +64,7 @@ def refuse(problem: ConvProblem) -> str | None:
         few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS)
     element = compute_dtype(p).itemsize
     if p.direction == "fwd" and p.sw == 2 and p.oh * p.ow >= STRIDED_POSITIONS:
-        few = few and ocg < target.current().lanes(element)
+        few = few and ocg < STRIDED_CHANNELS
     if not few:
         return f"groups of {icg} by {ocg} channels fill the direct algorithm's vectors"
     if p.sw > 2:
