@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("numba")
 
 from convlet.conv.algorithms import load
+from convlet.conv.algorithms.depthwise import blocks
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import check_exact
 
@@ -46,3 +47,11 @@ def test_exact(shape: str, direction: str, layout: str, dtype: str) -> None:
     check_exact(algorithm.plan(problem), problem, (layout, "contiguous", layout))
     if direction == "bwd_weight":
         check_exact(algorithm.plan(problem), problem, (layout, layout, "contiguous"))
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 4), (1, 2, 4, 7, 8)])
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 14, 28, 55, 71, 72, 73, 100, 100_003])
+def test_blocks_cover_every_row(count: int, sizes: tuple[int, ...]) -> None:
+    found = blocks(count, sizes)
+    assert {row for first, size in found for row in range(first, first + size)} == set(range(count))
+    assert all(size in sizes for _, size in found)

@@ -101,13 +101,14 @@ def _phases(size: int, out: int, kernel: int, stride: int, dilation: int, pad: i
 @lru_cache(maxsize=256)
 def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before."""
+    whole = max(0, count - 8 * sizes[-1]) // sizes[-1]  # only the end of a tall image needs thought
     best: list[tuple[int, list[int]]] = [(0, [])]
-    for n in range(1, count + 1):
+    for n in range(1, count - whole * sizes[-1] + 1):
         before = [(size, *best[max(0, n - size)]) for size in sizes if size <= count]
         ways = [(cost + size + BLOCK_COST, [*taken, size]) for size, cost, taken in before]
         best.append(min(ways, key=lambda way: (way[0], len(set(way[1])), way[1])))
     found, first = [], 0
-    for size in best[count][1]:
+    for size in [sizes[-1]] * whole + best[-1][1]:
         first = min(first, count - size)
         found.append((first, size))
         first += size
