@@ -225,7 +225,7 @@ _PADDINGS = {"valid": _valid, "same": _same, "same_upper": _same_upper, "same_lo
 # The problem
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _problem(
     input_shape: tuple[int, ...],
     weight_shape: tuple[int, ...],

@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     small: bool  # the result is no matter for the pool of large blocks
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     dtype, shape = numpy_dtype(problem.dtype), problem.result_shape
     small = math.prod(shape) * dtype.itemsize < memory.POOLED

@@ -235,7 +235,7 @@ class Formula:
             first += -(-count // TASK)
         table += [first] + [0] * (ROW // 8 - 1)
         frame = np.array(table, np.int64)
-        workers = max(1, min(threads.workers(), first))
+        workers = max(1, min(threads.get_num_threads(), first))
         launch.launch(self.kernel.address, memory.address(frame), first, 0, 0, 0, 0, workers)
 
 

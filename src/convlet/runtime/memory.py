@@ -78,6 +78,18 @@ def scratch(nbytes: int, use: str = "workers") -> tuple[int, np.ndarray]:
     return found
 
 
+_zeros = np.zeros(0, np.uint8)
+
+
+def zeros(nbytes: int) -> np.ndarray:
+    """At least `nbytes` zeros to read, the same memory for all who ask."""
+    global _zeros
+    if _zeros.nbytes < nbytes:
+        _zeros = np.zeros(1 << nbytes.bit_length(), np.uint8)
+        _zeros.flags.writeable = False
+    return _zeros
+
+
 # Results -------------------------------------------------------------------------------------------------------------
 
 POOLED = 1 << 18  # bytes from which a result comes from the pool; below, the C library reuses memory well

@@ -72,8 +72,3 @@ def set_num_threads(n: int) -> None:
     if n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
     _count = int(n)
-
-
-def workers() -> int:
-    """Threads for the next parallel region."""
-    return get_num_threads()

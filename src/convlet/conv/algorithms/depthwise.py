@@ -374,7 +374,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     two = p.sw == 2
     sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
     address, count, room = planner.series(sizes, out.strides[2])
-    zeros = np.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize, np.uint8)
+    zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize)
     planner.tables.append(zeros)
     kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
@@ -415,7 +415,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, a, tap_step, beside=True)
     address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
-    zeros = np.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize, np.uint8)
+    zeros = memory.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize)
     planner.tables.append(zeros)
     vectors = split(p.ic, lanes)
     pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
@@ -489,7 +489,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     vector = machine.vector // (2 if half else 1)
     planner = _Planner(p, x, vector, beside=False)
     address, count, room = planner.series(ROWS, grad.strides[2])
-    zeros = np.zeros((p.iw + 2 * machine.lanes(element)) * p.itemsize, np.uint8)
+    zeros = memory.zeros((p.iw + 2 * machine.lanes(element)) * p.itemsize)
     planner.tables.append(zeros)
     kind, m, taps = "two" if p.sw == 2 else "rows", p.oc // p.ic, p.kh * p.kw
     pieces = min(p.ic, TASKS * workers)
@@ -532,7 +532,7 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     tap_step = split(p.ic, lanes) * machine.vector
     planner = _Planner(p, x, tap_step, beside=True)
     address, count, room = planner.series(ROWS, grad.strides[3], p.oh, grad.strides[2])
-    zeros = np.zeros(p.ih * x.strides[2] + (p.ic + lanes) * p.itemsize, np.uint8)
+    zeros = memory.zeros(p.ih * x.strides[2] + (p.ic + lanes) * p.itemsize)
     planner.tables.append(zeros)
     piece = GRADIENT_VECTORS * lanes
     pieces = split(p.ic, piece)
