@@ -16,8 +16,12 @@ from typing import Any
 
 from . import memory
 
-# All kept forms together: the weights of a VGG-16 in Winograd's domain are 240 MB, those of a ResNet-50 180 MB.
+# All kept forms together.
 KEEP = min(1 << 30, memory.machine_bytes() // 8)
+# Bytes of a form at most. A larger one comes from memory at every call, which costs nearly as much as making it: with all
+# forms kept ResNet-50 (inference, one image) takes 53.5 ms and 460 MiB, with those up to 24 MiB 55.3 and 359, up to 12 MiB
+# 56.4 and 296, with none 61.4 and 273 (2 cores of a Zen 4, November 2026).
+LARGEST = 16 << 20
 
 
 class Form:
@@ -47,7 +51,7 @@ class Storage:
         None where it is not worth keeping: the caller makes one for this time only. `key` says which form of which
         part of the memory.
         """
-        if self.shared or nbytes > KEEP:
+        if self.shared or nbytes > LARGEST:
             return None
         if self.forms is None:
             self.forms = {}

@@ -15,8 +15,9 @@ from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 from .bands import Band, split
 
-# Multiplications and additions below which a second thread costs more than it brings.
-SERIAL_FLOPS = 400_000
+# Multiplications and additions below which a second thread costs more than it brings: between 130,000, where one is as
+# fast, and 300,000, where two save a quarter (ten small problems, 2 cores of a Zen 4, November 2026).
+SERIAL_FLOPS = 200_000
 # The steps that pack_band and store_band call.
 BAND_STEPS = ("gather", "gather_planes", "scatter", "store_channels", "store_positions")
 
