@@ -60,7 +60,8 @@ GRID = (
 
 DTYPES = ("f32", "f64", "f16", "bf16", "c64", "c128", "i8", "i16", "i32", "i64", "u8")
 
-LAYOUTS = ("contiguous", "channels_last", "reversed", "spaced", "transposed", "unaligned", "expanded")
+LAYOUTS = ("contiguous", "channels_last", "reversed", "spaced", "transposed", "unaligned", "expanded", "flat")
+WRITABLE = LAYOUTS[:-2]  # no element twice
 
 
 def available() -> list[str]:
@@ -164,7 +165,7 @@ def operands(problem: ConvProblem, seed: int = 0) -> tuple[np.ndarray, np.ndarra
 
 
 def relaid(array: np.ndarray, layout: str) -> np.ndarray:
-    """An equal array of other strides; 'expanded' repeats its first element along the last axis (stride 0)."""
+    """An equal array of other strides; 'expanded' and 'flat' repeat the first element along the last axis, or two."""
     if layout == "contiguous":
         return np.ascontiguousarray(array)
     if layout == "channels_last":
@@ -184,6 +185,8 @@ def relaid(array: np.ndarray, layout: str) -> np.ndarray:
         return unaligned
     if layout == "expanded":
         return np.broadcast_to(array[..., :1], array.shape)
+    if layout == "flat":  # the channels lie side by side, and no columns do
+        return np.broadcast_to(np.ascontiguousarray(array[..., :1, :1]), array.shape)
     raise ValueError(layout)
 
 

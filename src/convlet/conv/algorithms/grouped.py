@@ -291,7 +291,8 @@ def _in_rows(array: np.ndarray) -> bool:
 
 def _turned(array: np.ndarray) -> bool:
     """Whether an array's channels lie side by side and its columns do not: it is transposed on the way."""
-    return array.strides[1] == array.itemsize in (4, 8) and not _in_rows(array)
+    # Not where all columns are one (expanded): to the kernel a step of zero says that nothing is turned.
+    return array.strides[1] == array.itemsize in (4, 8) and array.strides[3] not in (0, array.itemsize)
 
 
 def _lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
