@@ -46,8 +46,8 @@ PRODUCTS, PRODUCTS_ALONE = 7, 10
 # Products along an axis: beyond, transforms are as much work as multiplying.
 LARGEST = 21
 
-# Input channels of a group up to which the weight gradient is direct's: with 1 it takes 251 us instead of 520 (128x128),
-# with 3 it takes 1299 instead of 1636 (224x224; 64 output channels, Zen 4, November 2026).
+# Input channels of a group up to which the weight gradient is left to direct: 1 takes 251 us there, not 520 (128x128),
+# 3 take 1299, not 1636 (224x224; 64 output channels, Zen 4, November 2026).
 FEW = 4
 
 # Tiles in a unit: only very wide images are cut.
