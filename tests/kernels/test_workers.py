@@ -55,8 +55,9 @@ def test_every_task_is_done_once(tasks, size):
 def test_the_others_take_part():
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one processor")
-    shares = [counts(64, 2, effort=2000)[1] for _ in range(50)]
-    assert sum(by[1] for by in shares) > 0
+    deadline = time.monotonic() + 60  # other processes may have the processors for long
+    while counts(64, 2, effort=20_000)[1][1] == 0:
+        assert time.monotonic() < deadline, "the second worker never came"
 
 
 def test_fewer_workers_than_threads():
