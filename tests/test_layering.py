@@ -27,7 +27,7 @@ FLOORS = {
     "cli": 9, "__main__": 9,
 }  # fmt: skip
 # Plain values of floor 3, which the algorithms below it read too.
-VALUES = {"conv.problem", "conv.padding", "conv.gradient", "conv.precision"}
+VALUES = {"conv.problem", "conv.padding", "conv.gradient", "conv.precision", "conv.tail"}
 FACE = ""  # convlet/__init__.py itself
 
 

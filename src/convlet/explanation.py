@@ -20,6 +20,7 @@ from .conv import ConvProblem, receptive_field
 from .conv.algorithms import ALGORITHMS, load
 from .conv.problem import DIRECTIONS, DTYPES, numpy_dtype
 from .conv.select import forced_algorithm
+from .conv.tail import extra
 from .nn.conv import Conv2d, ConvTranspose2d
 from .nn.module import Module
 from .tensor.creation import zeros
@@ -460,11 +461,12 @@ def _seconds(plan: Any) -> float:
         for name in dict(zip(DIRECTIONS, ("xw", "gw", "xg")))[p.direction]
     )
     out = np.empty(plan.shape, dtype)
+    more = extra(p, out)
     times: list[float] = []
     stop = time.perf_counter() + 0.3
     while len(times) < 5 or (len(times) < 100 and time.perf_counter() < stop):
         start = time.perf_counter()
-        plan.run(a, b, None, out)
+        plan.run(a, b, None, out, *more)
         times.append(time.perf_counter() - start)
     return statistics.median(times[2:])
 

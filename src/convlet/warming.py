@@ -15,6 +15,7 @@ from .autograd.mode import no_grad, set_grad_enabled
 from .autograd.variable import Variable
 from .conv import ConvProblem
 from .conv.problem import DIRECTIONS, numpy_dtype
+from .conv.tail import extra
 from .nn.module import Module
 from .tensor.creation import zeros
 from .tensor.random_tensors import fork_rng
@@ -102,7 +103,8 @@ def _run_problem(problem: ConvProblem) -> None:
     }
     a, b = (np.zeros(shape, dtype) for shape in shapes[problem.direction])
     plan = conv.plan_for(problem)
-    plan.run(a, b, None, np.empty(plan.shape, plan.dtype))
+    out = np.empty(plan.shape, plan.dtype)
+    plan.run(a, b, None, out, *extra(plan.problem, out))
 
 
 def _run_module(model: Module, inputs: tuple[Any, ...], backward: bool) -> None:

@@ -173,7 +173,7 @@ def test_half_precision_is_stored_and_float32_computed(dtype, direction):
 def test_relu_is_stored(text):
     problem = of(text)
     a, b = operands(problem)
-    np.testing.assert_array_equal(result(replace(problem, relu=True), a, b), np.maximum(result(problem, a, b), 0))
+    np.testing.assert_array_equal(result(replace(problem, tail=("relu",)), a, b), np.maximum(result(problem, a, b), 0))
 
 
 @settings(max_examples=60)

@@ -85,7 +85,7 @@ def test_what_is_refused():
 
 def test_a_problem_in_words():
     problem = ConvProblem.parse("ic3 ih8 iw8 oc4 kh3 kw3 fwd relu")
-    assert problem.relu
+    assert problem.tail == ("relu",)
     assert problem.text.endswith("fwd relu")
     assert ConvProblem.parse(problem.text) == problem
-    assert not problem.with_direction("bwd_input").relu
+    assert not problem.with_direction("bwd_input").tail

@@ -9,11 +9,13 @@ from .precision import convolution_precision, get_convolution_precision, set_con
 from .problem import ConvProblem, receptive_field
 from .select import force_algorithm, select
 from .signals import conv1d_problem
+from .tail import Tail
 from .transposed import conv_transpose2d_problem
 
 __all__ = [
     "ConvProblem",
     "Plan",
+    "Tail",
     "conv1d_problem",
     "conv2d_output_shape",
     "conv2d_problem",

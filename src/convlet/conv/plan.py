@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels import large
 from ..runtime import memory, trace
 from ..runtime.storage import Storage
 from .gradient import Array, Run
 from .precision import get_convolution_precision
 from .problem import ConvProblem, numpy_dtype
 from .select import Walk, forced_algorithm, select
+from .tail import Tail, followed
 
 
 class Plan(NamedTuple):
@@ -36,25 +37,12 @@ def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     if problem.empty:
         return Plan(problem, "empty", (), _fill_empty, dtype, shape, small)
     algorithm, walk = select(problem, forced)
-    run = algorithm.plan(problem)
-    if problem.relu and not getattr(algorithm, "STORES_RELU", False):
-        run = _rectified(run)
+    if problem.tail in ((), *getattr(algorithm, "TAILS", ())):
+        run = algorithm.plan(problem)
+    else:
+        run = followed(algorithm.plan(replace(problem, tail=())), problem.tail)
     run = trace.traced(problem, algorithm.name, run)
     return Plan(problem, algorithm.name, walk, run, dtype, shape, small)
-
-
-def _rectified(run: Run) -> Run:
-    """A run, and what it leaves made positive: for algorithms that do not while they store."""
-
-    def run_and_rectify(a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        run(a, b, bias, out, kept)
-        elementwise = large.once_loaded("elementwise", out)
-        if elementwise is not None and large.dense(out):
-            elementwise.clamp(out, 0.0, math.nan, out)
-        else:
-            np.maximum(out.dtype.type(0), out, out=out)  # in this order -0 stays -0
-
-    return run_and_rectify
 
 
 def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
@@ -66,7 +54,9 @@ def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:
     return plan
 
 
-def _fill_empty(a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+def _fill_empty(
+    a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+) -> None:
     # No images or no channels: sums of nothing. An output that has elements is a gradient (with no input
     # channels PyTorch's output has no channels either), so there is no bias to add.
     out[...] = 0
@@ -81,15 +71,19 @@ def forward(
     *,
     channels_last: bool = False,
     kept: Storage | None = None,
+    tail: Tail | None = None,
 ) -> np.ndarray:
     """out[n,oc,oh,ow] = conv(x[n,ic,ih,iw], w[oc,ic/g,kh,kw]) + bias[oc]; `out` is filled, or made and returned.
 
-    `kept` is the storage of w: forms of it are kept while nobody writes to it.
+    `kept` is the storage of w: forms of it are kept while nobody writes to it. `tail` are the arrays of problem.tail.
     """
     plan = plan_for(problem, "fwd")
     if out is None:
         out = _allocate(plan, channels_last)
-    plan.run(x, w, bias, out, kept)
+    if tail is None:
+        plan.run(x, w, bias, out, kept)
+    else:
+        plan.run(x, w, bias, out, kept, tail)
     return out
 
 

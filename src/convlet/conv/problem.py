@@ -10,6 +10,10 @@ also when `direction` says that its input gradient or its weight gradient is wan
 
 The text form ("n1 g1 ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1 fwd") serves as cache key, test id, benchmark row,
 trace line and bug report; fields at their default are left out, `ph1` stands for `pt1 pb1`.
+
+What is done to each result of a forward before it is stored, its tail, is told by words at the end ("... fwd norm add
+relu"): batch norm with known statistics, another array added, a clamp. Its bits are those of the operations one after
+the other (see tail.py).
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ import numpy as np
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 DIRECTIONS = ("fwd", "bwd_input", "bwd_weight")
+# The words of a tail in their order; of the last two one at most.
+TAIL = ("norm", "add", "relu", "relu6")
 
 # The short name of each dtype: (NumPy's name, bytes of one element).
 DTYPES = {
@@ -90,7 +96,7 @@ class ConvProblem:
     mode_w: str = "zeros"
     dtype: str = "f32"
     direction: str = "fwd"
-    relu: bool = False  # a forward stores what is positive, and zeros
+    tail: tuple[str, ...] = ()  # words of TAIL: what a forward does to its results before it stores them
     flops: int = field(init=False, repr=False, compare=False, default=0)
     plans: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # see plan.py
     _hash: int = field(init=False, repr=False, compare=False, default=0)
@@ -101,7 +107,7 @@ class ConvProblem:
         if self.pl <= 0 and self.pr <= 0:
             object.__setattr__(self, "mode_w", "zeros")
         if self.direction != "fwd":
-            object.__setattr__(self, "relu", False)
+            object.__setattr__(self, "tail", ())
         self._check()
         # Asked for at every call. Multiplications and additions, each counted once; the same in all three directions.
         flops = 2 * self.n * self.oc * self.oh * self.ow * (self.ic // self.g) * self.kh * self.kw
@@ -120,6 +126,8 @@ class ConvProblem:
             value = getattr(self, name)
             if value not in values:
                 raise ValueError(f"{name} must be one of {', '.join(values)}, but got {value!r}")
+        if self.tail:
+            self._check_tail()
         if self.g <= 0:
             raise RuntimeError("non-positive groups is not supported")
         if self.sh <= 0 or self.sw <= 0:
@@ -138,6 +146,15 @@ class ConvProblem:
             raise RuntimeError(
                 f"kernel size should be greater than zero, but got kernel_height: {self.kh} kernel_width: {self.kw}"
             )
+
+    def _check_tail(self) -> None:
+        words = tuple([word for word in TAIL if word in self.tail])
+        if self.tail != words or words[-2:] == ("relu", "relu6"):
+            raise ValueError(f"a tail is some of norm, add and (relu or relu6), in this order, but got {self.tail}")
+        if self.dtype not in ("f32", "f64", "f16", "bf16"):
+            raise ValueError(f"{words[0]} behind a convolution takes floating point numbers, not {self.dtype}")
+        if self.dtype != "f32" and ("norm" in words or "add" in words):
+            raise ValueError(f"{words[0]} behind a convolution takes float32, not {self.dtype}")
 
     # Sizes
 
@@ -232,7 +249,7 @@ class ConvProblem:
             words += [f"{name}={mode}" for name, mode in modes.items() if mode != "zeros"]
         if self.dtype != "f32":
             words.append(self.dtype)
-        return " ".join([*words, self.direction, *(["relu"] if self.relu else [])])
+        return " ".join([*words, self.direction, *self.tail])
 
     def __str__(self) -> str:
         return self.text
@@ -243,15 +260,16 @@ class ConvProblem:
 
         Raises ValueError naming the word that does not belong.
         """
-        values: dict[str, int | str | bool] = {"n": 1, "g": 1}
+        values: dict[str, int | str | tuple[str, ...]] = {"n": 1, "g": 1}
+        tail: list[str] = []
         for word in text.split():
             number = re.fullmatch(r"([a-z]+)(-?\d+)", word)
             if word in DTYPES:
                 values["dtype"] = word
             elif word in DIRECTIONS:
                 values["direction"] = word
-            elif word == "relu":
-                values["relu"] = True
+            elif word in TAIL:
+                tail.append(word)
             elif word in MODES:
                 values["mode_h"] = values["mode_w"] = word
             elif word.startswith(("mode_h=", "mode_w=")):
@@ -266,7 +284,7 @@ class ConvProblem:
         missing = [name for name in ("ic", "ih", "iw", "oc", "kh", "kw") if name not in values]
         if missing:
             raise ValueError(f"{', '.join(missing)} missing in {text!r}")
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values, tail=tuple(tail))  # type: ignore[arg-type]
 
 
 _FIELDS = tuple(each.name for each in fields(ConvProblem) if each.init)

@@ -38,6 +38,7 @@ _row_fields = Fields("rows", "c", "count", "x", "g", "out", "mean", "sums", "c0"
 row_frame_at = _row_fields.reader
 frame_at = _fields.reader
 SLOT = 64  # bytes of each worker: the numbers of a channel
+NO_SHIFT = np.float32(-0.0)  # added to any number it leaves it as it is, +0 and -0 too
 
 
 def _sums(with_gradient: bool) -> Any:
@@ -130,11 +131,11 @@ def _scale_of(f, c):
 
 @njit(error_model="numpy")
 def _write_factors(f, c, slot):
-    """The numbers of `normalise` for a channel."""
+    """The numbers of `normalise` for a channel: as `constants` has them."""
     numbers = floats(slot, 3)
     numbers[0] = np.float32(doubles(f.mean, f.c)[c])
     numbers[1] = np.float32(_scale_of(f, c))
-    numbers[2] = floats(f.bias, f.c)[c] if f.bias else np.float32(0)
+    numbers[2] = floats(f.bias, f.c)[c] if f.bias else NO_SHIFT
 
 
 def _training(frame, a, b, bias, out, scratch, worker):
@@ -165,9 +166,11 @@ def _training(frame, a, b, bias, out, scratch, worker):
 
 
 def _fixed(frame, a, b, bias, out, scratch, worker):
-    """With known statistics; a task is a few planes."""
+    """With known constants, of which weight is the scale, all of them float32; a task is a few planes."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
+    numbers = floats(slot, 3)
+    mean, scale, shift = floats(f.mean, f.c), floats(f.weight, f.c), floats(f.bias, f.c)
     planes = f.n * f.c
     tasks = -(-planes // f.count)
     while True:
@@ -175,7 +178,8 @@ def _fixed(frame, a, b, bias, out, scratch, worker):
         if task >= tasks:
             break
         for plane in range(task * f.count, min((task + 1) * f.count, planes)):
-            _write_factors(f, plane % f.c, slot)
+            c = plane % f.c
+            numbers[0], numbers[1], numbers[2] = mean[c], scale[c], shift[c]
             at = 4 * plane * f.hw
             normalise(f.hw, slot, f.x + at, f.out + at, 0, 0, 0)
 
@@ -340,6 +344,30 @@ def training(
     return mean, var
 
 
+def constants(
+    weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(mean, scale, shift), float32 of each channel: what batch norm with known float64 statistics computes with.
+
+    out = (x - mean) * scale + shift, rounded at each step.
+    """
+    with np.errstate(all="ignore"):
+        scale = _scale(weight, var, eps).astype(np.float32)
+        shift = np.full(len(scale), NO_SHIFT) if bias is None else np.ascontiguousarray(bias)
+        return mean.astype(np.float32), scale, shift
+
+
+def apply(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
+    """Fills out, which may be x, from x[n, c, ...] (as for :func:`training`) and the constants of each channel."""
+    if not x.flags.c_contiguous:
+        _run_rows("row normalise", x, out=out, c0=mean, c1=scale, c2=shift)
+        return
+    planes = x.shape[0] * x.shape[1]
+    count = max(1, TASK * planes // x.size)
+    tasks = -(-planes // count)
+    _run("fixed", tasks, x, count, weight=scale, bias=shift, eps=0.0, out=out, mean=mean)
+
+
 def fixed(
     x: np.ndarray,
     weight: np.ndarray | None,
@@ -350,14 +378,7 @@ def fixed(
     out: np.ndarray,
 ) -> None:
     """Fills out from x[n, c, ...] (as for :func:`training`) and the float64 statistics of each channel."""
-    if not x.flags.c_contiguous:
-        scale = _scale(weight, var, eps).astype(np.float32)
-        _run_rows("row normalise", x, out=out, c0=mean.astype(np.float32), c1=scale, c2=bias)
-        return
-    planes = x.shape[0] * x.shape[1]
-    count = max(1, TASK * planes // x.size)
-    tasks = -(-planes // count)
-    _run("fixed", tasks, x, count, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var)
+    apply(x, *constants(weight, bias, mean, var, eps), out)
 
 
 def gradient(

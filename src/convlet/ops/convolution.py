@@ -119,7 +119,7 @@ def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
         raise RuntimeError(f"activation='relu' takes floating point tensors, but got {problem.dtype}")
     found = problem.plans.get("relu")
     if found is None:
-        found = problem.plans["relu"] = replace(problem, relu=True)
+        found = problem.plans["relu"] = replace(problem, tail=("relu",))
         found.plans["plain"] = problem  # for the gradient
     return found
 

@@ -38,8 +38,8 @@ from .frames import (
 )
 
 name = "direct"
-# It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.
-STORES_RELU = True
+# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
+TAILS = (("relu",),)
 
 # Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
 WEIGHT_CHUNK = 36 << 10
@@ -362,7 +362,7 @@ def _forward_frame(
         "y_size": size,
         "y_code": CODES[p.dtype],
         "y_last": int(out.strides[1] == size != out.strides[3]),
-        "relu": int(p.relu),
+        "relu": int("relu" in p.tail),
         "slot": slot,
         "sum_size": sum_size,
     }

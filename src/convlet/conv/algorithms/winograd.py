@@ -35,8 +35,8 @@ from .direct import Weight
 from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
 
 name = "winograd"
-# It stores the ReLU of a forward (ConvProblem.relu); for others it is a pass of its own.
-STORES_RELU = True
+# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
+TAILS = (("relu",),)
 
 # Outputs of a tile along an axis (of a phase, in an input gradient), of which the cheapest is taken.
 TILES = (2, 3, 4, 5)
@@ -650,7 +650,7 @@ class _Forward:
             "y_size": size,
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
-            "relu": int(p.relu),
+            "relu": int("relu" in p.tail),
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
