@@ -59,6 +59,11 @@ KERNELS = (
     "ic5 ih13 iw12 oc6 kh7 kw8 ph3 pw4",
     "ic5 ih13 iw12 oc6 kh7 kw7 sh2 sw2 ph3 pw3",
     "ic5 ih11 iw10 oc6 kh9 kw11 ph4 pw5",
+    "n2 ic18 ih13 iw11 oc17 kh3 kw3 dh2 dw2 ph2 pw2",
+    "ic5 ih14 iw9 oc6 kh3 kw5 dh4 dw3 ph4 pw6",
+    "ic5 ih9 iw7 oc6 kh3 kw3 dh12 dw6 ph12 pw6",
+    "n2 g2 ic10 ih12 iw16 oc6 kh3 kw4 sw2 dh2 ph1 pw1",
+    "ic5 ih1 iw200 oc6 kh1 kw2 dw5 pl10",
 )
 
 
@@ -182,14 +187,15 @@ def test_any_problem(draws):
     size = st.integers(1, 14)
     mode_h, mode_w = draws.draw(st.tuples(st.sampled_from(MODES), st.sampled_from(MODES)))
     ih, iw = draws.draw(st.tuples(size, size))
+    dh, dw = draws.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     pads = []
     for length, mode in ((ih, mode_h), (iw, mode_w)):
         most = {"zeros": 5, "reflect": length - 1, "replicate": 4, "circular": length}[mode]
         least = -1 if length > 1 and mode != "circular" else 0
         pads += [draws.draw(st.integers(least, most)) for _ in range(2)]
-    if ih + pads[0] + pads[1] < 3 or iw + pads[2] + pads[3] < 3 or ih + min(pads[0], 0) + min(pads[1], 0) < 1:
+    if ih + pads[0] + pads[1] <= 2 * dh or iw + pads[2] + pads[3] <= 2 * dw:
         return
-    if iw + min(pads[2], 0) + min(pads[3], 0) < 1:
+    if ih + min(pads[0], 0) + min(pads[1], 0) < 1 or iw + min(pads[2], 0) + min(pads[3], 0) < 1:
         return
     g = draws.draw(st.integers(1, 2))
     channels = st.integers(1, 40)
@@ -205,6 +211,8 @@ def test_any_problem(draws):
         1,
         1,
         *pads,
+        dh=dh,
+        dw=dw,
         mode_h=mode_h,
         mode_w=mode_w,
         direction=draws.draw(st.sampled_from(DIRECTIONS)),
@@ -287,7 +295,7 @@ def test_what_it_cannot_compute():
         "ic64 ih56 iw56 oc64 kh1 kw1": "one tap",
         "ic64 ih56 iw56 oc64 kh31 kw31": "large transforms",
         "ic64 ih56 iw56 oc64 kh1 kw3 sh2": "leaves inputs out",
-        "ic64 ih56 iw56 oc64 kh3 kw3 dh2 dw2": "dilated",
+        "ic64 ih56 iw56 oc64 kh3 kw3 sh2 sw2 dh2 dw2": "dilated",
     }
     for text, reason in reasons.items():
         for direction in DIRECTIONS:

@@ -54,6 +54,8 @@ FRAME = np.dtype(
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # what a tile of images reads, and how far the next is; what a tile writes
             *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w", "image_at"),
+            # dilation, the classes of places that are equal modulo it, bytes between two of rows; a unit's tiles of one
+            *("dh", "dw", "classes_h", "classes_w", "y_class", "class_tiles"),
             # units: the first and last of the pass, and how an image is cut into them
             *("unit_0", "unit_1", "tiles_h", "parts_w", "unit_tiles"),
             # V: channels of a group in vectors, those that lie side by side, bytes between groups, points, blocks

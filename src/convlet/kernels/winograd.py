@@ -10,11 +10,14 @@ xi, which are as many as a tile has products along one axis times those along th
 with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient; each axis has
 matrices of its own. An input gradient is a forward product from the output's gradient.
 
-A *unit* is a row of tiles of an image, or a part of one. Where there are enough of them, a task is some units: it
-transforms them, multiplies them with all weights and stores the results, and all that it writes and reads again stays
-in its own cache. Otherwise a pass works on as many units as V has room for and takes two regions: the first transforms
-images, the second multiplies, and there a task has an output of its own: it makes the weights it needs, or sums over
-all tiles. Every sum has one order, whoever computes it.
+A dilation of d cuts an axis into d *classes*: places that are equal modulo d, each a problem without dilation. So the
+tiles of a class lie among those of the others, and read and write places d apart.
+
+A *unit* is a row of tiles of an image, those of all classes of columns, or a part of one. Where there are enough of
+them, a task is some units: it transforms them, multiplies them with all weights and stores the results, and all that it
+writes and reads again stays in its own cache. Otherwise a pass works on as many units as V has room for and takes two
+regions: the first transforms images, the second multiplies, and there a task has an output of its own: it makes the
+weights it needs, or sums over all tiles. Every sum has one order, whoever computes it.
 """
 
 from __future__ import annotations
@@ -40,12 +43,15 @@ apart = Kernel(_apart_f32)
 
 @njit(error_model="numpy")
 def pack_pixels(f, src, channels, y_padded, x_padded, rows, columns, dst, spare):
-    """dst[row][column][lane] = padded pixels of up to `lanes` channels; src is the image's first of them."""
+    """dst[row][column][lane] = padded pixels of up to `lanes` channels; src is the image's first of them.
+
+    The rows are those of a class.
+    """
     vector = f.lanes * f.element
     low = min(max(f.pl - x_padded, 0), columns)
     high = max(low, min(f.pl + f.iw - x_padded, columns))
     for r in range(rows):
-        y = load_i64(f.row_map + 8 * (y_padded + r))
+        y = load_i64(f.row_map + 8 * (y_padded + r * f.dh))
         if y < 0:
             call(f.gather, (dst, 0, dst, 0, 1, f.element, columns * f.lanes, 0, 0, NATIVE))
         else:
@@ -83,36 +89,40 @@ def pack_border(f, row, channels, x_padded, low, high, dst):
 
 @njit(error_model="numpy")
 def place_of(f, unit):
-    """Image, first row and first column of tiles of a unit: those of an image are numbered downwards."""
+    """Image, class of rows, first row and column of tiles of a unit: those of an image are numbered downwards."""
     at = f.unit_0 + unit
-    return at // (f.tiles_h * f.parts_w), at % f.tiles_h, at // f.tiles_h % f.parts_w * f.unit_tiles
+    column = at // f.tiles_h
+    part = column // f.classes_h
+    return part // f.parts_w, column % f.classes_h, at % f.tiles_h, part % f.parts_w * f.class_tiles
 
 
 @njit(error_model="numpy")
 def transform_units(f, x, group, c, unit_0, unit_1, to, pixels, spare):
     """Transforms a vector of channels of some units; `to` is the place of the first tile."""
     vector = f.lanes * f.element
-    columns = (f.unit_tiles - 1) * f.step_w + f.reads_w
+    columns = ((f.class_tiles - 1) * f.step_w + f.reads_w) * f.dw
     row, step = columns * vector, f.side * vector
     channels = min(f.lanes, f.icg - c * f.lanes)
     top = pixels
     for unit in range(unit_0, unit_1):
-        image, ty, tx = place_of(f, unit)
+        image, first, ty, tx = place_of(f, unit)
         src = x + image * f.x_n + (group * f.icg + c * f.lanes) * f.x_c
         # The rows that the tiles above have read too are there already.
         kept = max(0, f.reads_h - f.step_h) if ty > 0 and unit > unit_0 else 0
         top = top + f.step_h * row if kept else pixels
         rest = top + kept * row
-        y, x_first = ty * f.step_h + kept, tx * f.step_w
+        y, x_first = first + (ty * f.step_h + kept) * f.dh, tx * f.step_w * f.dw
         pack_pixels(f, src, channels, y, x_first, f.reads_h - kept, columns, rest, spare)
         dst = to + (unit - unit_0) * f.unit_tiles * step
-        call(
-            f.transform_image,
-            (
-                *(f.unit_tiles, dst, f.points_w * f.v_plane, f.v_plane, step),
-                *(top, row, vector, f.step_w * vector),
-            ),
-        )
+        for i in range(f.classes_w):
+            call(
+                f.transform_image,
+                (
+                    *(f.class_tiles, dst, f.points_w * f.v_plane, f.v_plane, step),
+                    *(top + i * vector, row, f.dw * vector, f.step_w * f.dw * vector),
+                ),
+            )
+            dst += f.class_tiles * step
 
 
 def _transform_images(frame, x, unused, bias, v, scratch, worker):
@@ -216,23 +226,32 @@ def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot):
     o = group * f.ocg + block * wide
     shift = bias + o * f.element if bias else 0
     for unit in range(unit_0, unit_1):
-        image, ty, tx = place_of(f, unit)
-        oy, ox = ty * f.tile_h, tx * f.tile_w
-        columns = min(f.unit_tiles * f.tile_w, f.ow - ox)
-        # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start.
-        last = -(-columns // f.tile_w) - 1
-        tile = (unit - unit_0) * f.unit_tiles + last
-        for i in range(vectors):
-            dst, src = rows + last * f.tile_w * step + i * vector, products + tile * step + i * vector
-            call(
-                f.transform_result,
-                (
-                    *(last + 1, dst, columns * step, step, -f.tile_w * step),
-                    *(src, f.points_w * f.m_plane, f.m_plane, -step),
-                ),
-            )
-        to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
-        store_band(f, rows, vectors, width, shift, to, min(f.tile_h, f.oh - oy), columns, spare)
+        image, first, ty, tx = place_of(f, unit)
+        oy, ox = ty * f.tile_h, tx * f.tile_w * f.dw
+        columns = min(f.class_tiles * f.tile_w * f.dw, f.ow - ox)
+        count = min(f.tile_h, -(-(f.oh - first) // f.dh) - oy)
+        # Right to left: what a tile has too much at the end of a row is overwritten by the next row's start. Where
+        # several classes are among one another, there is room for it.
+        pitch, last = columns, -(-columns // f.tile_w) - 1
+        if f.dw > 1:
+            pitch, last = f.class_tiles * f.tile_w * f.dw, f.class_tiles - 1
+        for place in range(f.classes_w):
+            tile = (unit - unit_0) * f.unit_tiles + place * f.class_tiles + last
+            for i in range(vectors):
+                dst = rows + (place + last * f.tile_w * f.dw) * step + i * vector
+                call(
+                    f.transform_result,
+                    (
+                        *(last + 1, dst, pitch * step, f.dw * step, -f.tile_w * f.dw * step),
+                        *(products + tile * step + i * vector, f.points_w * f.m_plane, f.m_plane, -step),
+                    ),
+                )
+        to = out + image * f.y_n + o * f.y_c + first * f.y_class + oy * f.y_h + ox * f.y_w
+        if f.dw == 1:
+            store_band(f, rows, vectors, width, shift, to, count, columns, spare)
+        else:
+            for r in range(count):
+                store_band(f, rows + r * pitch * step, vectors, width, shift, to + r * f.y_h, 1, columns, spare)
 
 
 def _forward(frame, v, weight, bias, out, scratch, worker):

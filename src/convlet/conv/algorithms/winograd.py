@@ -30,7 +30,7 @@ from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from . import direct
-from .bands import split
+from .bands import split, used_taps
 from .direct import Weight
 from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
 
@@ -146,8 +146,8 @@ def unable(problem: ConvProblem) -> str | None:
         return "the precision is 'highest'"
     if p.kh == p.kw == 1:
         return "the kernel has one tap"
-    if (p.dh, p.dw) != (1, 1):
-        return "the kernel is dilated"
+    if any(stride > 1 and dilation > 1 for stride, dilation in zip((p.sh, p.sw), dilations(p))):
+        return "the kernel is strided and dilated"
     if p.sh > p.kh or p.sw > p.kw:
         return "the stride leaves inputs out"
     if p.direction == "bwd_input" and (p.sh, p.sw) != (1, 1) and gradient.input_strips(p):
@@ -167,6 +167,17 @@ def slower(problem: ConvProblem) -> str | None:
     return None if expected >= MARGIN else f"expected to be {expected:.2f} times as fast as direct, less than {MARGIN}"
 
 
+def dilations(problem: ConvProblem) -> tuple[int, int]:
+    """How far apart the taps of a column and of a row are."""
+    p = problem
+    return p.dh if p.kh > 1 else 1, p.dw if p.kw > 1 else 1
+
+
+def _tiles(size: int, outputs: int, dilation: int) -> int:
+    """Tiles along an axis: all classes have as many."""
+    return min(dilation, size) * split(split(size, dilation), outputs)
+
+
 def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, int, int]:
     """How often each thing is done: vectors multiplied; read or written of images, results, weights; calls."""
     p, lanes = problem, target.current().lanes(4)
@@ -175,7 +186,8 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
     if p.direction == "bwd_input":
         ic, oc, height, width = oc, ic, p.ih, p.iw
     points = rows.products * columns.products
-    tiles = p.n * split(height, rows.outputs) * split(width, columns.outputs)
+    dh, dw = dilations(p)
+    tiles = p.n * _tiles(height, rows.outputs, dh) * _tiles(width, columns.outputs, dw)
     inputs, outputs, weights = p.g * split(ic, lanes), p.g * split(oc, lanes), p.g * ic * split(oc, lanes)
     return (
         points * tiles * weights,
@@ -201,7 +213,19 @@ def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
     if p.direction == "bwd_input":
         ic, oc, stored = oc, ic, p.n * p.ih * p.iw
     weights, taps = p.g * ic * split(oc, lanes), p.kh * p.kw
-    return weights * taps * p.n * p.oh * p.ow, weights * taps, stored * p.g * split(oc, lanes), 1
+    products = round(weights * taps * p.n * p.oh * p.ow * _read(p))
+    return products, weights * taps, stored * p.g * split(oc, lanes), 1
+
+
+def _read(problem: ConvProblem) -> float:
+    """The part of the taps that direct convolution reads: not those that find but padding in a band."""
+    if dilations(problem) == (1, 1) or problem.direction == "bwd_weight":
+        return 1
+    forward = problem.with_direction("fwd")
+    if problem.direction == "bwd_input":
+        forward = next(each.problem for each in gradient.input_phases(problem) if each.problem is not None)
+    used = used_taps(forward, direct.band_cut(forward))
+    return sum(map(len, used)) / (len(used) * forward.kh * forward.kw) if used else 1
 
 
 def speedup(problem: ConvProblem) -> float:
@@ -234,13 +258,18 @@ def _plane(nbytes: int) -> int:
 
 
 class _Reach(NamedTuple):
-    """What the tiles of an axis read of an array: so many places each, `step` further each time."""
+    """What the tiles of an axis read of an array: so many places of a class each, `step` further each time."""
 
     reads: int
     step: int
+    dilation: int
     size: int  # places that the array has
     before: int  # places in front of it
     places: np.ndarray  # where in the array the first places are found, padding included; -1: nowhere
+
+    def length(self, tiles: int) -> int:
+        """Places that so many tiles of every class read."""
+        return ((tiles - 1) * self.step + self.reads) * self.dilation
 
     def table(self, count: int) -> np.ndarray:
         """The places of so many."""
@@ -249,10 +278,10 @@ class _Reach(NamedTuple):
         return table
 
 
-def _plain(reads: int, step: int, size: int, before: int = 0) -> _Reach:
+def _plain(reads: int, step: int, dilation: int, size: int, before: int = 0) -> _Reach:
     """An array surrounded by zeros; a negative `before` leaves some of it out."""
     places = np.arange(-before, size)
-    return _Reach(reads, step, size, before, np.where(places >= 0, places, -1))
+    return _Reach(reads, step, dilation, size, before, np.where(places >= 0, places, -1))
 
 
 @dataclass(frozen=True)
@@ -270,6 +299,16 @@ class _Product:
     width: int
 
     @property
+    def dilations(self) -> tuple[int, int]:
+        return dilations(self.problem)
+
+    @property
+    def classes(self) -> tuple[int, int]:
+        """Classes of rows and columns that there are."""
+        dh, dw = self.dilations
+        return min(dh, self.height), min(dw, self.width)
+
+    @property
     def points(self) -> int:
         """Products of a tile and two channels."""
         return self.rows.products * self.columns.products
@@ -280,18 +319,19 @@ class _Product:
         pair = pair or axes(p.per_image())
         rows, columns = (tiling(axis) for axis in pair)
         icg, ocg = p.ic // p.g, p.oc // p.g
+        dh, dw = dilations(p)
         if p.direction == "bwd_input":
             # What is padded in front beyond a stride shifts the output's gradient by whole elements.
             reach = (
-                _plain(rows.inputs, rows.step, p.oh, rows.before - p.pt // p.sh),
-                _plain(columns.inputs, columns.step, p.ow, columns.before - p.pl // p.sw),
+                _plain(rows.inputs, rows.step, dh, p.oh, rows.before * dh - p.pt // p.sh),
+                _plain(columns.inputs, columns.step, dw, p.ow, columns.before * dw - p.pl // p.sw),
             )
             return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw)
         row_map = index_map(p.ih, p.pt, p.pb, p.mode_h)
         col_map = index_map(p.iw, p.pl, p.pr, p.mode_w)
         reach = (
-            _Reach(rows.inputs, rows.step, p.ih + min(p.pb, 0), p.pt, row_map),
-            _Reach(columns.inputs, columns.step, p.iw + min(p.pr, 0), p.pl, col_map),
+            _Reach(rows.inputs, rows.step, dh, p.ih + min(p.pb, 0), p.pt, row_map),
+            _Reach(columns.inputs, columns.step, dw, p.iw + min(p.pr, 0), p.pl, col_map),
         )
         return cls(p, pair, rows, columns, reach, icg, ocg, p.oh, p.ow)
 
@@ -305,11 +345,13 @@ class _Units:
     def __init__(
         self, product: _Product, tile_bytes: int, pass_bytes: int, least: int = 1, unit_tiles: int = UNIT_TILES
     ):
-        self.tiles_h = split(product.height, product.rows.outputs)
-        tiles_w = split(product.width, product.columns.outputs)
-        self.unit_tiles = split(tiles_w, split(tiles_w, unit_tiles))
-        self.parts_w = split(tiles_w, self.unit_tiles)
-        self.count = product.problem.n * self.tiles_h * self.parts_w
+        (dh, dw), (classes_h, classes_w) = product.dilations, product.classes
+        self.tiles_h = split(split(product.height, dh), product.rows.outputs)
+        tiles_w = split(split(product.width, dw), product.columns.outputs)
+        self.class_tiles = split(tiles_w, split(tiles_w, max(1, unit_tiles // classes_w)))
+        self.unit_tiles = classes_w * self.class_tiles
+        self.parts_w = split(tiles_w, self.class_tiles)
+        self.count = product.problem.n * classes_h * self.tiles_h * self.parts_w
         self.passes = 1
         if pass_bytes:
             largest = max(1, pass_bytes // (tile_bytes * self.unit_tiles), split(least, self.unit_tiles))
@@ -334,9 +376,8 @@ def _image_fields(
     p = product.problem
     lanes = target.current().lanes(4)
     down, across = reach
-    row = (units.unit_tiles - 1) * across.step + across.reads
-    row_map = down.table((units.tiles_h - 1) * down.step + down.reads)
-    col_map = across.table((units.parts_w - 1) * units.unit_tiles * across.step + row)
+    row = across.length(units.class_tiles)
+    row_map, col_map = down.table(down.length(units.tiles_h)), across.table(units.parts_w * row)
     tables += [row_map, col_map]
     vectors = split(channels, lanes)
     block = tiles * side * lanes * 4
@@ -380,6 +421,7 @@ def _product_fields(product: _Product) -> dict:
         "points_w": product.columns.products,
         "tile_h": product.rows.outputs,
         "tile_w": product.columns.outputs,
+        **dict(zip(("dh", "dw", "classes_h", "classes_w"), product.dilations + product.classes)),
     }
 
 
@@ -388,6 +430,7 @@ def _unit_fields(product: _Product, units: _Units) -> dict:
         "tiles_h": units.tiles_h,
         "parts_w": units.parts_w,
         "unit_tiles": units.unit_tiles,
+        "class_tiles": units.class_tiles,
     }
 
 
@@ -540,6 +583,8 @@ def _cut_together(product: _Product, workers: int) -> _Cut | None:
     if most < LEAST_TILES_TOGETHER:
         return None
     units = _Units(product, 0, 0, unit_tiles=min(most, UNIT_TILES))
+    if units.unit_tiles > most:
+        return None
     count = units.count * g
     tasks = workers * split(count, workers * (most // units.unit_tiles))
     found = _Cut(units, min(units.count, split(tasks, g)), True)
@@ -617,7 +662,10 @@ class _Forward:
 
         segment, points = weights.segment, product.points
         tile_h, tile_w = product.rows.outputs, product.columns.outputs
-        columns = min(product.width, units.unit_tiles * tile_w)
+        dh, dw = product.dilations
+        columns = units.class_tiles * tile_w * dw
+        if dw == 1:
+            columns = min(product.width, columns)
         j = np.arange(segment)
         offsets = (j // lanes * image_fields["v_block"] + j % lanes * 4).astype(np.int32)
         step1, step2 = (j * lanes * 4).astype(np.int32), (j * wide * 4).astype(np.int32)
@@ -645,7 +693,8 @@ class _Forward:
             "step2": memory.address(step2),
             "y_n": out.strides[0],
             "y_c": out.strides[1],
-            "y_h": out.strides[2],
+            "y_h": out.strides[2] * dh,
+            "y_class": out.strides[2],
             "y_w": out.strides[3],
             "y_size": size,
             "y_code": CODES[p.dtype],
@@ -709,8 +758,8 @@ class _WeightGradient:
         units = _Units(product, tile_bytes, PASS_BYTES, GRADIENT_TILES)
         images = _Images(product, x, icg, units, side, workers, product.reach)
         whole = (
-            _plain(product.rows.outputs, product.rows.outputs, p.oh),
-            _plain(product.columns.outputs, product.columns.outputs, p.ow),
+            _plain(product.rows.outputs, product.rows.outputs, product.dilations[0], p.oh),
+            _plain(product.columns.outputs, product.columns.outputs, product.dilations[1], p.ow),
         )
         gradients = _Images(product, grad, ocg, units, 2, workers, whole, "output_gradient")
         tables = images.tables
