@@ -30,6 +30,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
+from ..runtime import memory
 from . import target
 from .emit import (
     DOUBLE,
@@ -46,6 +47,7 @@ from .emit import (
     _multiply_add,
     _narrow,
     _plus,
+    _prefetch,
     _size,
     _splat,
     _steps,
@@ -75,6 +77,10 @@ SERIES = (
     "positions",  # where lanes are channels: the results of a row, each with (runs, groups, where it reads)
     "apart",  # bytes between them
     "blocks",  # how many there are
+    "x_share",  # bytes that a block asks memory for: of what will be read,
+    "x_ahead",  # from so far behind the unit's first,
+    "y_share",  # and of results, or of their gradient
+    "y_ahead",
 )
 OUTSIDE = -(1 << 63)
 
@@ -121,10 +127,16 @@ class _Series:
     positions: Any
     apart: Any
     blocks: Any
+    x_share: Any
+    x_ahead: Any
+    y_share: Any
+    y_ahead: Any
 
 
 def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, last: Any, source: Any, one: Any) -> None:
-    """one(unit, places, at, table, groups, left) for each unit, block and position; source = (x, x_unit, zeros, places)
+    """one(unit, block, places, at, table, groups, left) for each unit, block and position
+
+    source = (x, x_unit, zeros, places)
 
     The addresses of all rows that a unit's blocks read are made at once, in whole vectors.
     """
@@ -147,12 +159,42 @@ def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, las
             place = builder.add(series.ats, builder.mul(builder.add(first, block), _constant(8)))
             at = _load(builder, place, I64)
             if not kind.channels:
-                one(unit, rows, at, series.table, series.groups, None)
+                one(unit, builder.add(first, block), rows, at, series.table, series.groups, None)
             else:
                 with _steps(builder, series.positions, 1) as position:
                     entry = builder.add(series.table, builder.mul(position, _constant(24)))
                     table, groups, left = (_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(3))
-                    one(unit, rows, builder.add(at, builder.mul(position, series.apart)), table, groups, left)
+                    to = builder.add(at, builder.mul(position, series.apart))
+                    one(unit, position, rows, to, table, groups, left)
+
+
+def _asking(builder: Any, kind: Kind, series: _Series, columns: Any, lanes: int, read: Any, written: Any) -> Any:
+    """asking(unit, block) gives ask(column): for the lines that a block asks for, a part at each vector of columns.
+
+    `read` and `written` are (address, bytes between units). Planes follow one another in memory, but their rows are
+    too short, and too many at a time, for the processor to see that by itself.
+    """
+    vectors = builder.sdiv(_plus(builder, columns, lanes - 1), _constant(lanes))
+    line = memory.LINE
+
+    def asking(unit: Any, block: Any) -> Any:
+        def stream(address: Any, step: Any, share: Any, ahead: Any) -> tuple[Any, Any]:
+            first = builder.add(address, builder.add(builder.mul(unit, step), ahead))
+            most = _plus(builder, builder.add(share, builder.mul(vectors, _constant(line))), -1)
+            each = builder.and_(builder.sdiv(most, vectors), _constant(-line))
+            return builder.add(first, builder.mul(block, share)), each
+
+        streams = [stream(*read, series.x_share, series.x_ahead), stream(*written, series.y_share, series.y_ahead)]
+
+        def ask(column: Any) -> None:
+            for first, each in streams:
+                place = builder.add(first, builder.mul(builder.sdiv(column, _constant(lanes)), each))
+                with _steps(builder, each, line) as i:
+                    _prefetch(builder, builder.add(place, i))
+
+        return ask
+
+    return asking if not kind.channels else lambda unit, block: lambda column: None
 
 
 def longest_run() -> int:
@@ -290,15 +332,19 @@ def _sweep(compute: Any, kind: Kind) -> Any:
         no_bias = builder.ptrtoint(nothing, I64)
         stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
 
+        asking = _asking(builder, kind, series, stop, lanes, (x, x_unit), (out, out_unit))
+
         def some_rows(count):
             sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
 
-            def one(unit, rows, at, table, groups, left):
+            def one(unit, block, rows, at, table, groups, left):
                 to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
                 ready = builder.add(weights, builder.mul(unit, w_unit))
                 source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
                 addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
+                ask = asking(unit, block)
                 with _steps(builder, stop, lanes) as now:
+                    ask(now)
                     here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
                     offset = builder.mul(now, _constant(kind.size(compute)))
                     start = addend
@@ -363,12 +409,16 @@ def _correlate(compute: Any, kind: Kind) -> Any:
         vector = ir.VectorType(compute, kind.lanes(element))
         series = _Series(builder, address)
 
+        asking = _asking(builder, kind, series, columns, kind.lanes(element), (x, x_unit), (grad, grad_unit))
+
         def some_rows(count):
-            def one(unit, rows, at, table, groups, left):
+            def one(unit, block, rows, at, table, groups, left):
                 to = builder.add(sums, builder.mul(unit, sums_unit))
                 src = builder.add(builder.add(grad, at), builder.mul(unit, grad_unit))
                 rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
+                ask = asking(unit, block)
                 with _steps(builder, columns, kind.lanes(element)) as now:
+                    ask(now)
                     here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
                     offset = builder.mul(now, _constant(kind.size(compute)))
                     factors = [here.stored(builder.add(row, offset), here.there) for row in rows_of]
