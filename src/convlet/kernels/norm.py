@@ -3,6 +3,9 @@
     training   mean, var of a channel over images and positions; out = (x - mean) * scale + bias
     gradient   sums of g and g * (x - mean); into = (g - c0) * c1 - (x - mean) * c2, or g * c1 with fixed statistics
 
+With bounds, a clamp follows (a ReLU): what it leaves of out is stored, and of g only what lies where out is inside them
+counts, which is computed again instead of being read.
+
 A channel's sums are taken in float64 by one worker in the order of the images: the same bits for any number of
 threads. They are sums of x minus the channel's first element, so that a large mean costs no digits of the variance.
 Images lie n, c, position; or, where the channels lie side by side, in rows of channels: then the sums are taken for
@@ -19,8 +22,10 @@ from llvmlite import ir
 from numba import njit
 from numba.core import cgutils
 
+from ..runtime import memory
 from . import emit, target
 from .elements import TASK, Fields, doubles, floats
+from .elementwise import _clamp, _keep
 from .lanes import Formula, Lanes
 from .launch import Kernel, next_task
 
@@ -29,6 +34,7 @@ _fields = Fields(
     "x", "g", "out",  # float32 arrays of one layout
     "mean", "var", "eps",  # float64: of each channel
     "weight", "bias",  # float32 of each channel, or 0
+    "bounds",  # two float32, or 0
     "sum_g", "sum_gx",  # float64 results of the gradient, of each channel
     "fixed",  # whether mean and var were given, and do not depend on x
 )  # fmt: skip
@@ -37,12 +43,27 @@ _fields = Fields(
 _row_fields = Fields("rows", "c", "count", "x", "g", "out", "mean", "sums", "c0", "c1", "c2")
 row_frame_at = _row_fields.reader
 frame_at = _fields.reader
-SLOT = 64  # bytes of each worker: the numbers of a channel
+SLOT = 64  # bytes of each worker: three float64 (two sums and a shift), and the float32 numbers of a channel
+NUMBERS = 32  # where these begin
 NO_SHIFT = np.float32(-0.0)  # added to any number it leaves it as it is, +0 and -0 too
 
 
-def _sums(with_gradient: bool) -> Any:
-    """step(planes, plane_step, count, x, g, shift, to): float64 sums over all planes, to two float64.
+def _normalise(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    mean, scale, bias = numbers
+    return [(x - mean) * scale + bias]
+
+
+def _normalise_within(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return _clamp(numbers[3:5], *_normalise(numbers[:3], x))
+
+
+def _inside(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> Lanes:
+    """g where the result was inside the bounds."""
+    return _keep(numbers[3:5], *_normalise(numbers[:3], x), g)[0]
+
+
+def _sums(with_gradient: bool, within: bool = False) -> Any:
+    """step(planes, plane_step, count, x, g, numbers, slot): float64 sums over all planes, to the slot.
 
         sum of e, sum of e * d    where d = x - shift and e is g, or d without a gradient
 
@@ -50,26 +71,36 @@ def _sums(with_gradient: bool) -> Any:
     """
     at_once = 4
 
-    def emit_sums(builder: Any, planes: Any, plane_step: Any, count: Any, x: Any, g: Any, shift: Any, to: Any) -> None:
+    def emit_sums(
+        builder: Any, planes: Any, plane_step: Any, count: Any, x: Any, g: Any, numbers: Any, slot: Any
+    ) -> None:
         lanes = target.current().lanes(8)
         narrow, wide = ir.VectorType(emit.FLOAT, lanes), ir.VectorType(emit.DOUBLE, lanes)
         zero = ir.Constant(wide, [0.0] * lanes)
-        middle = emit._splat(builder, emit._load(builder, shift, emit.DOUBLE), lanes)
+        middle = emit._splat(builder, emit._load(builder, emit._plus(builder, slot, 16), emit.DOUBLE), lanes)
+        same = []
+        for i in range(5 if within else 0):
+            number = emit._load(builder, emit._plus(builder, numbers, 4 * i), emit.FLOAT)
+            same.append(Lanes(builder, emit._splat(builder, number, lanes)))
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(at_once)] for _ in range(2)]
 
         def element(array: Any, at: Any, mask: Any) -> Any:
             address = builder.add(array, at)
             if mask is None:
-                value = emit._load(builder, address, narrow)
-            else:
-                value = emit._load_masked(builder, address, narrow, mask)
-            return builder.fpext(value, wide)
+                return emit._load(builder, address, narrow)
+            return emit._load_masked(builder, address, narrow, mask)
 
         def add(at: Any, i: int, mask: Any = None) -> None:
-            d = builder.fsub(element(x, at, mask), middle)
+            value = element(x, at, mask)
+            d = builder.fsub(builder.fpext(value, wide), middle)
             if mask is not None:
                 d = builder.select(mask, d, zero)
-            e = element(g, at, mask) if with_gradient else d
+            e = d
+            if with_gradient:
+                given = element(g, at, mask)
+                if within:
+                    given = _inside(same, Lanes(builder, value), Lanes(builder, given)).value
+                e = builder.fpext(given, wide)
             total, product = sums[0][i], sums[1][i]
             builder.store(builder.fadd(builder.load(total), e), total)
             builder.store(emit._multiply_add(builder, e, d, builder.load(product)), product)
@@ -77,12 +108,22 @@ def _sums(with_gradient: bool) -> Any:
         block = at_once * lanes
         whole = builder.and_(count, emit._constant(-block))
         rest = builder.sub(count, whole)
+        # Planes are too short for the processor to see where the next one will be: that of the next image, and after
+        # the last image that of the next channel.
+        back = builder.mul(plane_step, builder.sub(planes, emit._constant(1)))
+        following = builder.sub(builder.mul(count, emit._constant(4)), back)
         with emit._steps(builder, planes, 1) as plane:
             start = builder.mul(plane, plane_step)
+            is_last = builder.icmp_signed("==", plane, builder.sub(planes, emit._constant(1)))
+            ahead = builder.select(is_last, following, plane_step)
             with emit._steps(builder, whole, block) as first:
                 at = builder.add(start, builder.mul(first, emit._constant(4)))
                 for i in range(at_once):
                     add(emit._plus(builder, at, 4 * lanes * i), i)
+                for array in (x, g) if with_gradient else (x,):
+                    soon = builder.add(array, builder.add(at, ahead))
+                    for line in range(0, 4 * block, memory.LINE):
+                        emit._prefetch(builder, emit._plus(builder, soon, line))
             with emit._steps(builder, rest, lanes) as first:
                 at = builder.add(start, builder.mul(builder.add(whole, first), emit._constant(4)))
                 add(at, 0, emit._mask(builder, builder.sub(rest, first), lanes))
@@ -93,31 +134,39 @@ def _sums(with_gradient: bool) -> Any:
             total = ir.Constant(emit.DOUBLE, 0.0)
             for lane in range(lanes):
                 total = builder.fadd(total, builder.extract_element(values[0], ir.Constant(emit.I32, lane)))
-            emit._store(builder, total, emit._plus(builder, to, 8 * place))
+            emit._store(builder, total, emit._plus(builder, slot, 8 * place))
 
     return emit._intrinsic(7, emit_sums)
 
 
-moments, gradient_sums = _sums(False), _sums(True)
+moments, gradient_sums, gradient_sums_within = _sums(False), _sums(True), _sums(True, True)
 
-
-def _normalise(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
-    mean, scale, bias = numbers
-    return [(x - mean) * scale + bias]
+# The numbers of a channel: mean, scale, bias, the bounds, and two of the gradient.
 
 
 def _input_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
-    mean, c0, c1, c2 = numbers
-    return [(g - c0) * c1 - (x - mean) * c2]
+    mean, scale, *_, c0, c2 = numbers
+    return [(g - c0) * scale - (x - mean) * c2]
 
 
-def _times(numbers: Sequence[Lanes], g: Lanes) -> list[Lanes]:
-    return [g * numbers[0]]
+def _input_gradient_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return _input_gradient(numbers, x, _inside(numbers, x, g))
+
+
+def _times(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return [g * numbers[1]]
+
+
+def _times_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return _times(numbers, x, _inside(numbers, x, g))
 
 
 normalise = Formula("normalise", _normalise, (0,), (1,), 3).step
-input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 4).step
-times = Formula("times", _times, (0,), (1,), 1).step
+normalise_within = Formula("normalise_within", _normalise_within, (0,), (1,), 5).step
+input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 7).step
+input_gradient_within = Formula("input_gradient_within", _input_gradient_within, (0, 1), (2,), 7).step
+times = Formula("times", _times, (0, 1), (2,), 2).step
+times_within = Formula("times_within", _times_within, (0, 1), (2,), 5).step
 
 
 @njit(error_model="numpy")
@@ -130,12 +179,38 @@ def _scale_of(f, c):
 
 
 @njit(error_model="numpy")
-def _write_factors(f, c, slot):
-    """The numbers of `normalise` for a channel: as `constants` has them."""
-    numbers = floats(slot, 3)
+def _write_numbers(f, c, slot):
+    """Those of a channel that say what its output is: as `constants` has them."""
+    numbers = floats(slot + NUMBERS, 5)
     numbers[0] = np.float32(doubles(f.mean, f.c)[c])
     numbers[1] = np.float32(_scale_of(f, c))
     numbers[2] = floats(f.bias, f.c)[c] if f.bias else NO_SHIFT
+    if f.bounds:
+        numbers[3], numbers[4] = floats(f.bounds, 2)[0], floats(f.bounds, 2)[1]
+
+
+@njit(error_model="numpy")
+def _write_plane(f, at, slot):
+    """The output of the plane that many bytes from the first."""
+    if f.bounds:
+        normalise_within(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
+    else:
+        normalise(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
+
+
+@njit(error_model="numpy")
+def _write_gradient(f, at, slot):
+    """The gradient of the plane that many bytes from the first."""
+    numbers, x, g, out = slot + NUMBERS, f.x + at, f.g + at, f.out + at
+    if f.fixed:
+        if f.bounds:
+            times_within(f.hw, numbers, x, g, out, 0, 0)
+        else:
+            times(f.hw, numbers, x, g, out, 0, 0)
+    elif f.bounds:
+        input_gradient_within(f.hw, numbers, x, g, out, 0, 0)
+    else:
+        input_gradient(f.hw, numbers, x, g, out, 0, 0)
 
 
 def _training(frame, a, b, bias, out, scratch, worker):
@@ -148,28 +223,27 @@ def _training(frame, a, b, bias, out, scratch, worker):
         c = next_task(scratch, worker, f.c)
         if c >= f.c:
             break
-        x, to = f.x + c * plane, f.out + c * plane
+        x = f.x + c * plane
         shift = np.float64(floats(x, 1)[0])
         if not np.isfinite(shift):
             shift = 0.0
         sums[2] = shift
-        moments(f.n, step, f.hw, x, 0, slot + 16, slot)
+        moments(f.n, step, f.hw, x, 0, 0, slot)
         count = np.float64(f.n * f.hw)
         off = sums[0] / count
         var = sums[1] / count - off * off
         doubles(f.mean, f.c)[c] = shift + off
         doubles(f.var, f.c)[c] = 0.0 if var < 0 else var
-        _write_factors(f, c, slot)
+        _write_numbers(f, c, slot)
         for image in range(f.n):
-            at = image * step
-            normalise(f.hw, slot, x + at, to + at, 0, 0, 0)
+            _write_plane(f, image * step + c * plane, slot)
 
 
 def _fixed(frame, a, b, bias, out, scratch, worker):
     """With known constants, of which weight is the scale, all of them float32; a task is a few planes."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
-    numbers = floats(slot, 3)
+    numbers = floats(slot + NUMBERS, 3)
     mean, scale, shift = floats(f.mean, f.c), floats(f.weight, f.c), floats(f.bias, f.c)
     planes = f.n * f.c
     tasks = -(-planes // f.count)
@@ -181,40 +255,34 @@ def _fixed(frame, a, b, bias, out, scratch, worker):
             c = plane % f.c
             numbers[0], numbers[1], numbers[2] = mean[c], scale[c], shift[c]
             at = 4 * plane * f.hw
-            normalise(f.hw, slot, f.x + at, f.out + at, 0, 0, 0)
+            normalise(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
 
 
 def _gradient(frame, a, b, bias, out, scratch, worker):
     """A task is a channel: its sums, then the gradient by the input, which may take the place of g."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
-    sums, numbers = doubles(slot, 3), floats(slot, 4)
+    sums, numbers = doubles(slot, 3), floats(slot + NUMBERS, 7)
     plane, step = 4 * f.hw, 4 * f.c * f.hw
     while True:
         c = next_task(scratch, worker, f.c)
         if c >= f.c:
             break
-        x, g, to = f.x + c * plane, f.g + c * plane, f.out + c * plane
-        mean = doubles(f.mean, f.c)[c]
-        sums[2] = mean
-        gradient_sums(f.n, step, f.hw, x, g, slot + 16, slot)
+        x, g = f.x + c * plane, f.g + c * plane
+        _write_numbers(f, c, slot)
+        sums[2] = doubles(f.mean, f.c)[c]
+        if f.bounds:
+            gradient_sums_within(f.n, step, f.hw, x, g, slot + NUMBERS, slot)
+        else:
+            gradient_sums(f.n, step, f.hw, x, g, 0, slot)
         total, product = sums[0], sums[1]
         square = 1 / (doubles(f.var, f.c)[c] + doubles(f.eps, 1)[0])
         doubles(f.sum_g, f.c)[c] = total
         doubles(f.sum_gx, f.c)[c] = product * np.sqrt(square)
         count = np.float64(f.n * f.hw)
-        scale = _scale_of(f, c)
-        if f.fixed:
-            numbers[0] = np.float32(scale)
-            for image in range(f.n):
-                at = image * step
-                times(f.hw, slot, g + at, to + at, 0, 0, 0)
-        else:
-            numbers[0], numbers[1] = np.float32(mean), np.float32(total / count)
-            numbers[2], numbers[3] = np.float32(scale), np.float32(scale * square * product / count)
-            for image in range(f.n):
-                at = image * step
-                input_gradient(f.hw, slot, x + at, g + at, to + at, 0, 0)
+        numbers[5], numbers[6] = np.float32(total / count), np.float32(_scale_of(f, c) * square * product / count)
+        for image in range(f.n):
+            _write_gradient(f, image * step + c * plane, slot)
 
 
 # Rows of channels: the lanes are channels.
@@ -300,6 +368,8 @@ def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) ->
     names: dict[str, Any] = dict.fromkeys(_fields.names)
     names.update(values, x=x, n=n, c=c, hw=x.size // (n * c), count=count)
     names["eps"] = np.array([values["eps"]], np.float64)
+    if names["bounds"] is not None:
+        names["bounds"] = np.array(names["bounds"], np.float32)
     _fields.run(_kernels[name], tasks, names, SLOT)
 
 
@@ -328,9 +398,17 @@ def _scale(weight: np.ndarray | None, var: np.ndarray, eps: float) -> np.ndarray
 
 
 def training(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: float, out: np.ndarray
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    eps: float,
+    out: np.ndarray,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64."""
+    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64.
+
+    ``bounds`` of a clamp that follows are for contiguous arrays; a bound of NaN is none.
+    """
     channels = x.shape[1]
     if not x.flags.c_contiguous:
         shift = x[0, :, 0, 0].astype(np.float64)
@@ -340,7 +418,7 @@ def training(
         fixed(x, weight, bias, mean, var, eps, out)
         return mean, var
     mean, var = np.empty(channels), np.empty(channels)
-    _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var)
+    _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var, bounds=bounds)
     return mean, var
 
 
@@ -390,11 +468,14 @@ def gradient(
     eps: float,
     out: np.ndarray,
     fixed: bool = False,
+    bias: np.ndarray | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fills out with the gradient by x of batch norm; float64 sums of (g, g * xhat) of each channel.
 
     ``fixed``: the statistics were given; else they are those of x, and the gradient goes through them, too. Where
-    the arrays are contiguous, out may be grad itself.
+    the arrays are contiguous, out may be grad itself, and there may be ``bounds``: grad is then the gradient of what a
+    clamp leaves of the result, which ``bias`` belongs to.
     """
     channels = x.shape[1]
     if not x.flags.c_contiguous:
@@ -408,6 +489,6 @@ def gradient(
             _run_rows("row gradient", x, g=grad, out=out, c0=c0, c1=c1, c2=c2, mean=mean32)
         return total, product / np.sqrt(var + eps)
     sum_g, sum_gx = np.empty(channels), np.empty(channels)
-    values: dict[str, Any] = {"weight": weight, "eps": eps, "g": grad, "out": out, "mean": mean, "var": var}
-    _run("gradient", channels, x, sum_g=sum_g, sum_gx=sum_gx, fixed=int(fixed), **values)
+    values: dict[str, Any] = {"weight": weight, "bias": bias, "eps": eps, "g": grad, "out": out, "bounds": bounds}
+    _run("gradient", channels, x, mean=mean, var=var, sum_g=sum_g, sum_gx=sum_gx, fixed=int(fixed), **values)
     return sum_g, sum_gx
