@@ -275,6 +275,71 @@ def test_gradient_of_batch_norm_in_evaluation(shape, affine, last, threshold):
         np.testing.assert_allclose(result, exact, rtol=1e-5, atol=1e-5 * np.abs(exact).max())
 
 
+BEHIND_A_NORM = {
+    "relu": lambda y: F.relu(y),
+    "relu_": lambda y: F.relu(y, inplace=True),
+    "relu6_": lambda y: F.relu6(y, inplace=True),
+    "hardtanh": lambda y: F.hardtanh(y, -0.5, 0.25),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", BEHIND_A_NORM)
+def test_a_clamps_gradient_goes_with_that_of_batch_norm(name, training, threshold, monkeypatch):
+    """The same bits as one after the other, by a kernel that has no gradient of the clamp to read."""
+    threshold(COMPILED)
+    x, weight, bias = some(3, 5, 9, 11), some(5, seed=1), some(5, seed=2)
+    x[0, 0, 0, :3] = 0.0, -0.0, 6.0
+    mean, var = torch.from_numpy(some(5, seed=3)), torch.from_numpy(np.abs(some(5, seed=4)))
+    steps, run = [], elementwise.apply
+    monkeypatch.setattr(elementwise, "apply", lambda name, *args, **kw: steps.append(name) or run(name, *args, **kw))
+
+    def function(between):
+        def network(*inputs):
+            y = F.batch_norm(inputs[0], mean.clone(), var.clone(), *inputs[1:], training=training)
+            between(y)
+            return BEHIND_A_NORM[name](y) * 1
+
+        return network
+
+    for affine in ([weight, bias], [weight], []):
+        arrays = [x, *affine]
+        together = results(*arrays, function=function(lambda y: None))
+        assert "clamp gradient" not in steps
+        apart = results(*arrays, function=function(lambda y: y.register_hook(lambda grad: None)))
+        assert "clamp gradient" in steps
+        steps.clear()
+        for one, other in zip(together, apart):
+            assert one.tobytes() == other.tobytes()
+
+
+def test_what_a_clamp_left_must_not_have_changed(threshold):
+    threshold(COMPILED)
+    x = torch.from_numpy(some(3, 5, 9, 11)).requires_grad_()
+    y = F.relu(F.batch_norm(x, None, None, training=True))
+    with torch.no_grad():
+        y += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_a_clamp_behind_batch_norm_in_other_walks(threshold):
+    """The gradient of what is between is asked for, flows there twice, or the graph is walked again."""
+    threshold(COMPILED)
+    x, g = torch.from_numpy(some(3, 5, 9, 11)).requires_grad_(), torch.from_numpy(some(3, 5, 9, 11, seed=1))
+    y = F.batch_norm(x, None, None, training=True)
+    z = F.relu(y)
+    at_y, at_x = torch.autograd.grad(z, [y, x], g, retain_graph=True)
+    np.testing.assert_array_equal(at_y, torch.where(y > 0, g, 0))
+    for _ in range(2):
+        np.testing.assert_array_equal(torch.autograd.grad(z, x, g, retain_graph=True)[0], at_x)
+    (twice,) = torch.autograd.grad([z, y], x, [g, g], retain_graph=True)
+    np.testing.assert_array_equal(twice, torch.autograd.grad(y, x, at_y + g, retain_graph=True)[0])
+    (recorded,) = torch.autograd.grad(z, x, g, create_graph=True)
+    np.testing.assert_allclose(recorded.detach(), at_x, rtol=1e-4, atol=1e-5)
+    assert recorded.requires_grad
+
+
 def test_batch_norm_of_a_large_mean_and_of_a_constant(threshold):
     threshold(COMPILED)
     x = some(4, 3, 50, 50)
@@ -396,6 +461,9 @@ def test_nothing_is_read_or_written_outside(shape):
     norm.fixed(x, weight, bias, mean, var, 1e-5, out)
     norm.gradient(g, x, weight, mean, var, 1e-5, out)
     norm.gradient(g, x, weight, mean, var, 1e-5, out, True)
+    for fixed in (True, False):
+        norm.gradient(g, x, weight, mean, var, 1e-5, out, fixed, bias, (0.0, math.nan))
+    norm.training(x, weight, bias, 1e-5, out, (0.0, 6.0))
     lasts = []
     for each in (x, g, out):
         lasts.append(guarded(each.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))

@@ -242,7 +242,10 @@ def _walk(
                         create_graph or node.keeps or node.hooks or node.prehooks or node in wanted
                     )
                     node.owns_gradient = free
-                    results = _run_node(node, values, create_graph)
+                    if not create_graph and _is_taken(node, arrivals, needed, wanted):
+                        results = (values[0],)
+                    else:
+                        results = _run_node(node, values, create_graph)
                     if not retain_graph:
                         node.release()
             seen = [*map(id, values[free:]), *map(id, results)]
@@ -287,6 +290,21 @@ def _is_owned(value: Any, seen: list[int]) -> bool:
     ``seen``: the ids of all that came into the node (without what was its own) and out of it.
     """
     return not isinstance(value, Variable) and memory.owns(value) and seen.count(id(value)) == 1
+
+
+def _is_taken(
+    node: Node, arrivals: dict[Node, _Arrivals], needed: set[Node] | None, wanted: dict[Node, list[int]]
+) -> bool:
+    """Whether the node that this one's gradient goes to does this one's backward with its own."""
+    edge = node.edges[0] if node.edges else None
+    if edge is None or edge[0].takes is None:
+        return False
+    inner = edge[0]
+    alone = arrivals[inner].missing == 1 and not arrivals[inner].values and not any(node.edges[1:])
+    seen = node.hooks or node.prehooks or inner.tensor_hooks or inner.prehooks or inner in wanted or anomaly.enabled
+    if not alone or seen or (needed is not None and inner not in needed):
+        return False
+    return inner.takes(node)  # type: ignore[misc]
 
 
 def _leading_to(targets: set[Node], starts: list[Node]) -> set[Node]:

@@ -100,6 +100,7 @@ class Node:
     prehooks: dict[int, Callable[..., Any]] | None = None
     keeps: bool = False  # whether what comes in and out of it may be held elsewhere, too
     owns_gradient: bool = False  # while it runs: its first gradient was made for it alone and may be written over
+    takes: Callable[..., bool] | None = None  # see Operation
     metadata: Any = WhenAsked(lambda node: {})
 
     def __init__(self, edges: tuple[tuple[Node, int] | None, ...]) -> None:
@@ -274,11 +275,15 @@ class Operation:
     # Where the result may be written over argument 0 (its backward does not ask for it): the same arguments as forward,
     # False when it left everything as it was and forward has to compute.
     overwrite: ClassVar[Callable[..., bool] | None] = None
+    # Where backward can do that of another operation with its own: takes(ctx, later), asked when the gradient of a later
+    # node goes to this one alone and nobody sees what passes between them. True: the gradient of the later one's result
+    # comes in the place of that of this one's.
+    takes: ClassVar[Callable[..., bool] | None] = None
 
     def __init_subclass__(cls) -> None:
         name = cls.__dict__.get("backward_name") or f"{cls.__name__}Backward0"
         cls.backward_name = name
-        cls.node_type = type(name, (OperationNode,), {"operation": cls})
+        cls.node_type = type(name, (OperationNode,), {"operation": cls, "takes": cls.takes})
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Any:

@@ -203,7 +203,7 @@ class _Clamp(Activation):
     bounds: ClassVar[Callable[..., tuple[float, float | None]]] = staticmethod(lambda low, high: (low, high))
 
     @classmethod
-    def numbers_of(cls, *settings: Any) -> tuple[float, ...]:
+    def numbers_of(cls, *settings: Any) -> tuple[float, float]:
         low, high = cls.bounds(*settings)
         return low, math.nan if high is None else high
 
@@ -216,6 +216,12 @@ class _Clamp(Activation):
         if ctx is not DISCARD:
             cls._keep(ctx, (input, *settings), input)
         return True
+
+
+def clamped_to(node: Any) -> tuple[float, float] | None:
+    """The bounds, where this is the node of a clamp; NaN is none."""
+    operation = getattr(node, "operation", None)
+    return operation.numbers_of(*node.settings) if operation and issubclass(operation, _Clamp) else None
 
 
 class Relu(_Clamp):

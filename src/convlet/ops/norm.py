@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autograd.function import Operation, make_result
+from ..autograd.function import DISCARD, Operation, make_result
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.variable import Array, Variable
 from ..dtypes import float32
 from ..kernels import large
 from ..runtime import memory
+from .activation import clamped_to
 from .broadcasting import BroadcastTo, sum_to
 from .composite import gradients_of
 from .conversion import cast, is_half
@@ -149,10 +150,12 @@ def normalise_gradient(
     plan: Plan,
     fixed: bool,
     own: bool = False,
+    clamp: Any = (None, None),
 ) -> Any:
     """The gradients by input, weight and bias, or by the input alone; see the top of the file.
 
-    ``own``: ``grad`` may be written over.
+    ``own``: ``grad`` may be written over. ``clamp``: a bias and bounds, where ``grad`` is the gradient of what a clamp
+    left of the result (NativeBatchNorm.takes).
     """
     kernels = None if grad.dtype != x.dtype else _kernels_of_channels(x, weight, None, plan)
     if kernels is not None:
@@ -161,7 +164,8 @@ def normalise_gradient(
             np.copyto(grad, given)
             own = True
         into = grad if own and x.flags.c_contiguous else memory.empty_like(x)
-        sums = kernels.gradient(grad, x, weight, average.reshape(-1), variance.reshape(-1), plan.eps, into, fixed)
+        statistics = average.reshape(-1), variance.reshape(-1), plan.eps
+        sums = kernels.gradient(grad, x, weight, *statistics, into, fixed, *clamp)
         if plan.parameters is None:
             return into
         return into, sums[1].reshape(plan.parameters), sums[0].reshape(plan.parameters)
@@ -235,10 +239,11 @@ class NormalisationGradient(Operation):
         plan: Plan,
         fixed: bool,
         own: bool,
+        clamp: Any = (None, None),
     ) -> Any:
         ctx.settings = plan, statistics if fixed else None
         ctx.save(grad, input, weight)
-        return normalise_gradient(grad, input, weight, *statistics, plan, fixed, own)
+        return normalise_gradient(grad, input, weight, *statistics, plan, fixed, own, clamp)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
@@ -292,7 +297,29 @@ class NativeBatchNorm(_Normalisation):
         result, average, variance = normalise(input, weight, bias, plan, fixed)
         ctx.settings = (average, variance), plan, fixed is not None
         ctx.save(input, weight)
+        if ctx is not DISCARD:
+            ctx.bias, ctx.bounds = None if bias is None else bias.copy(), None
         return result, average, variance
+
+    @staticmethod
+    def takes(ctx: Any, later: Any) -> bool:
+        """A clamp's: whether an element was inside the bounds is computed again from the input, on the way."""
+        bounds = clamped_to(later)
+        if bounds is None or ctx.without_data:
+            return False
+        input, weight = ctx.saved
+        if not input.flags.c_contiguous or _kernels_of_channels(input, weight, ctx.bias, ctx.settings[1]) is None:
+            return False
+        _ = later.saved  # raises where it was changed
+        ctx.bounds = bounds
+        return True
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any, *_: Any) -> Any:
+        input, weight = ctx.saved
+        bounds, ctx.bounds = ctx.bounds, None
+        clamp = ctx.bias if bounds else None, bounds
+        return NormalisationGradient.apply(grad, input, weight, *ctx.settings, ctx.owns_gradient, clamp)
 
     @classmethod
     def meta(cls, input: Array, weight: Any, bias: Any, plan: Plan, fixed: Any = None) -> Any:
