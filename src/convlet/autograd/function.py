@@ -275,9 +275,9 @@ class Operation:
     # Where the result may be written over argument 0 (its backward does not ask for it): the same arguments as forward,
     # False when it left everything as it was and forward has to compute.
     overwrite: ClassVar[Callable[..., bool] | None] = None
-    # Where backward can do that of another operation with its own: takes(ctx, later), asked when the gradient of a later
-    # node goes to this one alone and nobody sees what passes between them. True: the gradient of the later one's result
-    # comes in the place of that of this one's.
+    # Where backward can do that of another operation with its own: takes(ctx, later), asked when the gradient of a
+    # later node goes to this one alone and nobody sees what passes between them. True: the gradient of the later one's
+    # result comes in the place of that of this one's.
     takes: ClassVar[Callable[..., bool] | None] = None
 
     def __init_subclass__(cls) -> None:
