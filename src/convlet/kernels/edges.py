@@ -47,9 +47,8 @@ FRAME = np.dtype(
             *("frames", "out_at", "clear"),
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "apart_at", "sum_size"),
-            # weight gradient: input channels of a task, parts of the sum; rows of products that lie together
-            *("block", "blocks", "parts", "together", "product_rows", "product_count", "product_table"),
-            "order",
+            # weight gradient: input channels of a task, parts of the sum; rows of the sums in the order of the output
+            *("block", "blocks", "parts", "order"),
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # what a tile of images reads, and how far the next is; what a tile writes
@@ -239,57 +238,6 @@ def pack_weight(f, w, width, c0, c1, dst, spare):
                         (to, channel_rows * step, src, f.w_c, c1 - c0, f.w_o, lanes, 0, rows, f.w_code),
                     )
                 to += tap_rows * step
-
-
-@njit(error_model="numpy")
-def pack_columns(f, band, channels, ready):
-    """The band with its channels side by side: ready[position][column plane][channel of f.block].
-
-    If the taps of a row are multiplied together, ready[position][channel of f.block][column plane].
-    """
-    size = f.channel_at // f.col_planes
-    step = f.col_planes * f.block * f.element
-    if f.together:
-        for i in range(0, channels * f.col_planes, f.lanes):
-            rows = min(f.lanes, channels * f.col_planes - i)
-            dst = ready + i * f.element
-            call(f.transpose, (dst, step, band + i * size, size, rows, size // f.element, rows, 0, 0))
-        return
-    for q in range(f.col_planes):
-        for c in range(0, channels, f.lanes):
-            rows = min(f.lanes, channels - c)
-            src = band + c * f.channel_at + q * size
-            dst = ready + (q * f.block + c) * f.element
-            call(f.transpose, (dst, step, src, f.channel_at, rows, size // f.element, rows, 0, 0))
-
-
-@njit(error_model="numpy")
-def pack_gradient(f, grad, width, rows, columns, dst, spare):
-    """dst[position][lane] = the output gradient of `width` channels at a band's positions."""
-    lanes = f.lanes
-    vectors = 1 if width <= lanes else 2
-    vector = lanes * f.element
-    step = vectors * vector
-    if f.y_last:  # the channels lie side by side already
-        for r in range(rows):
-            to, src = dst + r * columns * step, grad + r * f.y_h
-            call(f.gather, (to, step, src, f.y_w, columns, f.element, vectors * lanes, 0, width, NATIVE))
-        return
-    length = (rows * columns + lanes) * f.element
-    for v in range(vectors):
-        channels = min(lanes, width - v * lanes)
-        for o in range(channels):
-            src = grad + (v * lanes + o) * f.y_c
-            to = spare + o * length
-            count, wide = rows, columns
-            if f.y_h == columns * f.y_w:
-                count, wide = 1, rows * columns  # the rows are one
-            row = columns * f.element
-            call(f.gather, (to, row, src, f.y_h, count, f.y_w, wide, 0, wide, f.y_code))
-        call(
-            f.transpose,
-            (dst + v * vector, step, spare, length, channels, rows * columns, lanes, 0, 0),
-        )
 
 
 @njit(error_model="numpy")

@@ -13,15 +13,13 @@ import numpy as np
 
 from ...kernels import direct as kernels
 from ...kernels import launch, target
-from ...kernels.emit import NATIVE
-from ...kernels.weight_gradient import add_parts, weight_gradient
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
-from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
+from .chains import chain, grouped
 from .frames import (
     CODES,
     Frame,
@@ -36,6 +34,7 @@ from .frames import (
     together,
     workers_for,
 )
+from .weight_gradient import WeightGradient
 
 name = "direct"
 # The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
@@ -43,17 +42,8 @@ TAILS = (("relu",),)
 
 # Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
 WEIGHT_CHUNK = 36 << 10
-# Terms of a float32 sum that are added one after the other, by precision. A chain of n random terms errs by about
-# 1.6e-8 * sqrt(n), one of N such sums by 1.6e-8 * sqrt(n + N): 'highest' stays under 2e-7 while no more than CHAIN are
-# added in a row, over all levels (Zen 4, November 2026: tests/conv/test_precision.py). Each costs a tile 28 ns.
-TERMS = {"highest": 64, "high": 1 << 30}
-CHAIN = 100
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
 BAND_POSITIONS = 448
-# Weight gradient: input channels of a task to choose from, bytes of its sums, tasks there should be at least.
-GRADIENT_CHANNELS = (256, 128, 64, 32)
-GRADIENT_BYTES = 384 << 10
-GRADIENT_TASKS = 8
 
 # The compiled steps its kernels call, besides those of bands.
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
@@ -67,17 +57,6 @@ def refuse(problem: ConvProblem) -> str | None:
     return None
 
 
-def chain(problem: ConvProblem) -> int:
-    """Terms of a sum that may be added one after the other, at the precision now set."""
-    return TERMS["high" if problem.dtype == "f64" else get_convolution_precision()]
-
-
-def grouped(terms: int, pieces: int, sums: int) -> int:
-    """Of `sums` sums that consist of `pieces` chains of `terms` terms, how many are added up apart from the others."""
-    chains = pieces * sums
-    return sums if terms > CHAIN or terms + chains <= CHAIN else max(1, round(chains**0.5 / pieces))
-
-
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     if problem.direction == "bwd_input":
@@ -85,7 +64,7 @@ def plan(problem: ConvProblem) -> Run:
             return gradient.input_gradient(problem, _Forward)
         return _InputGradient(problem)
     if problem.direction == "bwd_weight":
-        return _WeightGradient(problem)
+        return WeightGradient(problem)
     return _Forward(problem)
 
 
@@ -374,137 +353,4 @@ def _forward_frame(
         packed_bytes=p.g * blocks * max(icg, by_tap) * taps * wide * element if packed else 0,
         weight_offset=weight.offset,
         form=("direct", p.g, icg, ocg, weight.strides, weight.kh, weight.kw, by_tap, p.dtype),
-    )
-
-
-# Weight gradient
-
-
-class _WeightGradient:
-    """The weight gradient of a problem."""
-
-    def __init__(self, problem: ConvProblem):
-        self.problem = problem
-        self.compute = compute_dtype(problem)
-        self.terms = chain(problem)
-        self.frames: dict[Any, Frame] = Frames()
-
-    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        workers = workers_for(self.problem)
-        plain = out.dtype == self.compute and out.flags.c_contiguous
-        result = out if plain else np.empty(out.shape, self.compute)
-        key = (x.strides, grad.strides, workers)
-        frame = self.frames.get(key)
-        if frame is None:
-            frame = self.frames[key] = _gradient_frame(self.problem, x, grad, result, workers, self.terms)
-        address = memory.address
-        a, b, to = address(x), address(grad), address(result)
-        if frame.packed_bytes:
-            sums, _keep = memory.scratch(frame.packed_bytes, "parts")
-            launch.launch(weight_gradient.address, frame.address, a, b, 0, sums, frame.slot, frame.workers)
-            launch.launch(add_parts.address, frame.address, sums, 0, 0, to, 0, frame.pack_workers)
-        else:
-            launch.launch(weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
-        if not plain:
-            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
-                out[...] = result
-
-
-def _gradient_frame(
-    p: ConvProblem, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int, terms: int
-) -> Frame:
-    machine = target.current()
-    element = 8 if p.dtype == "f64" else 4
-    lanes = machine.lanes(element)
-    wide = 2 * lanes
-    icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
-    channel_blocks = split(ocg, wide)
-    tables: list[np.ndarray] = []
-
-    # Few input channels: the taps of a row fill the register tile too.
-    together = icg < machine.mr
-    most = max(1, min(icg, GRADIENT_BYTES // (taps * wide * element)))
-
-    def copied(channels: int) -> int:
-        """Elements that all tasks of so many input channels copy: each share the input, each block the gradient."""
-        ways = split(channel_blocks, max(1, GRADIENT_BYTES // (taps * channels * wide * element)))
-        columns = p.kw if together else 1
-        return ways * icg * p.ih * p.iw * columns + split(icg, channels) * ocg * p.oh * p.ow
-
-    largest = min((min(most, each) for each in GRADIENT_CHANNELS), key=copied)
-    band = choose_band(p, element, machine.mr, largest, BAND_POSITIONS, joined=together)
-    largest = max(1, min(largest, BAND_BYTES // (band.channel_elements * element)))
-    blocks = split(icg, largest)
-    block = split(icg, blocks)
-    sum_size = taps * block * wide * element
-    shares = split(channel_blocks, max(1, GRADIENT_BYTES // sum_size))
-    units = p.n * split(p.oh, band.band_h) * split(p.ow, band.band_w)
-    parts = min(units, split(GRADIENT_TASKS, p.g * blocks * shares))
-
-    group = grouped(terms, split(band.band_h * band.band_w, terms), split(units, parts))
-
-    planes_w = len(band.columns.starts)
-    step = planes_w * block * element
-    positions = [r * band.pitch + c for r in range(band.band_h) for c in range(band.band_w)]
-    offsets = (np.array(positions, np.int64) * step).astype(np.int32)
-    step1 = (np.arange(len(positions)) * lanes * element).astype(np.int32)
-    step2 = (np.arange(len(positions)) * wide * element).astype(np.int32)
-    starts = band.row_starts
-    product_table = np.array(
-        [
-            ((starts[row] + shift_h) * band.pitch + shift_w) * step + q * block * element
-            for row, shift_h in band.rows.taps
-            for q, shift_w in (band.columns.taps[:1] if together else band.columns.taps)
-        ],
-        np.int64,
-    )
-    # Where the product of input channel c and tap (u, v) is among the rows of the sums.
-    c, u, v = np.ogrid[:block, : p.kh, : p.kw]
-    order = (u * block + c) * p.kw + v if together else (u * p.kw + v) * block + c
-    order = np.ascontiguousarray(order.reshape(-1), np.int64)
-    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
-    tables += [offsets, step1, step2, product_table, order]
-    length = max(len(positions), band.pitch) + lanes
-    places, slot = layout(
-        {
-            "band_at": (block * band.channel_elements + wide) * element,
-            "other_at": (band.channel_elements * block + wide) * element,
-            "sum_at": sum_size * split(channel_blocks, shares) if parts == 1 else 0,
-            "apart_at": sum_size * split(channel_blocks, shares) if group * parts < units else 0,
-            "weight_at": len(positions) * wide * element,
-            "row_at": lanes * length * element,
-        }
-    )
-    fields |= places | {
-        "shares": shares,
-        "w_o": out.strides[0],
-        "w_c": out.strides[1],
-        "offsets": memory.address(offsets),
-        "step1": memory.address(step1),
-        "step2": memory.address(step2),
-        "y_n": grad.strides[0],
-        "y_c": grad.strides[1],
-        "y_h": grad.strides[2],
-        "y_w": grad.strides[3],
-        "y_code": CODES[p.dtype],
-        "y_last": int(CODES[p.dtype] == NATIVE and grad.strides[1] == element != grad.strides[3]),
-        "slot": slot,
-        "sum_size": sum_size,
-        "terms": terms,
-        "group_chunks": group,
-        "block": block,
-        "blocks": blocks,
-        "parts": parts,
-        "together": int(together),
-        "product_rows": len(product_table),
-        "product_count": taps * block // len(product_table),
-        "product_table": memory.address(product_table),
-        "order": memory.address(order),
-    }
-    return finish(
-        fields,
-        tables,
-        workers=min(workers, parts * p.g * blocks * shares),
-        pack_workers=min(workers, p.g * blocks * channel_blocks) if taps * icg * p.oc > 100_000 else 1,
-        packed_bytes=parts * p.g * blocks * channel_blocks * sum_size if parts > 1 else 0,
     )

@@ -133,11 +133,11 @@ def channel_shares(bands: int, blocks: int, workers: int) -> int:
     return 1
 
 
-def size_fields(p: ConvProblem, element: int, names: tuple[str, ...]) -> dict:
-    """The fields of a frame that every kernel has."""
+def size_fields(p: ConvProblem, element: int, names: tuple[str, ...], bands: bool = True) -> dict:
+    """The fields of a frame that every kernel has, with the steps of these names and those of bands."""
     machine = target.current()
     return {
-        **steps.addresses(element, (*names, *BAND_STEPS)),
+        **steps.addresses(element, (*names, *BAND_STEPS) if bands else names),
         "element": element,
         "lanes": machine.lanes(element),
         "mr": machine.mr,
@@ -161,9 +161,9 @@ def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     return places, total
 
 
-def finish(fields: dict, tables: list[np.ndarray], **rest: Any) -> Frame:
-    """The frame with these fields."""
-    record = np.zeros(1, FRAME)
+def finish(fields: dict, tables: list[np.ndarray], kind: np.dtype = FRAME, **rest: Any) -> Frame:
+    """The frame with these fields, a record of a kind that some kernels read."""
+    record = np.zeros(1, kind)
     for field, value in fields.items():
         record[field] = value
     return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
