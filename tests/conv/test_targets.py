@@ -31,6 +31,7 @@ SHAPES = (
     "n2 g3 ic15 ih12 iw13 oc21 kh3 kw3 ph1 pw1",
     "g2 ic20 ih13 iw35 oc14 kh3 kw3 sh2 sw2 ph1 pw1",
     "ic9 ih17 iw13 oc3 kh3 kw3 pt1 pb0 pl0 pr2",
+    "n2 ic40 ih31 iw38 oc45 kh4 kw3 sh4 sw3",
 )
 # A transform's rounding: its own bound, by the norm.
 WINOGRAD = "ic24 ih30 iw29 oc40 kh3 kw3 ph1 pw1", "n2 ic70 ih14 iw14 oc33 kh3 kw3"

@@ -30,6 +30,7 @@ PROBLEMS = [
     "n2 ic24 ih13 iw11 oc24 kh3 kw2 f16",
     "n2 ic150 ih20 iw21 oc37 kh1 kw1",
     "n3 g2 ic1030 ih1 iw1 oc42 kh1 kw1",
+    "n2 ic20 ih33 iw34 oc50 kh4 kw4 sh4 sw4",
 ]
 
 
