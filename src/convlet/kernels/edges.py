@@ -63,6 +63,7 @@ FRAME = np.dtype(
             *("g_group", "g_plane", "g_block", "u_plane", "u_block", "m_plane"),
             # the tap that comes first, and steps between rows and columns of taps: they may be read backwards
             *("taps_at", "tap_row", "tap_column"),
+            "pack_taps",  # the step for taps that lie in a run, their channels not; 0: there is none
             # tasks of the second region: blocks of units; whether this is the first or last pass
             *("unit_blocks", "first", "last"),
         )

@@ -153,7 +153,12 @@ def transform_weight(f, src, width, vectors, c0, c1, u, packed, spare):
     row, column = f.tap_row * step, f.tap_column * step
     for c in range(c0, c1, f.chunk):
         count = min(f.chunk, c1 - c)
-        pack_weight(f, src, width, c, c + count, packed, spare)
+        if f.pack_taps and width == vectors * f.lanes:
+            for i in range(vectors):
+                first = src + i * f.lanes * f.w_o + c * f.w_c
+                call(f.pack_taps, (count, packed + i * vector, taps, step, first, f.w_c, f.w_o))
+        else:
+            pack_weight(f, src, width, c, c + count, packed, spare)
         for i in range(vectors):
             to = u + (c - c0) * step + i * vector
             first = packed + f.taps_at * step + i * vector

@@ -20,6 +20,7 @@ import numpy as np
 from ...kernels import launch, target
 from ...kernels import winograd as kernels
 from ...kernels.edges import FRAME
+from ...kernels.taps import pack_taps
 from ...kernels.winograd_matrices import Axis, Tiling, tiling
 from ...kernels.winograd_transforms import transform
 from ...runtime import memory
@@ -105,6 +106,9 @@ COSTS = {
 MARGIN = 1.1
 # Operations an image below which it saves a few microseconds: not worth compiling for.
 LEAST_FLOPS = 2_500_000
+
+# Where the taps of a channel lie in a run, but not those of all channels (see Weight.run).
+RUN_OF_TAPS = 2
 
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 LINE = memory.LINE
@@ -503,6 +507,7 @@ class _Weights:
             weight = replace(weight, strides=(w_g, w_c, w_o, w_h, w_w))
         row, column = weight.taps[0]
         chunk = max(1, min(icg, CHUNK_TAPS // taps))
+        run = weight.run(icg, size)
         plane = _plane(icg * wide * 4)
         block = points * plane
         self.fields = _product_fields(product) | {
@@ -510,7 +515,8 @@ class _Weights:
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
             "w_size": size,
             "w_code": CODES[p.dtype],
-            "run": weight.run(icg, size),
+            "run": run,
+            "pack_taps": pack_taps(taps).address if run == RUN_OF_TAPS and p.dtype == "f32" else 0,
             "taps_at": p.kw * row + column,
             "tap_row": -p.kw if row else p.kw,
             "tap_column": -1 if column else 1,
