@@ -15,8 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..runtime import memory
+from .deferred import settle
 from .function import DISCARD, Node, Operation, edge_of, make_result, run_quietly
-from .mode import is_grad_enabled, is_inference_mode_enabled
+from .mode import is_grad_enabled, is_inference_mode_enabled, spans
 from .variable import Array, Variable
 
 
@@ -162,6 +163,8 @@ def view_of_changed_base(view: Variable) -> Node | None:
 
 def check_writable(target: Variable, recorded: bool) -> None:
     """The reasons why a variable must not be written in place: RuntimeError, before anything is computed."""
+    if spans:
+        settle()
     array = target.array
     if recorded:
         if target.is_leaf and target._requires_grad and target._base is None:

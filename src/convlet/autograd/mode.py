@@ -11,9 +11,11 @@ from typing import Any, Self
 class _Mode(threading.local):
     grad = True
     inference = False
+    span: list[Any] | None = None  # tensors left for later in this thread, see deferred.py
 
 
 _mode = _Mode()
+spans: list[None] = []  # one for each span open in any thread: asking it costs less than asking `_mode`
 
 
 def is_grad_enabled() -> bool:

@@ -63,7 +63,8 @@ class Variable:
 
     tensor_type: ClassVar[type[Variable]]  # the class of results; set by the tensor floor
 
-    array: Array
+    array: Any = WhenAsked(lambda variable: variable._step.compute())  # every tensor has one, or a step of deferred.py
+    _step: Any = None
     meta: bool = False  # shape and dtype only: ``array`` has zero strides and means nothing
     inference: bool = False  # made inside inference_mode
     _requires_grad: bool = False

@@ -12,8 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..autograd.deferred import span
 from ..autograd.function import make_result
-from ..autograd.mode import no_grad
+from ..autograd.mode import _mode, no_grad
 from ..autograd.variable import RemovableHandle, Variable
 from ..tensor.conversion import parse_to
 from ..tensor.size import META, require_supported
@@ -118,6 +119,8 @@ class Module(Stateful):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._hooked:
             return self._call_with_hooks(args, kwargs)
+        if self._modules and not _mode.grad and _mode.span is None:  # a network in evaluation
+            return span(self.forward, *args, **kwargs)
         return self.forward(*args, **kwargs)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

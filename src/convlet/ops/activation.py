@@ -16,10 +16,12 @@ import numpy as np
 
 from ..autograd.function import DISCARD, Operation
 from ..autograd.inplace import apply_inplace
+from ..autograd.mode import spans
 from ..autograd.variable import Array, Variable
 from ..dtypes import from_numpy
 from ..kernels import large
 from ..runtime import memory
+from . import fusion
 from .axes import axis_of
 from .broadcasting import sum_to
 from .conversion import is_half
@@ -513,6 +515,10 @@ def relu(input: Any, inplace: bool = False) -> Any:
     >>> torch.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
+    if spans:
+        later = fusion.clamped(input, "relu", inplace)
+        if later is not None:
+            return later
     if isinstance(input, Variable) and input.array.dtype.kind in "bc":
         if input.array.dtype.kind == "b":
             raise RuntimeError("Boolean inputs not supported for relu")
@@ -537,6 +543,10 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     """
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
+    if spans and (min_val, max_val) == (0.0, 6.0):
+        later = fusion.clamped(input, "relu6", inplace)
+        if later is not None:
+            return later
     if isinstance(input, Variable) and input.array.dtype.kind in "bc":
         if input.array.dtype.kind == "b":
             raise RuntimeError("Bool inputs not supported for hardtanh")

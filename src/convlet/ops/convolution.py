@@ -26,9 +26,11 @@ import numpy as np
 
 from .. import conv
 from ..autograd.function import DISCARD, Operation
+from ..autograd.mode import spans
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
 from ..runtime.storage import Storage
+from . import fusion
 from .activation import Within
 from .elementwise import conj
 from .layout import is_channels_last, without_data
@@ -109,6 +111,10 @@ def conv2d(
         problem, operation = _rectified(problem, activation), RectifiedConvolution
     if x.ndim == 3:
         return squeeze(operation.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
+    if spans and activation is None:
+        later = fusion.convolution(input, weight, bias, problem, kept)
+        if later is not None:
+            return later
     return operation.apply(input, weight, bias, problem, kept)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.function import DISCARD
+from ..autograd.mode import spans
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
 from ..kernels import large
+from . import fusion
 from .complex_numbers import conj
 from .conversion import (
     as_operand,
@@ -112,6 +114,10 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     tensor([11., 12.])
     """
     if type(alpha) is int and alpha == 1:
+        if spans:
+            later = fusion.added(input, other)
+            if later is not None:
+                return later
         return binary(Add, input, other)
     return _scaled(AddScaled, input, other, alpha)
 
@@ -119,6 +125,10 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 def add_(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """:func:`add` into ``input``."""
     if type(alpha) is int and alpha == 1:
+        if spans:
+            later = fusion.added(input, other, inplace=True)
+            if later is not None:
+                return later
         return binary_(Add, input, other)
     return _scaled_into(AddScaled, input, other, alpha)
 

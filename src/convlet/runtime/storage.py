@@ -44,6 +44,7 @@ class Storage:
     writes: int = 0
     shared: bool = False
     forms: dict[Hashable, Form] | None = None
+    constants: Any = None  # of a batch norm, see ops/fusion.py
 
     def form(self, key: Hashable, nbytes: int, make: Callable[[int], None]) -> tuple[int, Any] | None:
         """The address of a form of `nbytes` bytes, made by `make(address)` unless it is kept, and what keeps it alive.

@@ -305,6 +305,11 @@ def _lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
     return {f"{which}_{name}": value for name, value in found.items()}
 
 
+def _readable(array: Array) -> Array:
+    """The array, or a copy where its rows do not lie as the kernels read them: repeated, in another order."""
+    return array if _in_rows(array) or _turned(array) else np.ascontiguousarray(array)
+
+
 def _room(array: np.ndarray, channels: int, rows: int) -> int:
     """Bytes that so many rows of transposed channels take, with a vector behind them."""
     return channels * rows * array.shape[3] * array.itemsize + memory.LINE if _turned(array) else 0
@@ -325,13 +330,9 @@ class _Forward:
         self.geometry = Geometry.of(problem, self.compute.itemsize)
         self.terms = TERMS[get_convolution_precision()]
         self.frames: dict[Any, Frame] = Frames()
-        self.other: Run | None = None
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        if not (_in_rows(x) or _turned(x)):
-            self.other = self.other or direct.plan(self.problem)
-            self.other(x, w, bias, out, kept)
-            return
+        x = _readable(x)
         workers = workers_for(self.problem)
         w = w.astype(self.compute, copy=False)
         key = (x.strides, w.strides, out.strides, workers)
@@ -438,13 +439,9 @@ class _WeightGradient:
         self.compute = compute_dtype(problem)
         self.geometry = Geometry.of(problem, self.compute.itemsize)
         self.frames: dict[Any, Frame] = Frames()
-        self.other: Run | None = None
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        if not all(_in_rows(each) or _turned(each) for each in (x, grad)):
-            self.other = self.other or direct.plan(self.problem)
-            self.other(x, grad, bias, out)
-            return
+        x, grad = _readable(x), _readable(grad)
         workers = workers_for(self.problem)
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)

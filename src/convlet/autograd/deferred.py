@@ -1,0 +1,119 @@
+"""Results that are computed when somebody looks at them.
+
+Inside a *span*, the call of a network that records nothing, an operation may return a tensor that knows how its array is
+computed (:class:`Step`) and has none yet. The operation that takes it may append a step of its own, so that a
+convolution, the batch norm behind it and the ReLU behind that are computed together. Whatever else asks for the array
+gets it: ``Variable.array`` computes it then.
+
+Nothing outlives the span: at its end all that is still held is computed. Nothing is computed from memory that was
+written to in between: before any write all that is still held is computed, too.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ..runtime.quiet import restore, silence
+from .mode import _mode, spans
+from .variable import Array, Variable
+
+
+class Step:
+    """An array that is not computed yet: what it is made of, and the step before it if there is one.
+
+    ``owner`` is the tensor whose array it is. While it lives somebody may still look at it.
+    """
+
+    __slots__ = ("before", "lock", "owner", "result")
+
+    def __init__(self, before: Step | None = None) -> None:
+        self.before = before
+        self.owner: weakref.ref[Variable] | None = None
+        self.result: Array | None = None
+        self.lock = threading.RLock()  # a tensor may have been given to another thread
+
+    def compute(self) -> Array:
+        """The array; computed once."""
+        with self.lock:
+            result = self.result
+            if result is None:
+                old = silence()
+                try:
+                    self.result = result = self.run()
+                finally:
+                    restore(old)
+                self.release()
+        return result
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the array is known, or a tensor that still lives will be asked for it."""
+        return self.result is not None or (self.owner is not None and self.owner() is not None)
+
+    def run(self) -> Array:
+        """Compute the array."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Let go of what it was computed from."""
+        self.before = None
+
+
+def later(step: Step) -> Any:
+    """A tensor whose array is that of a step."""
+    cls = Variable.tensor_type
+    new = cls.__new__(cls)
+    if _mode.inference:
+        new.inference = True
+    _give(new, step)
+    return new
+
+
+def replace(variable: Variable, step: Step) -> None:
+    """Makes the array of a step that of a tensor which has none yet: what an operation in place does."""
+    old = variable._step
+    assert old is not None
+    old.owner = None
+    _give(variable, step)
+    variable._version.bump()
+
+
+def _give(variable: Variable, step: Step) -> None:
+    step.owner = weakref.ref(variable)
+    variable._step = step
+    if _mode.span is not None:
+        _mode.span.append(step.owner)
+
+
+def step_of(value: Any) -> Step | None:
+    """The step of a tensor that has no array yet; None for any other value."""
+    if isinstance(value, Variable) and value._step is not None and "array" not in value.__dict__:
+        return value._step
+    return None
+
+
+def settle() -> None:
+    """Compute all that this thread has left for later and that is still held."""
+    held = _mode.span
+    if held:
+        waiting = [reference() for reference in held]
+        held.clear()
+        for variable in waiting:
+            if variable is not None:
+                variable.array  # noqa: B018
+
+
+def span(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of a call that may leave things for later, all of them computed at its end."""
+    _mode.span = []
+    spans.append(None)
+    try:
+        result = function(*args, **kwargs)
+        settle()
+        return result
+    finally:
+        spans.pop()
+        _mode.span = None
