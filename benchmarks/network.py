@@ -55,9 +55,10 @@ def make_step(torch: Any, name: str, batch: int, mode: str, size: int, last: boo
 def spent(step: Callable[[], Any]) -> list[tuple[str, float]]:
     """Seconds of one step of Convlet by operation, forward and backward, the longest first."""
     from convlet.autograd import function, inplace
+    from convlet.ops.fusion import Convolved
 
     seconds: dict[str, float] = defaultdict(float)
-    run_quietly, run_node = function.run_quietly, function.OperationNode.run
+    run_quietly, run_node, run_with = function.run_quietly, function.OperationNode.run, Convolved.run_with
 
     def timed(name: str, call: Callable[..., Any], *args: Any) -> Any:
         start = time.perf_counter()
@@ -73,12 +74,14 @@ def spent(step: Callable[[], Any]) -> list[tuple[str, float]]:
 
     function.run_quietly = inplace.run_quietly = forward
     function.OperationNode.run = lambda node, *args: timed(node.name(), run_node, node, *args)  # type: ignore[method-assign]
+    Convolved.run_with = lambda *args: timed("Convolution and what follows", run_with, *args)  # type: ignore[method-assign]
     start = time.perf_counter()
     try:
         step()
     finally:
         function.run_quietly = inplace.run_quietly = run_quietly
         function.OperationNode.run = run_node  # type: ignore[method-assign]
+        Convolved.run_with = run_with  # type: ignore[method-assign]
     total = time.perf_counter() - start
     rows = sorted(seconds.items(), key=lambda row: -row[1])
     return [*rows, ("everything else", total - sum(seconds.values()))]

@@ -1,7 +1,7 @@
 """Results that are computed when somebody looks at them.
 
-Inside a *span*, the call of a network that records nothing, an operation may return a tensor that knows how its array is
-computed (:class:`Step`) and has none yet. The operation that takes it may append a step of its own, so that a
+Inside a *span*, the call of a network that records nothing, an operation may return a tensor that has no array yet and
+knows how it is computed (:class:`Step`). The operation that takes it may append a step of its own, so that a
 convolution, the batch norm behind it and the ReLU behind that are computed together. Whatever else asks for the array
 gets it: ``Variable.array`` computes it then.
 

@@ -224,6 +224,15 @@ class ConvProblem:
         """The same convolution, another of its three products wanted."""
         return self if direction == self.direction else replace(self, direction=direction)
 
+    def with_tail(self, tail: tuple[str, ...]) -> ConvProblem:
+        """The same convolution with other words behind it; made once."""
+        if tail == self.tail:
+            return self
+        found: ConvProblem | None = self.plans.get(tail)
+        if found is None:
+            found = self.plans[tail] = replace(self, tail=tail)
+        return found
+
     def per_image(self) -> ConvProblem:
         """The problem of one image: all that choosing an algorithm may depend on."""
         return self if self.n == 1 else replace(self, n=1)

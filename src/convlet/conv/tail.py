@@ -51,12 +51,13 @@ def followed(run: Run, words: tuple[str, ...]) -> Run:
     ) -> None:
         run(a, b, bias, out, kept)
         with np.errstate(all="ignore"):
-            _follow(out, words, tail or Tail())
+            follow(out, words, tail or Tail())
 
     return run_and_follow
 
 
-def _follow(out: Array, words: tuple[str, ...], tail: Tail) -> None:
+def follow(out: Array, words: tuple[str, ...], tail: Tail) -> None:
+    """The words of a tail, one pass each, over an array in place."""
     dense = large.dense(out)
     if "norm" in words:
         constants: Any = tail[:3]

@@ -19,7 +19,6 @@ closed under differentiation. In the complex case the factors beside d are conju
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,10 +122,8 @@ def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
         raise ValueError(f"activation must be 'relu' or None, but got {activation!r}")
     if problem.dtype not in ("f32", "f64", "f16", "bf16"):
         raise RuntimeError(f"activation='relu' takes floating point tensors, but got {problem.dtype}")
-    found = problem.plans.get("relu")
-    if found is None:
-        found = problem.plans["relu"] = replace(problem, tail=("relu",))
-        found.plans["plain"] = problem  # for the gradient
+    found = problem.with_tail(("relu",))
+    found.plans.setdefault("plain", problem)  # for the gradient
     return found
 
 

@@ -54,6 +54,8 @@ class Followed(Step):
 
     __slots__ = ("last", "operands", "problem", "word")
     before: Any
+    problem: ConvProblem
+    last: bool
 
     def __init__(self, before: Convolved | Followed, word: str, operands: dict[str, Array]) -> None:
         super().__init__(before)
@@ -181,7 +183,8 @@ def constants(mean: Variable, var: Variable, weight: Any, bias: Any, eps: float)
     scale = 1 / np.sqrt(var.array.astype(np.float64) + eps)
     if weight is not None:
         scale = scale * weight.array
-    shift = np.zeros(len(scale), np.float32) if bias is None else bias.array.copy()
+    # -0 leaves every number as it is, +0 and -0 too.
+    shift = np.full(len(scale), -0.0, np.float32) if bias is None else bias.array.copy()
     made = {"mean": mean.array.copy(), "scale": scale.astype(np.float32), "shift": shift}
     home.constants = None if any(each.shared for each in storages) else _Constants(eps, arrays, writes, made)
     return made
