@@ -7,7 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from convlet.conv import convolution_precision
 from convlet.conv.algorithms import load
+from convlet.conv.precision import PRECISIONS
 from convlet.conv.problem import ConvProblem, numpy_dtype
 from tests.conv.strategies import (
     DTYPES,
@@ -64,7 +66,8 @@ def test_exact_on_any_problem(algorithm: str, data: st.DataObject) -> None:
     layouts = data.draw(
         st.tuples(st.sampled_from(LAYOUTS), st.sampled_from(LAYOUTS), st.sampled_from(WRITABLE)), "layouts"
     )
-    check_exact(found.plan(problem), problem, layouts, seed=data.draw(st.integers(0, 3), "seed"))
+    with convolution_precision(data.draw(st.sampled_from(PRECISIONS), "precision")):
+        check_exact(found.plan(problem), problem, layouts, seed=data.draw(st.integers(0, 3), "seed"))
 
 
 @takers(
@@ -95,6 +98,7 @@ def test_real_numbers_stay_within_the_bound(algorithm: str, problem: ConvProblem
     assert (error <= bound).all(), f"{problem}: {np.max(error / bound):.2f} of the bound with {terms(problem)} terms"
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @takers(
     [
         "n5 ic16 ih13 iw11 oc24 kh3 kw3 ph1 pw1",
@@ -103,12 +107,13 @@ def test_real_numbers_stay_within_the_bound(algorithm: str, problem: ConvProblem
     ],
     directions=["fwd", "bwd_input"],
 )
-def test_an_image_gives_the_same_bits_in_any_batch(algorithm: str, problem: ConvProblem) -> None:
+def test_an_image_gives_the_same_bits_in_any_batch(algorithm: str, problem: ConvProblem, precision: str) -> None:
     rng = np.random.default_rng(7)
     a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
     together = np.full(problem.result_shape, np.nan, np.float32)
-    load(algorithm).plan(problem)(a, b, None, together)
-    run = load(algorithm).plan(problem.per_image())
+    with convolution_precision(precision):
+        load(algorithm).plan(problem)(a, b, None, together)
+        run = load(algorithm).plan(problem.per_image())
     for image in range(problem.n):
         alone = np.full(problem.per_image().result_shape, np.nan, np.float32)
         run(a[image : image + 1], b, None, alone)

@@ -51,9 +51,42 @@ def test_tile_of_every_height(step, element, vectors):
         for first, want in ((1, product), (0, before + product)):
             c = np.full((m + 1, width), np.nan, TYPES[element])
             c[:m] = before if not first else np.nan
-            step("tile", element, m, vectors, k, at(a), at(offsets_a), at(b), at(offsets_b), at(c), c.strides[0], first)
+            operands = at(a), at(offsets_a), at(b), at(offsets_b)
+            step("tile", element, m, vectors, k, *operands, at(c), c.strides[0], first, 0, 0)
             np.testing.assert_array_equal(c[:m], want)
             assert np.isnan(c[m]).all(), "the tile wrote below its last row"
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("chain", [1, 8, 37, 100])
+def test_chained_tile_of_every_height(step, vectors, chain):
+    rng = np.random.default_rng(0)
+    k, width = 37, vectors * target.current().lanes(4)
+    for m in range(1, target.current().chained_mr + 1):
+        a, b = integers(rng, k, 20), integers(rng, k, width)
+        offsets_a, offsets_b = (np.arange(k, dtype=np.int32) * each.strides[0] for each in (a, b))
+        product = a[:, :m].T @ b
+        for lost in (0, (m + 1) * width * 4):
+            c = np.full((2 * (m + 1), width), np.nan, np.float32)
+            for times in range(1, 4):
+                operands = at(a), at(offsets_a), at(b), at(offsets_b)
+                step("chained", 4, m, vectors, k, *operands, at(c), c.strides[0], times == 1, chain, lost)
+                np.testing.assert_array_equal(c[:m], times * product)
+            assert np.isnan(c[m]).all(), "the tile wrote below its last row"
+            assert np.isnan(c[-1]).all(), "the tile wrote below the last row of what is lost"
+
+
+def test_chained_tile_remembers_what_it_loses(step):
+    """Numbers too small to change a sum do so together."""
+    lanes = target.current().lanes(4)
+    a, b = np.ones((1, 1), np.float32), np.full((1, lanes), 2.0**-25, np.float32)
+    offsets = np.zeros(1, np.int32)
+    for lost, want in ((0, 1), (lanes * 4, 1 + 2.0**-22)):
+        c = np.zeros((2, lanes), np.float32)
+        c[0] = 1
+        for _ in range(8):
+            step("chained", 4, 1, 1, 1, at(a), at(offsets), at(b), at(offsets), at(c), lanes * 4, 0, 8, lost)
+        np.testing.assert_array_equal(c[0], np.float32(want))
 
 
 @pytest.mark.parametrize("element", [4, 8])

@@ -23,20 +23,6 @@ STORED = 128
 
 
 @njit(error_model="numpy")
-def sum_terms(f, m, vectors, k, a, offsets, b, steps, c, first):
-    """Adds k terms to a tile of sums, few enough at a time for their rounding errors to stay small."""
-    parts = -(-k // f.terms) if k else 1
-    for part in range(parts):
-        start = part * k // parts
-        count = (part + 1) * k // parts - start
-        at = 4 * start
-        call(
-            f.tile,
-            (m, vectors, count, a, offsets + at, b, steps + at, c, vectors * f.lanes * f.element, first and part == 0),
-        )
-
-
-@njit(error_model="numpy")
 def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, first):
     """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
     runs, length = rows, columns
@@ -50,7 +36,7 @@ def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, f
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
             c = sums + (run * length + start) * wide
-            sum_terms(f, m, vectors, k, a, offsets, weight, steps, c, first)
+            call(f.tile, (m, vectors, k, a, offsets, weight, steps, c, wide, first, f.chain, f.lost))
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -113,13 +99,11 @@ def multiply_task(f, task, x, weight, bias, out, slot):
             vectors = 1 if width <= f.lanes else 2
             steps = step2 if vectors == 2 else step1
             own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
-            apart = slot + f.apart_at + (block - block_0 if segments > 1 else 0) * f.sum_size
             o = group * f.ocg + block * wide
             to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
             shift = bias + o * f.element if bias else 0
             for row in range(0, rows, piece):
                 some = min(piece, rows - row)
-                count = some * columns * vectors * f.lanes
                 for c0 in range(s0, s1, f.chunk):
                     c1 = min(s1, c0 + f.chunk)
                     if f.packed:
@@ -132,13 +116,7 @@ def multiply_task(f, task, x, weight, bias, out, slot):
                             src = weight + group * f.w_g + block * wide * f.w_o
                             pack_weight(f, src, width, c0, c1, ready, spare)
                     part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
-                    # Sums of some chunks are made apart and added as a whole: long sums have small errors so.
-                    chunk = c0 // f.chunk
-                    fresh = chunk % f.group_chunks == 0
-                    into = own if chunk < f.group_chunks else apart
-                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, into, fresh)
-                    if into == apart and (c1 == f.icg or (chunk + 1) % f.group_chunks == 0):
-                        call(f.accumulate, (own, apart, count))
+                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, own, c0 == 0)
                 if s1 == f.icg:
                     store_band(f, own, vectors, width, shift, to + row * f.y_h, some, columns, spare)
 

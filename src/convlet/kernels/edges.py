@@ -37,8 +37,8 @@ FRAME = np.dtype(
             "by_tap",  # rows between packed taps; 0: those of a channel lie together
             # one step of the inner sum: channels, and the tables of offsets
             *("chunk", "segment", "offsets", "step1", "step2"),
-            # terms that are added one after the other, and chunks (or bands) whose sums are
-            *("terms", "group_chunks"),
+            # products that are added one after the other; bytes from a sum to what its rounding has lost (tile.py)
+            *("chain", "lost"),
             "used",  # for each band, (taps, offsets, step1, step2) of those that read the image at all; 0: all do
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
@@ -46,7 +46,7 @@ FRAME = np.dtype(
             # convolutions of the same input, and where in the output a frame's begins; whether it is but zeros
             *("frames", "out_at", "clear"),
             # scratch of a worker
-            *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "apart_at", "sum_size"),
+            *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of the sums in the order of the output
             *("block", "blocks", "parts", "order"),
             # Winograd: its steps; the points of a tile, and those of a row of it

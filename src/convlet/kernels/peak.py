@@ -21,7 +21,7 @@ def _tiles(frame, a, b, offsets, out, scratch, worker):
     while next_task(scratch, worker, tasks) < tasks:
         for _ in range(_REPEAT):
             shape = (load_i64(frame + 8), 2, _K, a, load_i64(frame + 16), b, load_i64(frame + 24))
-            call(load_i64(frame), (*shape, scratch + 64 + worker * 4096, 128, 1))
+            call(load_i64(frame), (*shape, scratch + 64 + worker * 4096, 128, 1, 0, 0))
 
 
 def tile_gflops(threads: int, element: int = 4) -> float:

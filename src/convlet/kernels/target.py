@@ -32,6 +32,11 @@ class Target:
         """Elements of `element` bytes in a vector."""
         return self.vector // element
 
+    @property
+    def chained_mr(self) -> int:
+        """Positions of a tile whose sums are made of short ones: twice 7*2 sums + 2 + 1 registers, or twice 3*2."""
+        return 7 if self.registers >= 32 else 3
+
     def panel_mr(self, element: int) -> int:
         """Rows of a product of matrices, panel_nr vectors wide: 8*3 + 3 + 1 registers, or 4*3 + 3 + 1."""
         return min(8 if self.registers >= 32 else 4, self.lanes(element))

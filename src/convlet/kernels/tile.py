@@ -1,6 +1,7 @@
 """The register tile: sums of products of a few numbers and a few vectors, which stay in registers over the whole sum.
 
     tile    lanes are output channels: mr positions x nr vectors of channels
+    chained the same of fewer positions; its sums are made of short ones, and so have small rounding errors
 
 Where lanes are positions, planes.py has its like.
 """
@@ -35,97 +36,176 @@ def _wide_shapes(machine: target.Target) -> list[tuple[int, int]]:
     return [(m, nr) for nr in range(1, machine.nr + 1) for m in range(1, machine.mr + 1)]
 
 
+def _chained_shapes(machine: target.Target) -> list[tuple[int, int]]:
+    return [(m, nr) for m, nr in _wide_shapes(machine) if m <= machine.chained_mr]
+
+
 def _tile(
-    compute: Any, shapes: Callable[[target.Target], list[tuple[int, int]]], apart: bool = False
+    compute: Any,
+    shapes: Callable[[target.Target], list[tuple[int, int]]],
+    apart: bool = False,
+    chained: bool = False,
 ) -> Any:
-    """tile(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first): m numbers of a by nr vectors of b
+    """tile(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost): m numbers of a by nr vectors of b
 
     c[i][:] = (0 if first else c[i][:]) + sum over j < k of a[a_offsets[j]][i] * b[b_offsets[j]][:]
 
     The offsets and c_step, between rows of c, are in bytes (the tables int32); a's numbers lie side by side,
     or a vector apart. A tile is added to c as a whole: long sums made of several have small rounding errors.
+
+    `chain` and `lost` are for chained ones. No more than `chain` products are added in a row; their sums are added up
+    in registers of their own. And if `lost` is not 0, what the addition to c rounds away is kept so many bytes behind
+    c and counts in the next (Kahan's summation): c errs by its last rounding only, however many tiles are added.
     """
 
-    def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
+    def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
         after = builder.append_basic_block("tile_done")
         switch = builder.switch(builder.add(builder.mul(m, _constant(16)), nr), after)
         for positions, vectors in shapes(target.current()):
-            block = builder.append_basic_block(f"tile_{positions}x{vectors}")
-            switch.add_case(_constant(16 * positions + vectors), block)
-            builder.position_at_end(block)
-            loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, c_step, first)
+            case = builder.append_basic_block(f"tile_{positions}x{vectors}")
+            switch.add_case(_constant(16 * positions + vectors), case)
+            builder.position_at_end(case)
+            block = _Block(builder, compute, positions, vectors, apart, (a, a_offsets), (b, b_offsets))
+            fresh = builder.icmp_signed("!=", first, _constant(0))
+            if chained:
+                block.add_exactly(block.chains(k, chain), c, c_step, fresh, lost)
+            else:
+                block.add(block.sums(_constant(0), k), c, c_step, fresh)
             builder.branch(after)
         builder.position_at_end(after)
 
-    def loop(builder, positions, vectors, k, a, a_offsets, b, b_offsets, c, c_step, first):
-        machine = target.current()
-        element = _size(compute)
-        lanes = machine.lanes(element)
-        vector = ir.VectorType(compute, lanes)
-        cells = [(i, v) for i in range(positions) for v in range(vectors)]
-        rows = [builder.add(c, builder.mul(c_step, _constant(i))) for i in range(positions)]
-        places = {(i, v): _plus(builder, rows[i], v * machine.vector) for i, v in cells}
+    return _intrinsic(12, emit)
 
-        fresh = builder.icmp_signed("!=", first, _constant(0))
-        zero = ir.Constant(vector, None)
+
+class _Block:
+    """The code of a tile of one shape; its cells are (position, vector). `left` and `right` are (address, offsets)."""
+
+    def __init__(
+        self, builder: Any, compute: Any, positions: int, vectors: int, apart: bool, left: Any, right: Any
+    ):
+        self.builder, self.compute = builder, compute
+        self.positions, self.vectors = positions, vectors
+        self.cells = [(i, v) for i in range(positions) for v in range(vectors)]
+        self.size, self.element = target.current().vector, _size(compute)
+        self.step = self.size if apart else self.element  # between positions
+        self.left, self.right = left, right
+        self.vector = ir.VectorType(compute, self.size // self.element)
+        self.zero = ir.Constant(self.vector, None)
+
+    def sums(self, start: Any, stop: Any) -> dict[tuple[int, int], Any]:
+        """The sums of the products start..stop."""
+        builder, cells = self.builder, self.cells
         entry = builder.block
         body = builder.append_basic_block("tile_loop")
         done = builder.append_basic_block("tile_end")
-        builder.cbranch(builder.icmp_signed(">", k, _constant(0)), body, done)
+        builder.cbranch(builder.icmp_signed("<", start, stop), body, done)
 
         builder.position_at_end(body)
         j = builder.phi(I64)
-        j.add_incoming(_constant(0), entry)
-        sums = {}
-        for cell in cells:
-            sums[cell] = builder.phi(vector)
-            sums[cell].add_incoming(zero, entry)
+        j.add_incoming(start, entry)
+        sums = {cell: builder.phi(self.vector) for cell in cells}
         at = builder.mul(j, _constant(4))
-        row_a = builder.add(a, builder.sext(_load(builder, builder.add(a_offsets, at), I32), I64))
-        row_b = builder.add(b, builder.sext(_load(builder, builder.add(b_offsets, at), I32), I64))
-        columns = [
-            _load(builder, _plus(builder, row_b, v * machine.vector), vector) for v in range(vectors)
-        ]
+        row_a, row_b = (
+            builder.add(base, builder.sext(_load(builder, builder.add(offsets, at), I32), I64))
+            for base, offsets in (self.left, self.right)
+        )
+        columns = [_load(builder, _plus(builder, row_b, v * self.size), self.vector) for v in range(self.vectors)]
         result = {}
-        for i in range(positions):
-            place = _plus(builder, row_a, i * (machine.vector if apart else element))
-            spread = _splat(builder, _load(builder, place, compute), lanes)
-            for v in range(vectors):
+        for i in range(self.positions):
+            number = _load(builder, _plus(builder, row_a, i * self.step), self.compute)
+            spread = _splat(builder, number, self.vector.count)
+            for v in range(self.vectors):
                 result[i, v] = _multiply_add(builder, spread, columns[v], sums[i, v])
         following = builder.add(j, _constant(1))
         j.add_incoming(following, body)
         for cell in cells:
+            sums[cell].add_incoming(self.zero, entry)
             sums[cell].add_incoming(result[cell], body)
-        builder.cbranch(builder.icmp_signed("<", following, k), body, done)
+        builder.cbranch(builder.icmp_signed("<", following, stop), body, done)
 
         builder.position_at_end(done)
+        final = {cell: builder.phi(self.vector) for cell in cells}
         for cell in cells:
-            final = builder.phi(vector)
-            final.add_incoming(zero, entry)
-            final.add_incoming(result[cell], body)
-            result[cell] = final
-        for cell in cells:
-            before = builder.select(fresh, zero, _load(builder, places[cell], vector))
-            _store(builder, builder.fadd(before, result[cell]), places[cell])
+            final[cell].add_incoming(self.zero, entry)
+            final[cell].add_incoming(result[cell], body)
+        return final
 
-    return _intrinsic(10, emit)
+    def chains(self, k: Any, chain: Any) -> dict[tuple[int, int], Any]:
+        """The sums of k products, `chain` at a time."""
+        builder, cells = self.builder, self.cells
+        entry = builder.block
+        body = builder.append_basic_block("chains")
+        builder.branch(body)
+
+        builder.position_at_end(body)
+        start = builder.phi(I64)
+        totals = {cell: builder.phi(self.vector) for cell in cells}
+        stop = builder.add(start, chain)
+        more = builder.icmp_signed("<", stop, k)
+        sums = self.sums(start, builder.select(more, stop, k))
+        result = {cell: builder.fadd(totals[cell], sums[cell]) for cell in cells}
+        end = builder.block
+        start.add_incoming(_constant(0), entry)
+        start.add_incoming(stop, end)
+        for cell in cells:
+            totals[cell].add_incoming(self.zero, entry)
+            totals[cell].add_incoming(result[cell], end)
+        done = builder.append_basic_block("chains_end")
+        builder.cbranch(more, body, done)
+        builder.position_at_end(done)
+        return result
+
+    def _places(self, c: Any, c_step: Any) -> dict[tuple[int, int], Any]:
+        builder = self.builder
+        rows = [builder.add(c, builder.mul(c_step, _constant(i))) for i in range(self.positions)]
+        return {(i, v): _plus(builder, rows[i], v * self.size) for i, v in self.cells}
+
+    def add(self, sums: dict[tuple[int, int], Any], c: Any, c_step: Any, fresh: Any) -> None:
+        """Adds the sums to c."""
+        builder = self.builder
+        for cell, place in self._places(c, c_step).items():
+            before = builder.select(fresh, self.zero, _load(builder, place, self.vector))
+            _store(builder, builder.fadd(before, sums[cell]), place)
+
+    def add_exactly(self, sums: dict[tuple[int, int], Any], c: Any, c_step: Any, fresh: Any, lost: Any) -> None:
+        """Adds the sums to c and remembers what is lost, if that has a place."""
+        builder = self.builder
+        with builder.if_else(builder.icmp_signed("==", lost, _constant(0))) as (plainly, exactly):
+            with plainly:
+                self.add(sums, c, c_step, fresh)
+            with exactly:
+                for cell, place in self._places(c, c_step).items():
+                    rest = builder.add(place, lost)
+                    before, missing = (
+                        builder.select(fresh, self.zero, _load(builder, each, self.vector)) for each in (place, rest)
+                    )
+                    more = builder.fsub(sums[cell], missing)
+                    total = builder.fadd(before, more)
+                    _store(builder, total, place)
+                    _store(builder, builder.fsub(builder.fsub(total, before), more), rest)
 
 
 tile_f32, tile_f64 = _tile(FLOAT, _wide_shapes), _tile(DOUBLE, _wide_shapes)
+chained_f32 = _tile(FLOAT, _chained_shapes, chained=True)
 
 
-def _tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
-    tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
+def _tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
+    tile_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost)
 
 
-def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
-    tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
+def _tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
+    tile_f64(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost)
+
+
+def _chained_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
+    chained_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost)
 
 
 # By bytes of an element.
 STEPS = {
     4: {
         "tile": Kernel(_tile_f32),
+        "chained": Kernel(_chained_f32),
     },
     8: {
         "tile": Kernel(_tile_f64),

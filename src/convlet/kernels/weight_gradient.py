@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .direct import sum_terms
 from .edges import store_products
 from .emit import NATIVE, call, load_i64
 from .launch import Kernel, frame_reader, next_task
@@ -41,10 +40,10 @@ FRAME = np.dtype(
             # products: for each row of taps (offset, first and end of the rows that it reads inside); for each column,
             # or for all together, (offset, terms of a row of positions, tables): see column_tables
             *("tap_rows", "tap_columns", "products", "count"),
-            # terms that are added one after the other, and units whose sums are
-            *("terms", "group_units"),
+            # products that are added one after the other; bytes from a sum to what its rounding has lost (tile.py)
+            *("chain", "lost"),
             # scratch of a worker
-            *("slot", "pixels_at", "right_at", "sum_at", "apart_at", "spare_at", "sum_size"),
+            *("slot", "pixels_at", "right_at", "sum_at", "spare_at", "sum_size"),
         )
     ]
 )
@@ -168,7 +167,8 @@ def multiply(f, oy, rows, columns, images, pixels, right, vectors, sums, fresh):
                 start = i * f.count // parts
                 m = (i + 1) * f.count // parts - start
                 c = sums + ((u * f.products + v) * f.count + start) * vector
-                sum_terms(f, m, vectors, k, a + start * f.element, offsets, right, steps, c, fresh)
+                own = a + start * f.element
+                call(f.tile, (m, vectors, k, own, offsets, right, steps, c, vector, fresh, f.chain, f.lost))
 
 
 def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
@@ -197,12 +197,8 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
         sums = slot + f.sum_at
         if f.parts > 1:
             sums = out + (((part * f.g + group) * f.blocks + block) * all_blocks + block_0) * f.sum_size
-        apart = slot + f.apart_at
         first_unit, end_unit = part * units // f.parts, (part + 1) * units // f.parts
         for unit in range(first_unit, end_unit):
-            # The sums of some units are made apart and added as a whole: long sums have small errors so.
-            number = unit - first_unit
-            fresh = number % f.group_units == 0
             several, by, bx = unit // bands, (unit % bands) // f.bands_w, (unit % bands) % f.bands_w
             image = several * f.n // f.units_n
             images = (several + 1) * f.n // f.units_n - image
@@ -220,10 +216,8 @@ def _weight_gradient(frame, x, grad, unused, out, scratch, worker):
                     src = grad + (image + i) * f.y_n + (group * f.ocg + o * wide) * f.y_c + oy * f.y_h + ox * f.y_w
                     to = right + i * rows * columns * vectors * f.lanes * f.element
                     pack_gradient(f, src, width, rows, columns, to, spare)
-                into = (sums if number < f.group_units else apart) + (o - block_0) * f.sum_size
-                multiply(f, oy, rows, columns, images, pixels, right, vectors, into, fresh)
-            if number >= f.group_units and (unit + 1 == end_unit or (number + 1) % f.group_units == 0):
-                call(f.accumulate, (sums, apart, (block_1 - block_0) * f.sum_size // f.element))
+                into = sums + (o - block_0) * f.sum_size
+                multiply(f, oy, rows, columns, images, pixels, right, vectors, into, unit == first_unit)
         if f.parts == 1:
             for o in range(block_0, block_1):
                 width = min(wide, f.ocg - o * wide)

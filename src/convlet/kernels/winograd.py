@@ -31,14 +31,19 @@ from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
 apart_f32 = tile._tile(emit.FLOAT, tile._wide_shapes, apart=True)
+chained_f32 = tile._tile(emit.FLOAT, tile._chained_shapes, apart=True, chained=True)
 
 
-def _apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first):
-    apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first)
+def _apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
+    apart_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost)
 
 
-# The register tile whose positions lie a vector apart, as channels do side by side in V.
-apart = Kernel(_apart_f32)
+def _chained_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
+    chained_f32(m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost)
+
+
+# The register tile whose positions lie a vector apart, as channels do side by side in V; and where sums are chained.
+apart, chained = Kernel(_apart_f32), Kernel(_chained_f32)
 
 
 @njit(error_model="numpy")
@@ -199,7 +204,7 @@ def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
         start = part * tiles // parts
         m = (part + 1) * tiles // parts - start
         a, c = left + start * vector, sums + start * step
-        call(f.apart, (m, vectors, c1 - c0, a, f.offsets, right, steps, c, step, c0 == 0))
+        call(f.apart, (m, vectors, c1 - c0, a, f.offsets, right, steps, c, step, c0 == 0, f.chain, f.lost))
 
 
 @njit(error_model="numpy")
@@ -298,7 +303,7 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
     """Multiplies the tiles of the input with those of the gradient; a task is (group, block of ic, block of oc).
 
     The sum over tiles is made of chunks, and `sums` adds up those of the passes (0 if there is one only): in that
-    way the rounding errors of many tiles stay small.
+    way the rounding errors of many tiles stay small. Chained tiles add to it what they lose in the next.
     """
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
@@ -318,7 +323,7 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
         vectors = 1 if width <= f.lanes else 2
         step = vectors * vector
         total = sums + task * f.points * f.u_plane if sums else slot + f.sum_at
-        products = total if f.first else slot + f.sum_at
+        products = total if f.first or f.chain else slot + f.sum_at
         left = v + group * f.v_group + c * f.v_block
         right = w + group * f.g_group + o * f.g_block
         parts = -(-channels // f.mr)
@@ -339,10 +344,12 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
                             f.step2,
                             products + xi * f.u_plane + start * step,
                             step,
-                            t == 0,
+                            t == 0 and (f.first or not f.chain),
+                            f.chain,
+                            f.lost,
                         ),
                     )
-        if not f.first:
+        if not f.first and not f.chain:
             call(f.accumulate, (total, products, f.points * f.u_plane // f.element))
         if f.last:
             for i in range(vectors):

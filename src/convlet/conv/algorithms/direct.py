@@ -19,7 +19,7 @@ from .. import gradient
 from ..gradient import Array, Run
 from ..problem import DTYPES, ConvProblem
 from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
-from .chains import chain, grouped
+from .chains import chain, is_long
 from .frames import (
     CODES,
     Frame,
@@ -116,7 +116,7 @@ class _Forward:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
-        self.terms = chain(problem)
+        self.chain = chain(problem)
         self.frames: dict[Any, Frame] = Frames()
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -125,7 +125,7 @@ class _Forward:
         frame = self.frames.get(key)
         if frame is None:
             weight = Weight.of(self.problem, w)
-            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers, self.terms)
+            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers, self.chain)
         address = memory.address
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
@@ -159,7 +159,7 @@ class _InputGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.phases = gradient.input_phases(problem)
-        self.terms = chain(problem)
+        self.chain = chain(problem)
         self.frames: dict[Any, tuple[Frame | None, list[gradient.Phase]]] = Frames()
 
     def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
@@ -205,7 +205,7 @@ class _InputGradient:
             taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
             weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
             packed = True if len(self.phases) > 1 else None
-            frame = _forward_frame(phase.problem, grad, weight, view, workers, self.terms, packed, cut)
+            frame = _forward_frame(phase.problem, grad, weight, view, workers, self.chain, packed, cut)
             frame.record["out_at"] = memory.address(view) - memory.address(out)
             frames.append(frame)
         return together(frames), unreached
@@ -251,7 +251,7 @@ def _forward_frame(
     weight: Weight,
     out: np.ndarray,
     workers: int,
-    terms: int,
+    chain: int,
     packed: bool | None = None,
     cut: tuple[int, int] | None = None,
 ) -> Frame:
@@ -297,17 +297,16 @@ def _forward_frame(
     used = used_taps(p, cut)
     by_taps = {each: [len(each), *term_tables(list(each))] for each in set(used)}
     used_table = np.array([by_taps[each] for each in used], np.int64)
-    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
+    fields = size_fields(p, element, STEPS, chain) | input_fields(p, x, band, element, tables)
     tables.append(used_table)
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
-    group = grouped(terms, split(chunk * read, terms), split(icg, chunk))
+    lost = memory.lines(sum_size * shared_blocks) if is_long(chain, chunk * read, split(icg, chunk)) else 0
     rooms, slot = layout(
         {
             "band_at": (segment * band.channel_elements + wide) * element,
-            "sum_at": sum_size * shared_blocks,
-            "apart_at": sum_size * shared_blocks if group * chunk < icg else 0,
+            "sum_at": sum_size * shared_blocks + lost,
             "weight_at": chunk * taps * wide * element,
             "row_at": lanes * (max(band.band_w * band.band_h, chunk * taps) + lanes) * element,
         }
@@ -327,8 +326,7 @@ def _forward_frame(
         "run": weight.run(icg, size),
         "packed": int(packed),
         "chunk": chunk,
-        "terms": terms,
-        "group_chunks": group,
+        "lost": lost,
         "segment": segment,
         "offsets": offsets,
         "step1": step1,

@@ -133,14 +133,23 @@ def channel_shares(bands: int, blocks: int, workers: int) -> int:
     return 1
 
 
-def size_fields(p: ConvProblem, element: int, names: tuple[str, ...], bands: bool = True) -> dict:
-    """The fields of a frame that every kernel has, with the steps of these names and those of bands."""
+def size_fields(
+    p: ConvProblem, element: int, names: tuple[str, ...], chain: int = 0, bands: bool = True
+) -> dict[str, int]:
+    """The fields of a frame that every kernel has, with the steps of these names and those of bands.
+
+    The tile adds no more than `chain` products in a row (0: any number).
+    """
     machine = target.current()
+    found = steps.addresses(element, (*names, *BAND_STEPS) if bands else names)
+    if chain:
+        found["tile"] = steps.STEPS[element]["chained"].address
     return {
-        **steps.addresses(element, (*names, *BAND_STEPS) if bands else names),
+        **found,
+        "chain": chain,
         "element": element,
         "lanes": machine.lanes(element),
-        "mr": machine.mr,
+        "mr": machine.chained_mr if chain else machine.mr,
         "n": p.n,
         "g": p.g,
         "icg": p.ic // p.g,

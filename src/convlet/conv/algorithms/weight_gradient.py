@@ -17,7 +17,7 @@ from ..gradient import Array
 from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 from .bands import BAND_BYTES, split
-from .chains import chain, grouped
+from .chains import chain, is_long
 from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, size_fields, workers_for
 
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
@@ -182,7 +182,7 @@ class WeightGradient:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
-        self.terms = chain(problem)
+        self.chain = chain(problem)
         element = self.compute.itemsize
         self.cut = min(cuts(problem, element), key=lambda each: cost(problem, each, element))
         self.frames: dict[Any, Frame] = Frames()
@@ -194,7 +194,7 @@ class WeightGradient:
         key = (x.strides, grad.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = _frame(self.problem, self.cut, x, grad, result, workers, self.terms)
+            frame = self.frames[key] = _frame(self.problem, self.cut, x, grad, result, workers, self.chain)
         address = memory.address
         a, b, to = address(x), address(grad), address(result)
         if frame.packed_bytes:
@@ -249,7 +249,7 @@ def column_tables(
 
 
 def _frame(
-    p: ConvProblem, cut: Cut, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int, terms: int
+    p: ConvProblem, cut: Cut, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int, chain: int
 ) -> Frame:
     machine = target.current()
     element = compute_dtype(p).itemsize
@@ -263,8 +263,8 @@ def _frame(
     positions = cut.images * cut.band_h * cut.band_w
     sum_size = taps * cut.block * wide * element
     units = cut.units(p)
-    group = grouped(terms, split(positions, terms), split(units, cut.parts))
-    share = split(channel_blocks, cut.shares)
+    sums = cut.parts * p.g * blocks * channel_blocks if cut.parts > 1 else split(channel_blocks, cut.shares)
+    lost = memory.lines(sums * sum_size) if is_long(chain, positions, split(units, cut.parts)) else 0
 
     tables: list[np.ndarray] = []
     columns, _ = column_tables(p, cut, element, p.sh if shared else 1, tables)
@@ -291,12 +291,11 @@ def _frame(
         {
             "pixels_at": cut.images * image_at + 2 * machine.vector,
             "right_at": positions * wide * element + 2 * machine.vector,
-            "sum_at": sum_size * share if cut.parts == 1 else 0,
-            "apart_at": sum_size * share if group * cut.parts < units else 0,
+            "sum_at": sums * sum_size + lost if cut.parts == 1 else 0,
             "spare_at": max(lanes * (kernels.PIECE + lanes), icg + lanes) * element,
         }
     )
-    fields = size_fields(p, element, STEPS, bands=False) | places
+    fields = size_fields(p, element, STEPS, chain, bands=False) | places
     fields |= dict(zip(("x_n", "x_c", "x_h", "x_w"), x.strides)) | dict(zip(("y_n", "y_c", "y_h", "y_w"), grad.strides))
     fields |= {
         "units_n": split(p.n, cut.images),
@@ -340,8 +339,7 @@ def _frame(
         "tap_columns": memory.address(columns),
         "products": 1 if joined else p.kw,
         "count": p.kw * cut.block if joined else cut.block,
-        "terms": terms,
-        "group_units": group,
+        "lost": lost,
         "slot": slot,
         "sum_size": sum_size,
     }
@@ -351,5 +349,5 @@ def _frame(
         kernels.FRAME,
         workers=min(workers, cut.parts * p.g * blocks * cut.shares),
         pack_workers=min(workers, p.g * blocks * channel_blocks) if taps * icg * p.oc > 100_000 else 1,
-        packed_bytes=cut.parts * p.g * blocks * channel_blocks * sum_size if cut.parts > 1 else 0,
+        packed_bytes=sums * sum_size + lost if cut.parts > 1 else 0,
     )
