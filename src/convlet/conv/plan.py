@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from .gradient import Array, Run
 from .precision import get_convolution_precision
 from .problem import ConvProblem, numpy_dtype
 from .select import Walk, forced_algorithm, select
-from .tail import Tail, followed
+from .tail import Tail, planned
 
 
 class Plan(NamedTuple):
@@ -37,11 +36,7 @@ def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     if problem.empty:
         return Plan(problem, "empty", (), _fill_empty, dtype, shape, small)
     algorithm, walk = select(problem, forced)
-    if problem.tail in ((), *getattr(algorithm, "TAILS", ())):
-        run = algorithm.plan(problem)
-    else:
-        run = followed(algorithm.plan(replace(problem, tail=())), problem.tail)
-    run = trace.traced(problem, algorithm.name, run)
+    run = trace.traced(problem, algorithm.name, planned(algorithm, problem))
     return Plan(problem, algorithm.name, walk, run, dtype, shape, small)
 
 

@@ -4,12 +4,13 @@
     add     out = out + other
     relu    out = max(out, 0), relu6 also min(.., 6); NaN stays NaN, and -0 is no less than 0
 
-in this order. An algorithm that names a tail in its TAILS applies it while it stores, to the same bits.
+in this order. An algorithm that `finishes` a problem applies its tail while it stores, to the same bits.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,14 @@ def extra(problem: ConvProblem, out: Array) -> tuple[None, Tail] | tuple[()]:
         return ()
     constants = np.ones(problem.oc, np.float32) if "norm" in problem.tail else None
     return None, Tail(constants, constants, constants, np.ones_like(out) if "add" in problem.tail else None)
+
+
+def planned(algorithm: Any, problem: ConvProblem) -> Run:
+    """An algorithm's plan of a problem, and its tail behind it if the algorithm does not apply that itself."""
+    finishes = getattr(algorithm, "finishes", None)
+    if not problem.tail or (finishes is not None and finishes(problem)):
+        return algorithm.plan(problem)  # type: ignore[no-any-return]
+    return followed(algorithm.plan(replace(problem, tail=())), problem.tail)
 
 
 def followed(run: Run, words: tuple[str, ...]) -> Run:

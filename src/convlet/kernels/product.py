@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .emit import NATIVE, call, next_ticket
+from .emit import NATIVE, call, load_i64, next_ticket
 from .launch import Kernel, frame_reader
 
 # Sizes, strides and addresses of a product: strides in bytes.
@@ -29,6 +29,7 @@ FRAME = np.dtype(
             # panels of b: one of the kinds below, or in place; storage types; bytes of a group's that are ready
             *("panels", "b_code", "c_code", "ready_group", "slot"),
             *("by_column", "every", "zero"),  # whether start is one of each column; see _spread; a row of zeros
+            *("finish", "ask"),  # the steps of a tail (see tail.py), or 0; then bias is the address of the tail
         )
     ]
 )
@@ -49,6 +50,9 @@ def _panels(frame, a, b, bias, c, scratch, worker):
     vector = f.lanes * f.element
     room = scratch + 64 + worker * f.slot
     sums = room + f.chunk * f.nr * vector
+    tail = 0
+    if f.finish:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_ticket(scratch)
         if task >= f.images * f.groups * f.spans * f.row_shares:
@@ -93,10 +97,16 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             shift = bias + (group * f.columns + at) * f.element
                             call(f.bring, (vectors, m, to, apart, shift, 0, NATIVE))
                             before = 0
+                        last_term = term + k == f.terms
+                        if tail and last_term:
+                            call(f.ask, (tail, to, apart, m, vectors * f.lanes))
                         call(
                             f.panel,
                             (m, vectors, k, left, f.a_row, f.a_term, right, step, to, apart, before, start_step),
                         )
+                        if tail and last_term:
+                            shift = bias + (group * f.columns + at if f.by_column else group * f.rows + row) * f.element
+                            call(f.finish, (tail, shift, to, apart, m, vectors * f.lanes))
             if f.c_code != NATIVE:
                 to = own_c + row_0 * f.c_row + at * f.c_column
                 call(f.deliver, (vectors, row_1 - row_0, to, f.c_row, sums, wide, f.c_code))
@@ -139,6 +149,9 @@ def _dots(frame, a, b, bias, c, scratch, worker):
     A block of columns stays in the L2 cache while all rows pass by it, a few of them in L1 at a time.
     """
     f = frame_at(frame)
+    tail = 0
+    if f.finish:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_ticket(scratch)
         if task >= f.groups * f.spans * f.row_shares:
@@ -169,6 +182,9 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                             to = c + group * f.c_group + row * f.element + column * f.c_column
                             n = min(f.nr, block_1 - column)
                             call(f.dots, (m, n, k, left, f.a_row, right, f.b_column, to, f.c_column, before))
+                            if tail and term + k == f.terms:
+                                shift = bias + (group * f.rows + row) * f.element
+                                call(f.finish, (tail, shift, to, f.c_column, n, m))
 
 
 def _turn(frame, x, unused, bias, copy, scratch, worker):

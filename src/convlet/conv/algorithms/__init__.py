@@ -5,8 +5,8 @@ An algorithm is a module of this folder, named as in the table, with
 - `name: str`;
 - `refuse(problem) -> str | None`: its reason for not taking a problem, or None. It may depend on the problem of one
   image only, so that an image gives the same bits in any batch;
-- `TAILS`, where it has them: the tails (ConvProblem.tail) that it applies while it stores. Others are passes over the
-  output behind it, and its own plan knows nothing of them;
+- `finishes(problem) -> bool`, where it has it: whether it applies the problem's tail (ConvProblem.tail) while it
+  stores. Otherwise that is passes over the output behind it, and its own plan knows nothing of it;
 - `plan(problem) -> run`, where run(a, b, bias, out, kept=None, tail=None) fills `out` and returns nothing:
 
       direction     a                  b                     bias          out
@@ -15,7 +15,8 @@ An algorithm is a module of this folder, named as in the table, with
       bwd_weight    x [n,ic,ih,iw]     grad [n,oc,oh,ow]     None          grad_w [oc,ic/g,kh,kw]
 
   `kept` is the storage of w, of which packed forms may be kept (see runtime/storage.py); None forbids it. `tail` are
-  the arrays of the problem's tail (see ../tail.py), given where it has one, if TAILS names it.
+  the arrays of the problem's tail (see ../tail.py), where it has one and the algorithm `finishes` it; `out` is
+  contiguous or channels-last then.
   All arrays are of the problem's dtype and of any strides: channels-last, expanded, reversed, unaligned.
   `out` is filled entirely and never read before it is written. A problem is never empty (see
   ConvProblem.empty).

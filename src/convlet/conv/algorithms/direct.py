@@ -37,8 +37,6 @@ from .frames import (
 from .weight_gradient import WeightGradient
 
 name = "direct"
-# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
-TAILS = (("relu",),)
 
 # Bytes of packed weights that one step of the sum uses: few enough to stay in the cache.
 WEIGHT_CHUNK = 36 << 10
@@ -55,6 +53,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if problem.dtype == "f16" and target.current().name == "generic":
         return "this processor does not convert float16"
     return None
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.tail == ("relu",)
 
 
 def plan(problem: ConvProblem) -> Run:

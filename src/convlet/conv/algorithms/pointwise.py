@@ -29,11 +29,13 @@ import numpy as np
 
 from ...kernels import launch, panels, steps, target
 from ...kernels import product as kernels
+from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
+from ..tail import Tail, planned
 from . import direct
 from .bands import split
 from .frames import CODES, Frame, Frames, compute_dtype, storage_size, workers_for
@@ -79,6 +81,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if p.g > 1 and icg * ocg <= 64:
         return f"products of {icg} by {ocg} channels are small"
     return None
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.dtype == "f32"
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -239,13 +246,18 @@ class _Product:
         self.strided = self.dense != problem
         self.runs: dict[tuple, Run] = Frames()
 
-    def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
         workers = workers_for(self.problem)
         key = (a.strides, b.strides, out.strides, workers)
         run = self.runs.get(key)
         if run is None:
             run = self.runs[key] = self._prepare(a, b, out, workers)
-        run(a, b, bias, out, kept)
+        if self.problem.tail:
+            run(a, b, bias, out, kept, tail)
+        else:
+            run(a, b, bias, out, kept)
 
     def _prepare(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run:
         p = self.problem
@@ -274,7 +286,7 @@ class _Product:
             for dots, is_left, m in _matrices(self.dense, now[0], now[1], now[2]):
                 if is_left == left and m.fit(dots, (self.element, b_size, c_size), self.lanes, left):
                     return _InPlace(self, copies, self._step(dots, left, m, workers, right), spread)
-        return direct.plan(p)
+        return planned(direct, p)
 
     def _weight_gradient(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
         """The run, if a, b and out lie as it needs them. Halves are summed in float32, and stored at the end."""
@@ -433,6 +445,9 @@ class _Product:
             "by_column": int(left),
             "slot": slot,
         }
+        if self.problem.tail:
+            fields["finish"] = (finishing.finish_lanes if left or dots else finishing.finish_rows).address
+            fields["ask"] = finishing.ask.address
         names = ("dots",) if dots else ("panel", "transpose", "gather")
         frame = self._frame(fields, names, min(workers, m.images * m.groups * spans * row_shares))
         frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
@@ -458,15 +473,21 @@ class _InPlace:
         self, product: _Product, copies: list[_Copy | None], step: _Step | _Turned, last: _Copy | None = None
     ):
         self.compute = product.compute
+        self.words = product.problem.tail
         self.copies = [(i, each) for i, each in enumerate(copies) if each is not None]
         self.step = step
         self.last = last
 
-    def __call__(self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, a: Array, b: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         address, last = memory.address, self.last
         start = 0 if bias is None else address(bias)
+        if self.words:
+            numbers = finishing.pack(self.words, tail, start, out)
+            start = address(numbers)
         left, right, keep = address(a), address(b), []
         for index, copy in self.copies:
             if index == 0:

@@ -36,8 +36,6 @@ from .direct import Weight
 from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
 
 name = "winograd"
-# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
-TAILS = (("relu",),)
 
 # Outputs of a tile along an axis (of a phase, in an input gradient), of which the cheapest is taken.
 TILES = (2, 3, 4, 5)
@@ -238,6 +236,11 @@ def speedup(problem: ConvProblem) -> float:
     products, weights, results, _ = work_directly(problem.per_image())
     plain = products + cost.direct_weight * weights + cost.direct_result * results + cost.direct_call
     return plain / _cost(problem, axes(problem))
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.tail == ("relu",)
 
 
 def plan(problem: ConvProblem, pair: tuple[Axis, Axis] | None = None) -> Run:
