@@ -51,6 +51,13 @@ def test_what_numpy_keeps() -> None:
     assert matrices.product(np.zeros((0, 300), np.float32), large) is None
 
 
+def test_many_rows_by_numpy() -> None:
+    a, b = integers(20000, 30), integers(30, 50, seed=1)
+    np.testing.assert_array_equal(matrices.by_numpy(a, b), a.astype("f8") @ b.astype("f8"))
+    assert matrices.by_numpy(a[:0], b).shape == (0, 50)
+    assert matrices.by_numpy(a[:, :0], b[:0]).tolist() == np.zeros((20000, 50)).tolist()
+
+
 def test_linear_layers_and_their_gradients() -> None:
     for dtype, bound in ((torch.float32, 1e-5), (torch.float64, 1e-13), (torch.bfloat16, 2e-2)):
         layer = torch.nn.Linear(300, 200, dtype=dtype)

@@ -17,13 +17,15 @@ from .algorithms import load
 from .gradient import Run
 from .problem import ConvProblem
 
-# Elements of the right matrix from which this is faster than NumPy for one row and more: at 400 x 120 it takes 5 us for
-# one row (NumPy 3) and 37 us for 64 (NumPy 76). AMD EPYC Zen 4, 2 threads, November 2026. It depends on the right
-# matrix only, so that a row has the same bits in any number of rows.
-ENOUGH = 40_000
-# Columns of it from which a result is large although the sums are short, as the gradient of a classifier's weight: as
-# fast as NumPy, whose threads do not first have to find a processor that ours have left (5 ms of a training step).
+# Elements of the right matrix from which this is faster than NumPy: at 84 x 84 it takes 5 us for one row (NumPy 2), 8 for
+# 16 (NumPy 7) and 18 us for 64 (NumPy 20); at 120 x 256 6, 14 and 39 us (NumPy 3, 44, 166). AMD EPYC Zen 4, 2 threads,
+# November 2026. It depends on the right matrix only, so that a row has the same bits in any number of rows.
+ENOUGH = 7_000
+# Columns of it from which a result is large although the sums are short, as the gradient of a classifier's weight.
 WIDE = 512
+# Multiplications up to which a BLAS uses no threads. Those of OpenBLAS stay on their processors for another 20 ms, while
+# ours wait for one: a training step of MobileNetV2 with one such product took 224 ms instead of 172.
+ALONE = 1 << 18
 _DTYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
 
@@ -50,6 +52,18 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         return None
     out = memory.empty((n, m), a.dtype) if n * m * element >= memory.POOLED else np.empty((n, m), a.dtype)
     run(a[:, :, None, None], weight[:, :, None, None], bias, out[:, :, None, None])
+    return out
+
+
+def by_numpy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b, as many rows of a matrix at a time as NumPy's BLAS multiplies without its threads."""
+    n, rows = len(a), ALONE // max(1, b.size)
+    if n <= rows or rows <= 1 or a.ndim != 2 or b.ndim != 2 or a.dtype.kind != "f":
+        return np.matmul(a, b)
+    m = b.shape[1]
+    out = np.empty((n, m), a.dtype)
+    for first in range(0, n, rows):
+        np.matmul(a[first : first + rows], b, out=out[first : first + rows])
     return out
 
 

@@ -40,7 +40,7 @@ def multiply(a: Array, b: Array) -> Array:
     if a.itemsize == 2 and a.dtype.kind in "fV":
         return multiply(a.astype(np.float32), b.astype(np.float32)).astype(a.dtype)
     result = matrices.product(a, b)
-    return np.matmul(_dense(a), _dense(b)) if result is None else result
+    return matrices.by_numpy(_dense(a), _dense(b)) if result is None else result
 
 
 def _dense(array: Array) -> Array:
@@ -481,7 +481,7 @@ def _linear(input: Array, weight: Array, bias: Array | None) -> Array:
     if half and bias is not None:
         bias = bias.astype(np.float32)
     found = matrices.product(rows, weight.T, bias if bias is None or bias.shape == weight.shape[:1] else None)
-    result = np.matmul(_dense(rows), weight.T) if found is None else found
+    result = matrices.by_numpy(_dense(rows), weight.T) if found is None else found
     if bias is not None and (found is None or bias.shape != weight.shape[:1]):
         result += bias
     return result.astype(dtype, copy=False).reshape(*input.shape[:-1], weight.shape[0])
