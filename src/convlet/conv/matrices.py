@@ -17,14 +17,14 @@ from .algorithms import load
 from .gradient import Run
 from .problem import ConvProblem
 
-# Elements of the right matrix from which this is faster than NumPy: at 84 x 84 it takes 5 us for one row (NumPy 2), 8 for
-# 16 (NumPy 7) and 18 us for 64 (NumPy 20); at 120 x 256 6, 14 and 39 us (NumPy 3, 44, 166). AMD EPYC Zen 4, 2 threads,
-# November 2026. It depends on the right matrix only, so that a row has the same bits in any number of rows.
+# Elements of the right matrix from which this is faster than NumPy: at 84 x 84 it takes 5 us for one row (NumPy 2), 8
+# for 16 (NumPy 7) and 18 us for 64 (NumPy 20); at 120 x 256 6, 14 and 39 us (NumPy 3, 44, 166). AMD EPYC Zen 4, 2
+# threads, November 2026. It depends on the right matrix only, so that a row has the same bits in any number of rows.
 ENOUGH = 7_000
 # Columns of it from which a result is large although the sums are short, as the gradient of a classifier's weight.
 WIDE = 512
-# Multiplications up to which a BLAS uses no threads. Those of OpenBLAS stay on their processors for another 20 ms, while
-# ours wait for one: a training step of MobileNetV2 with one such product took 224 ms instead of 172.
+# Multiplications up to which a BLAS uses no threads. Those of OpenBLAS stay on their processors for another 20 ms,
+# while ours wait for one: a training step of MobileNetV2 with one such product took 224 ms instead of 172.
 ALONE = 1 << 18
 _DTYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
