@@ -17,11 +17,10 @@ from tests.conv.strategies import operand_shapes
 
 BOUNDS = {"highest": 2e-7, "high": 3e-6}
 
-# Lanes that are positions (few channels) add up all terms of a kernel or of a plane in one run, and short weight
-# gradients of one tap add 255 at a time: so 'highest' errs by more there.
+# Lanes that are positions (few channels) add up all terms of a kernel or of a plane in one run: so 'highest' errs by
+# more there.
 RUNS = 6e-7
 LONG_RUNS = {
-    "ic40 oc20 n3 ih15 iw17 kh1 kw1 bwd_weight",
     "g32 ic32 oc32 ih60 iw60 kh3 kw3 ph1 pw1 bwd_weight",
     "g16 ic16 oc16 n8 ih40 iw40 kh3 kw3 sh2 sw2 ph1 pw1 bwd_weight",
     "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15 fwd",
@@ -44,6 +43,8 @@ CHANNELS = (1, 2, 3, 16, 37, 64, 130, 256, 517, 1024, 2048)
 KERNELS = ("kh1 kw1", "kh3 kw3 ph1 pw1", "kh3 kw3 sh2 sw2 ph1 pw1", "kh5 kw5 ph2 pw2", "kh7 kw7 sh2 sw2 ph3 pw3")
 POSITIONS = ("ih7 iw7", "n3 ih15 iw17", "ih56 iw56", "ih120 iw112", "n16 ih31 iw30")
 OTHERS = (
+    "ic517 oc20 ih20 iw20 kh1 kw1",
+    "n8 ic256 oc64 ih56 iw56 kh1 kw1",
     "g32 ic32 oc32 ih60 iw60 kh3 kw3 ph1 pw1",
     "g16 ic16 oc16 n8 ih40 iw40 kh3 kw3 sh2 sw2 ph1 pw1",
     "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15",

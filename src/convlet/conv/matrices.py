@@ -15,6 +15,7 @@ from ..kernels import large
 from ..runtime import memory
 from .algorithms import load
 from .gradient import Run
+from .precision import get_convolution_precision
 from .problem import ConvProblem
 
 # Elements of the right matrix from which this is faster than NumPy: at 84 x 84 it takes 5 us for one row (NumPy 2), 8
@@ -47,7 +48,7 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         direction, weight = "fwd", b.T
     else:
         return None
-    run = _plan(n, k, m, a.dtype, direction)
+    run = _plan(n, k, m, a.dtype, direction, get_convolution_precision())
     if run is None:
         return None
     out = memory.empty((n, m), a.dtype) if n * m * element >= memory.POOLED else np.empty((n, m), a.dtype)
@@ -68,7 +69,7 @@ def by_numpy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _plan(n: int, k: int, m: int, dtype: np.dtype, direction: str) -> Run | None:
+def _plan(n: int, k: int, m: int, dtype: np.dtype, direction: str, precision: str) -> Run | None:
     if dtype not in _DTYPES or large.available("product") is None:
         return None
     ic, oc = (k, m) if direction == "fwd" else (m, k)

@@ -2,6 +2,7 @@
 
     bring    a panel of any storage type becomes one of the compute type
     deliver  the way back, into rows of any storage type
+    add      a panel of the compute type is added to rows
 
 What a product reads again and again lies so on few pages and in all sets of the L1 cache.
 """
@@ -39,7 +40,7 @@ def _copied(compute: Any, one: Callable[..., None]) -> Any:
 
     def emit(builder, nr, rows, dst, dst_step, src, src_step, code):
         lanes = target.current().lanes(_size(compute))
-        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,):
+        for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT and one is not _add_one else (NATIVE,):
             with _case(builder, code, storage):
                 for vectors in range(1, target.current().panel_nr + 1):
                     with _case(builder, nr, vectors), _steps(builder, rows, 1) as r:
@@ -63,8 +64,17 @@ def _deliver_one(builder, to, at, first, lanes, storage, compute):
     _store(builder, _narrow(builder, value, storage), place)
 
 
+def _add_one(builder, to, at, first, lanes, storage, compute):
+    kind = ir.VectorType(compute, lanes)
+    place = _plus(builder, to, first * _size(compute))
+    more = _load(builder, _plus(builder, at, first * _size(compute)), kind)
+    _store(builder, builder.fadd(_load(builder, place, kind), more), place)
+
+
 bring_f32, bring_f64 = _copied(FLOAT, _bring_one), _copied(DOUBLE, _bring_one)
 deliver_f32, deliver_f64 = _copied(FLOAT, _deliver_one), _copied(DOUBLE, _deliver_one)
+
+add_f32, add_f64 = _copied(FLOAT, _add_one), _copied(DOUBLE, _add_one)
 
 
 def _bring_in_f32(nr, rows, dst, dst_step, src, src_step, code):
@@ -83,10 +93,18 @@ def _deliver_in_f64(nr, rows, dst, dst_step, src, src_step, code):
     deliver_f64(nr, rows, dst, dst_step, src, src_step, code)
 
 
+def _add_in_f32(nr, rows, dst, dst_step, src, src_step, code):
+    add_f32(nr, rows, dst, dst_step, src, src_step, code)
+
+
+def _add_in_f64(nr, rows, dst, dst_step, src, src_step, code):
+    add_f64(nr, rows, dst, dst_step, src, src_step, code)
+
+
 # By bytes of an element.
 STEPS = {
-    4: {"bring": Kernel(_bring_in_f32), "deliver": Kernel(_deliver_in_f32)},
-    8: {"bring": Kernel(_bring_in_f64), "deliver": Kernel(_deliver_in_f64)},
+    4: {"bring": Kernel(_bring_in_f32), "deliver": Kernel(_deliver_in_f32), "add": Kernel(_add_in_f32)},
+    8: {"bring": Kernel(_bring_in_f64), "deliver": Kernel(_deliver_in_f64), "add": Kernel(_add_in_f64)},
 }
 
 

@@ -12,22 +12,40 @@ from __future__ import annotations
 import numpy as np
 
 from .emit import NATIVE, call, load_i64, next_ticket
-from .launch import Kernel, frame_reader
+from .launch import Kernel, frame_reader, next_task
 
 # Sizes, strides and addresses of a product: strides in bytes.
 FRAME = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("panel", "dots", "transpose", "gather", "scatter", "bring", "deliver", "element", "lanes", "mr", "nr"),
+            *(
+                "panel",
+                "dots",
+                "transpose",
+                "gather",
+                "scatter",
+                "bring",
+                "deliver",
+                "add",
+                "element",
+                "lanes",
+                "mr",
+                "nr",
+            ),
             *("images", "summed", "groups", "rows", "columns", "terms"),
-            # how a sum is cut; the tasks of a group, ranges of rows and of columns; columns that stay in the cache
-            *("chunk", "row_shares", "spans", "span", "block"),
+            # how a sum is cut: chunks of terms, of one image or of several joined; how many, and how many are summed
+            # before they are added to the others; terms of the longest
+            *("chunk", "chunks", "joined", "units", "fold", "longest"),
+            # the tasks of a group: ranges of images, of rows and of columns; columns that stay in the cache
+            *("bundle", "row_shares", "spans", "span", "block"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
-            # panels of b: one of the kinds below, or in place; storage types; bytes of a group's that are ready
-            *("panels", "b_code", "c_code", "ready_group", "slot"),
+            # panels of b: one of the kinds below; whether a is copied, and c; storage types; bytes of a group's that
+            # are ready; where in scratch copies of a (a row's bytes) and of c are
+            *("panels", "copied", "sums", "b_code", "c_code", "ready_group", "left_at", "left_row", "sums_at"),
+            *("partial_at", "slot"),
             *("by_column", "every", "zero"),  # whether start is one of each column; see _spread; a row of zeros
             *("finish", "ask"),  # the steps of a tail (see tail.py), or 0; then bias is the address of the tail
         )
@@ -35,82 +53,137 @@ FRAME = np.dtype(
 )
 frame_at = frame_reader(FRAME)
 
-# How panels of b are read, other than in place: brought to scratch, or packed before.
-BROUGHT, READY = 1, 2
+# How panels of b are read: in place; copied to scratch, or transposed, a chunk at a time; packed before.
+IN_PLACE, BROUGHT, TURNED, READY = range(4)
+# How c is written: in place; summed in scratch, then copied, or transposed.
+DIRECT, DELIVERED, TRANSPOSED = range(3)
 
 
 def _panels(frame, a, b, bias, c, scratch, worker):
-    """A task is (image, group, span of columns, share of the rows); the last span has what is left over.
+    """A task is (bundle of images, group, span of columns, share of the rows); the last span has what is left over.
 
-    A stretch of columns that fills no vector is computed as the last whole vector of its span. Panels of b are read
-    as they lie, or ready (see _pack_panels), or brought to scratch; a panel of c is made there if it is stored
-    in 16 bits.
+    A block of columns is summed up over all chunks of terms before the next: so many panels of b, a chunk long, stay
+    in the cache. Columns that fill no vector are a block of their own, the last whole vector of the span.
     """
     f = frame_at(frame)
     vector = f.lanes * f.element
     room = scratch + 64 + worker * f.slot
-    sums = room + f.chunk * f.nr * vector
     tail = 0
     if f.finish:
         tail, bias = bias, load_i64(bias)
+    bundles = -(-f.images // f.bundle)
+    tasks = bundles * f.groups * f.spans * f.row_shares
     while True:
-        task = next_ticket(scratch)
-        if task >= f.images * f.groups * f.spans * f.row_shares:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         share, place = task % f.row_shares, task // f.row_shares
         span, place = place % f.spans, place // f.spans
-        group, image = place % f.groups, place // f.groups
+        group, image_0 = place % f.groups, place // f.groups * f.bundle
+        images = min(f.bundle, f.images - image_0)
         row_0, row_1 = share * f.rows // f.row_shares, (share + 1) * f.rows // f.row_shares
         last = f.columns if span == f.spans - 1 else (span + 1) * f.span
-        own_a = a + image * f.a_image + group * f.a_group
-        own_b = b + image * f.b_image + group * f.b_group
-        own_c = c + image * f.c_image + group * f.c_group
+        own_a = a + image_0 * f.a_image + group * f.a_group + row_0 * f.a_row
+        own_b = b + image_0 * f.b_image + group * f.b_group
+        own_c = c + image_0 * f.c_image + group * f.c_group + row_0 * f.c_row
         start, start_step = f.zero, 0
         if bias and not f.by_column:
-            start, start_step = bias + group * f.rows * f.element, f.element
-        parts = -(-(row_1 - row_0) // f.mr)
+            start, start_step = bias + (group * f.rows + row_0) * f.element, f.element
+        rows = row_1 - row_0
+        parts = -(-rows // f.mr)
         column = span * f.span
         while column < last:
-            vectors, at = min(f.nr, (last - column) // f.lanes), column
-            if vectors == 0:
-                vectors, at = 1, last - f.lanes
-            wide = vectors * vector
-            into, apart = own_c + at * f.c_column, f.c_row
-            if f.c_code != NATIVE:
-                into, apart = sums - row_0 * wide, wide
-            for summed in range(f.summed):
-                for term in range(0, f.terms, f.chunk):
-                    k = min(f.terms - term, f.chunk)
-                    right, step = own_b + summed * f.b_image + term * f.b_term + at * f.b_column, f.b_term
-                    if f.panels == READY:
-                        right, step = b + group * f.ready_group + column * f.terms * f.element + term * wide, wide
-                    elif f.panels == BROUGHT:
-                        call(f.bring, (vectors, k, room, wide, right, step, f.b_code))
-                        right, step = room, wide
-                    for part in range(parts):
-                        row = row_0 + part * (row_1 - row_0) // parts
-                        m = row_0 + (part + 1) * (row_1 - row_0) // parts - row
-                        left = own_a + summed * f.a_image + row * f.a_row + term * f.a_term
-                        to = into + row * apart
-                        before = 0 if summed or term else start + row * start_step
-                        if before and bias and f.by_column:
-                            shift = bias + (group * f.columns + at) * f.element
-                            call(f.bring, (vectors, m, to, apart, shift, 0, NATIVE))
-                            before = 0
-                        last_term = term + k == f.terms
-                        if tail and last_term:
-                            call(f.ask, (tail, to, apart, m, vectors * f.lanes))
-                        call(
-                            f.panel,
-                            (m, vectors, k, left, f.a_row, f.a_term, right, step, to, apart, before, start_step),
-                        )
-                        if tail and last_term:
-                            shift = bias + (group * f.columns + at if f.by_column else group * f.rows + row) * f.element
-                            call(f.finish, (tail, shift, to, apart, m, vectors * f.lanes))
-            if f.c_code != NATIVE:
-                to = own_c + row_0 * f.c_row + at * f.c_column
-                call(f.deliver, (vectors, row_1 - row_0, to, f.c_row, sums, wide, f.c_code))
-            column += vectors * f.lanes
+            width, at = min(f.block, (last - column) // f.lanes * f.lanes), column
+            if width == 0:
+                width, at = f.lanes, last - f.lanes
+            into, apart, c_image = own_c + at * f.c_column, f.c_row, f.c_image
+            if f.sums != DIRECT:
+                into, apart, c_image = room + f.sums_at, width * f.element, rows * width * f.element
+            partial, partial_row = room + f.partial_at, width * f.element
+            for unit in range(f.units):
+                fresh = unit % f.fold == 0
+                base, pitch, pitch_image = into, apart, c_image
+                if unit >= f.fold:
+                    base, pitch, pitch_image = partial, partial_row, rows * partial_row
+                first, term, joined, each = unit // f.chunks, unit % f.chunks * f.chunk, 1, f.chunk
+                if f.joined > 1:
+                    first, term, each = unit * f.joined, 0, f.terms
+                    joined = min(f.joined, f.summed - first)
+                each = min(each, f.terms - term)
+                left, left_row = own_a + first * f.a_image + term * f.a_term, f.a_row
+                if f.copied:
+                    copy, left_row = room + f.left_at, f.left_row
+                    for i in range(joined):
+                        to, src = copy + i * each * f.element, left + i * f.a_image
+                        call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
+                    left = copy
+                for panel in range(0, width, f.nr * f.lanes):
+                    vectors = min(f.nr, (width - panel) // f.lanes)
+                    right = own_b + first * f.b_image + term * f.b_term + (at + panel) * f.b_column
+                    step = vectors * vector
+                    if f.panels == IN_PLACE:
+                        step = f.b_term
+                    elif f.panels == READY:
+                        right = b + group * f.ready_group + (column + panel) * f.terms * f.element + term * step
+                    else:
+                        to = room + panel * f.longest * f.element
+                        for _ in range(joined):
+                            if f.panels == BROUGHT:
+                                call(f.bring, (vectors, each, to, step, right, f.b_term, f.b_code))
+                            else:
+                                for v in range(vectors):
+                                    src = right + v * f.lanes * f.b_column
+                                    shape = (src, f.b_column, f.lanes, each, f.lanes, 0, 0)
+                                    call(f.transpose, (to + v * vector, step, *shape))
+                            to, right = to + each * step, right + f.b_image
+                        right = room + panel * f.longest * f.element
+                    for image in range(images):
+                        for part in range(parts):
+                            row = part * rows // parts
+                            m = (part + 1) * rows // parts - row
+                            here = left + image * f.a_image + row * left_row
+                            to = base + image * pitch_image + row * pitch + panel * f.element
+                            before = f.zero if fresh else 0
+                            if bias and unit == 0:
+                                before = start + row * start_step
+                                if f.by_column:
+                                    shift = bias + (group * f.columns + at + panel) * f.element
+                                    call(f.bring, (vectors, m, to, pitch, shift, 0, NATIVE))
+                                    before = 0
+                            shape, each_start = (m, vectors, joined * each), start_step if unit == 0 else 0
+                            moves = (left_row, f.a_term if not f.copied else f.element, right, step)
+                            ready = tail and unit == f.units - 1 and base == into
+                            if ready:
+                                call(f.ask, (tail, to, apart, m, vectors * f.lanes))
+                            call(f.panel, (*shape, here, *moves, to, pitch, before, each_start))
+                            if ready:
+                                shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0 + row
+                                call(f.finish, (tail, bias + shift * f.element, to, apart, m, vectors * f.lanes))
+                if unit >= f.fold and (unit % f.fold == f.fold - 1 or unit == f.units - 1):
+                    for panel in range(0, width, f.nr * f.lanes):
+                        vectors = min(f.nr, (width - panel) // f.lanes)
+                        for image in range(images):
+                            to, src = into + image * c_image, partial + image * rows * partial_row
+                            to, src = to + panel * f.element, src + panel * f.element
+                            call(f.add, (vectors, rows, to, apart, src, partial_row, NATIVE))
+                            if tail and unit == f.units - 1:
+                                shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0
+                                call(f.finish, (tail, bias + shift * f.element, to, apart, rows, vectors * f.lanes))
+            if f.sums == DELIVERED:
+                for panel in range(0, width, f.nr * f.lanes):
+                    vectors = min(f.nr, (width - panel) // f.lanes)
+                    for image in range(images):
+                        to = own_c + image * f.c_image + (at + panel) * f.c_column
+                        src = into + image * c_image + panel * f.element
+                        call(f.deliver, (vectors, rows, to, f.c_row, src, apart, f.c_code))
+            elif f.sums == TRANSPOSED:
+                for image in range(images):
+                    for row in range(0, rows, f.lanes):
+                        m = min(f.lanes, rows - row)
+                        to = own_c + image * f.c_image + row * f.c_row + at * f.c_column
+                        src = into + image * c_image + row * apart
+                        call(f.transpose, (to, f.c_column, src, apart, m, width, m, 0, 0))
+            column += width
 
 
 def _pack_panels(frame, b, unused, bias, ready, scratch, worker):
@@ -187,21 +260,6 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                                 call(f.finish, (tail, shift, to, f.c_column, n, m))
 
 
-def _turn(frame, x, unused, bias, copy, scratch, worker):
-    """copy[image][position][channel] = x[image][channel][position], a task for each vector of channels of an image."""
-    f = frame_at(frame)
-    blocks = -(-f.rows // f.lanes)
-    while True:
-        task = next_ticket(scratch)
-        if task >= f.images * blocks:
-            break
-        image, first = task // blocks, task % blocks * f.lanes
-        rows = min(f.lanes, f.rows - first)
-        src = x + image * f.a_image + first * f.a_row
-        dst = copy + image * f.c_image + first * f.element
-        call(f.transpose, (dst, f.c_column, src, f.a_row, rows, f.columns, rows, 0, 0))
-
-
 def _copy(frame, x, unused, bias, copy, scratch, worker):
     """copy[image][group][row][column] = x[image][group][row][column], a task for each group of an image."""
     f = frame_at(frame)
@@ -234,5 +292,4 @@ panels = Kernel(_panels)
 copy = Kernel(_copy)
 spread = Kernel(_spread)
 pack_panels = Kernel(_pack_panels)
-turn = Kernel(_turn)
 dots = Kernel(_dots)

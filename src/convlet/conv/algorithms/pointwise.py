@@ -34,6 +34,7 @@ from ...kernels.emit import NATIVE
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
+from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from ..tail import Tail, planned
 from . import direct
@@ -42,8 +43,12 @@ from .frames import CODES, Frame, Frames, compute_dtype, storage_size, workers_f
 
 name = "pointwise"
 
-# Terms of a sum whose columns stay in the L1 cache: 128 rows of 3 vectors are 24 KiB.
+# Terms of a sum whose columns stay in the L1 cache: 128 rows of 3 vectors are 24 KiB. Normal numbers summed so err by
+# 2.1e-7 of the norm, and by 1.7e-7 in chunks of 96; a weight gradient, of many chunks, by up to 1.9e-7 in chunks of 48.
 CHUNK = 128
+EXACT_CHUNK, EXACT_GRADIENT_CHUNK = 96, 48
+# Chunks that are summed before they are added to the others: long sums of sums have small rounding errors.
+FOLD = 16
 # The same where the lanes are terms, and bytes of the columns of a chunk that stay in L2.
 DOTS_CHUNK = 1024
 DOTS_BYTES = 256 << 10
@@ -51,7 +56,10 @@ DOTS_BYTES = 256 << 10
 # 0.75 of the other way's speed at 14 x 14, and as fast at 28 x 28. Below, x is copied with its channels side by side,
 # at most so many bytes at a time.
 LONG = 400
-COPY_BYTES = 4 << 20
+# What transposing a vector of one operand costs beside a vector's multiplications.
+TURN = 0.5
+# Panels of a chunk that stay in L2.
+PANELS_BYTES = 256 << 10
 # Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
 ROWS_BYTES = 256 << 10
 # How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
@@ -241,6 +249,9 @@ class _Product:
         self.compute = compute_dtype(problem)
         self.code = CODES[problem.dtype]
         self.lanes = target.current().lanes(self.element)
+        self.chunk = CHUNK
+        if get_convolution_precision() == "highest":
+            self.chunk = EXACT_GRADIENT_CHUNK if problem.direction == "bwd_weight" else EXACT_CHUNK
         # What is multiplied: only the pixels that the stride reads.
         self.dense = replace(problem, ih=problem.oh, iw=problem.ow, sh=1, sw=1)
         self.strided = self.dense != problem
@@ -304,13 +315,12 @@ class _Product:
         if x is None or grad is None or to is None:
             return None
         sizes = (self.element, self.element, self.element)
+        outer = self._outer(x, grad, to, workers)
+        if outer is not None:
+            return _InPlace(self, copies, outer, stored)
         for dots, left, m in _matrices(self.dense, x, grad, to):
             if m.fit(dots, sizes, self.lanes):
                 return _InPlace(self, copies, self._step(dots, left, m, workers), stored)
-        if 1 < p.oh * p.ow < LONG and x[2] == self.element:
-            turned = self._turned(x, grad, to, workers)
-            if turned is not None:
-                return _InPlace(self, copies, turned, stored)
         return None
 
     def _copied(self, array: np.ndarray, workers: int, form: bool = False) -> _Copy:
@@ -364,32 +374,86 @@ class _Product:
         frame = self._frame(fields | {"a_term": c_c, "c_code": self.code}, ("scatter",), 1)
         return _Copy(frame, n * row, (row, self.element, self.element), ())
 
-    def _turned(self, a: Strides, b: Strides, c: Strides, workers: int) -> _Turned | None:
-        """A weight gradient over copies of a few images of x at a time, the channels side by side."""
+    def _outer(self, x: Strides, grad: Strides, to: Strides, workers: int) -> _Step | None:
+        """A weight gradient over panels of the one operand, brought or transposed a chunk at a time."""
         p = self.dense
-        positions = p.oh * p.ow
-        size = p.ic * positions * self.element
-        together = max(1, min(p.n, COPY_BYTES // size))
-        more = (p.ic // p.g * self.element, self.element, self.element)
-        parts = []
-        for first in range(0, p.n, together):
-            count = min(together, p.n - first)
-            copied = (size, self.element, p.ic * self.element)
-            _, _, matrices = _matrices(replace(p, n=count), copied, b, c if first == 0 else more)[0]
-            if not matrices.fit(False, (self.element,) * 3, self.lanes):
-                return None
-            turn = {
-                "images": count,
-                "rows": p.ic,
-                "columns": positions,
-                "a_image": a[0],
-                "a_row": a[1],
-                "c_image": size,
-                "c_column": p.ic * self.element,
-            }
-            copying = self._frame(turn, ("transpose",), min(workers, count * split(p.ic, self.lanes)))
-            parts.append((first * a[0], first * b[0], copying, self._step(False, False, matrices, workers)))
-        return _Turned(parts, together * size)
+        icg, ocg, positions = p.ic // p.g, p.oc // p.g, p.oh * p.ow
+        left = (x[0], icg * x[1], x[1], x[2])
+        right = (grad[0], ocg * grad[1], grad[1], grad[2])
+        upright = Matrices(1, p.n, p.g, ocg, icg, positions, *right, *left, 0, ocg * to[0], to[0], to[1])
+        turned = Matrices(1, p.n, p.g, icg, ocg, positions, *left, *right, 0, ocg * to[0], to[1], to[0])
+        if positions == 1:
+            upright, turned = (
+                replace(m, summed=1, terms=p.n, a_image=0, a_term=m.a_image, b_image=0, b_term=m.b_image)
+                for m in (upright, turned)
+            )
+        found = [(m, is_left) for m, is_left in ((upright, False), (turned, True)) if self._packs(m)]
+        if not found:
+            return None
+        m, is_left = min(found, key=lambda each: self._outer_cost(each[0], workers))
+        return self._blocks(m, is_left, workers)
+
+    def _packs(self, m: Matrices) -> bool:
+        element = self.element
+        return m.columns >= self.lanes and element in (m.b_term, m.b_column) and element in (m.c_row, m.c_column)
+
+    def _outer_cost(self, m: Matrices, workers: int) -> float:
+        shares = split(workers, m.groups)
+        columns = split(m.columns, self.lanes) * self.lanes
+        packing = TURN if m.b_term == self.element else TURN / 4
+        turning = 0 if m.c_column == self.element else TURN * m.columns / (m.summed * m.terms)
+        return m.rows * (columns / self.lanes + turning) + shares * columns * packing
+
+    def _blocks(self, m: Matrices, is_left: bool, workers: int) -> _Step:
+        machine = target.current()
+        element, lanes = self.element, self.lanes
+        mr, nr = machine.panel_mr(element), machine.panel_nr
+        row_shares = min(split(m.rows, mr), split(workers, m.groups))
+        joined = min(self.chunk // m.terms, m.summed)
+        if joined > 1:
+            chunk, chunks, units = m.terms, 1, split(m.summed, joined)
+        else:
+            joined = 1
+            chunk = split(split(m.terms, split(m.terms, self.chunk)), lanes) * lanes
+            chunks = split(m.terms, chunk)
+            units = m.summed * chunks
+        longest = joined * min(chunk, m.terms)
+        rows = split(m.rows, row_shares)
+        most = max(1, PANELS_BYTES // (longest * nr * lanes * element)) * nr * lanes
+        whole = m.columns // lanes * lanes
+        block = split(split(whole, split(whole, most)), nr * lanes) * nr * lanes
+        block = min(block, whole)
+        left_at = memory.lines(block * longest * element)
+        left_row = (longest + lanes) * element
+        sums_at = left_at + (memory.lines(rows * left_row) if joined > 1 else 0)
+        direct_sums = m.c_column == element
+        room = memory.lines(rows * block * element)
+        partial_at = sums_at + (0 if direct_sums else room)
+        fields = asdict(m) | {
+            "mr": mr,
+            "nr": nr,
+            "chunk": chunk,
+            "chunks": chunks,
+            "joined": joined,
+            "units": units,
+            "longest": longest,
+            "bundle": 1,
+            "row_shares": row_shares,
+            "spans": 1,
+            "span": m.columns,
+            "block": block,
+            "panels": kernels.TURNED if m.b_term == element else kernels.BROUGHT,
+            "copied": int(joined > 1),
+            "sums": kernels.DIRECT if direct_sums else kernels.TRANSPOSED,
+            "left_at": left_at,
+            "left_row": left_row,
+            "sums_at": sums_at,
+            "fold": FOLD,
+            "partial_at": partial_at,
+            "slot": partial_at + (room if units > FOLD else 0),
+        }
+        frame = self._frame(fields, ("panel", "transpose", "gather"), min(workers, m.groups * row_shares))
+        return _Step(kernels.panels, frame, is_left)
 
     def _step(
         self,
@@ -404,15 +468,19 @@ class _Product:
         element, lanes = self.element, self.lanes
         mr, nr = machine.panel_mr(element), machine.panel_nr
         wanted = 4 * workers if workers > 1 else 1  # tasks
-        span = block = how = slot = ready = 0
+        span = block = slot = ready = 0
+        how, sums = kernels.IN_PLACE, kernels.DIRECT
+        chunks = units = 1
         if dots:
             chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
             block = max(1, DOTS_BYTES // (chunk * element) // nr) * nr
             row_shares = min(split(m.rows, mr), split(wanted, m.groups))
             spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
         else:
-            chunk = split(m.terms, split(m.terms, CHUNK))
-            wide = nr * lanes
+            chunk = split(m.terms, split(m.terms, self.chunk))
+            chunks = split(m.terms, chunk)
+            units = m.summed * chunks
+            wide = block = nr * lanes
             products = m.images * m.groups
             # Tasks end where tiles do; the last has what fills none. The smaller matrix is read more than once.
             tiles = max(1, m.columns // wide)
@@ -429,16 +497,28 @@ class _Product:
                 slot = lanes * (m.terms + lanes) * element if codes[0] != NATIVE else 0
             elif codes[0] != NATIVE:
                 how = kernels.BROUGHT
-            slot = max(slot, (chunk + split(m.rows, row_shares)) * wide * element)
+            if codes[1] != NATIVE:
+                sums = kernels.DELIVERED
+            room = split(m.rows, row_shares) * wide * element
+            slot = max(slot, (chunk * wide * element + 2 * room))
         fields = asdict(m) | {
             "mr": mr,
             "nr": nr,
             "chunk": chunk,
+            "chunks": chunks,
+            "joined": 1,
+            "units": units,
+            "longest": chunk,
             "block": block,
+            "bundle": 1,
             "row_shares": row_shares,
             "spans": spans,
             "span": span,
             "panels": how,
+            "sums": sums,
+            "sums_at": chunk * nr * lanes * element,
+            "fold": FOLD,
+            "partial_at": chunk * nr * lanes * element + (slot - chunk * nr * lanes * element) // 2,
             "b_code": codes[0],
             "c_code": codes[1],
             "ready_group": ready // m.groups,
@@ -469,9 +549,7 @@ class _Product:
 class _InPlace:
     """A product of the arrays as they lie, or of copies; of the whole result, or what is stored with `last`."""
 
-    def __init__(
-        self, product: _Product, copies: list[_Copy | None], step: _Step | _Turned, last: _Copy | None = None
-    ):
+    def __init__(self, product: _Product, copies: list[_Copy | None], step: _Step, last: _Copy | None = None):
         self.compute = product.compute
         self.words = product.problem.tail
         self.copies = [(i, each) for i, each in enumerate(copies) if each is not None]
@@ -502,22 +580,3 @@ class _InPlace:
         sums = np.ndarray(last.nbytes // self.compute.itemsize, self.compute, buffer, at - address(buffer))
         self.step.run(left, right, start, sums, kept)
         launch.launch(kernels.spread.address, last.frame.address, at, 0, 0, address(out), 0, last.frame.workers)
-
-
-class _Turned:
-    """A product with copies of x a few images at a time: (bytes to them in x and grad, copying, product) of each part.
-    """
-
-    def __init__(self, parts: list[tuple[int, int, Frame, _Step]], nbytes: int):
-        self.parts = parts
-        self.nbytes = nbytes
-
-    def run(self, x: int, grad: int, bias: int, out: Array, kept: Storage | None = None) -> None:
-        copy, _keep = memory.scratch(self.nbytes, "parts")
-        for i, (x_at, grad_at, turn, product) in enumerate(self.parts):
-            launch.launch(kernels.turn.address, turn.address, x + x_at, 0, 0, copy, 0, turn.workers)
-            sums = out if i == 0 else np.empty(out.shape, out.dtype)
-            product.run(copy, grad + grad_at, 0, sums)
-            if i > 0:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    out += sums
