@@ -332,9 +332,11 @@ def _transpose(compute: Any) -> Any:
         ordered = builder.icmp_signed("!=", order, _constant(0))
         places = []
         for i in range(lanes):
-            # A row that is not there has no place in the table either.
-            listed = builder.and_(ordered, builder.icmp_signed("<", _constant(i), rows))
-            index = cgutils.alloca_once_value(builder, _constant(i))
+            # A row that is not there has no place in the table either, and must not be asked for where no memory may
+            # be: a processor reads nothing under an empty mask, but takes 0.1 us to find that out.
+            there = builder.icmp_signed("<", _constant(i), rows)
+            listed = builder.and_(ordered, there)
+            index = cgutils.alloca_once_value(builder, builder.select(there, _constant(i), _constant(0)))
             with builder.if_then(listed, likely=False):
                 builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
             places.append(builder.add(src, builder.mul(src_step, builder.load(index))))

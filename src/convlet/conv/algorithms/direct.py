@@ -18,6 +18,7 @@ from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
 from ..problem import DTYPES, ConvProblem
+from . import weight_gradient
 from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
 from .chains import chain, is_long
 from .frames import (
@@ -34,7 +35,6 @@ from .frames import (
     together,
     workers_for,
 )
-from .weight_gradient import WeightGradient
 
 name = "direct"
 
@@ -67,7 +67,7 @@ def plan(problem: ConvProblem) -> Run:
             return gradient.input_gradient(problem, _Forward)
         return _InputGradient(problem)
     if problem.direction == "bwd_weight":
-        return WeightGradient(problem)
+        return weight_gradient.plan(problem)
     return _Forward(problem)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from ...kernels import launch, target
 from ...kernels import weight_gradient as kernels
 from ...runtime import memory
 from ...runtime.storage import Storage
-from ..gradient import Array
+from ..gradient import Array, Run
 from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 from .bands import BAND_BYTES, split
@@ -23,7 +23,7 @@ from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, size_fi
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 
 # Positions of a unit: enough for loading and storing sums to be nothing, few enough for their gradient to stay in L2.
-POSITIONS = 448
+POSITIONS = 784
 # Input channels of a task to choose from, and bytes of its sums.
 CHANNELS = (256, 128, 64, 32)
 SUM_BYTES = 384 << 10
@@ -31,7 +31,9 @@ SUM_BYTES = 384 << 10
 WORKERS = (2, 4, 8)
 # Times that of multiplying a vector: copying an element to scratch, and adding a partial sum to another (Zen 4, 2026).
 COPY = 0.5
-ADD = 0.3
+ADD = 1.0
+# Times as many lanes that are in use for which the result is worth a copy.
+LANES_LOST = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,13 @@ def stored_rows(p: ConvProblem, band_h: int) -> int:
     return (band_h - 1) * p.sh + reach(p.kh, p.dh) if shares_rows(p, band_h) else p.kh * band_h
 
 
+def pixel_of(p: ConvProblem, block: int, element: int) -> int:
+    """Bytes from a pixel in scratch to the next: an odd number of cache lines, so that all sets of a cache are used."""
+    nbytes = block * element
+    whole = nbytes % (2 * memory.LINE) == 0 and not are_together(p)
+    return nbytes + memory.LINE if whole else nbytes
+
+
 def pitch_of(p: ConvProblem, cut: Cut) -> int:
     """Pixels of a row in scratch."""
     return (cut.band_w - 1) * p.sw + reach(p.kw, p.dw) if is_padded(p, cut) else p.iw
@@ -109,7 +118,7 @@ def cuts(p: ConvProblem, element: int) -> Iterator[Cut]:
             band_h, band_w = 1, even(p.ow, POSITIONS)
         else:
             band_h = even(p.oh, max(1, POSITIONS // p.ow))
-        pixel = block * element
+        pixel = pixel_of(p, block, element)
 
         def size(cut: Cut, pixel: int = pixel) -> int:
             return cut.images * stored_rows(p, cut.band_h) * pitch_of(p, cut) * pixel
@@ -176,7 +185,46 @@ def cost(p: ConvProblem, cut: Cut, element: int) -> float:
     return (multiplied + COPY * copied) * max(waiting, 1) * uneven + ADD * added
 
 
-class WeightGradient:
+def plan(problem: ConvProblem) -> Run:
+    """run(x, grad, None, out), which fills out."""
+    turned = turn(problem)
+    return _Turned(turned) if turned else _WeightGradient(problem)
+
+
+def turn(p: ConvProblem) -> ConvProblem | None:
+    """The problem with input and gradient in each other's place, if fewer lanes are empty in its sums.
+
+    With stride 1, gw[o, c, u] = sum over i of x[c, i] * gy[o, i + p - u*d] is the gradient of a kernel whose taps
+    are counted from the end, and whose input is gy with (kh - 1)*d - p rows of padding.
+    """
+    lanes = target.current().lanes(compute_dtype(p).itemsize)
+    icg, ocg = p.ic // p.g, p.oc // p.g
+    if (p.sh, p.sw, p.mode_h, p.mode_w) != (1, 1, "zeros", "zeros"):
+        return None
+    if split(icg, lanes) * ocg * LANES_LOST > split(ocg, lanes) * icg:
+        return None
+    h, w = reach(p.kh, p.dh) - 1, reach(p.kw, p.dw) - 1
+    return replace(p, ic=p.oc, ih=p.oh, iw=p.ow, oc=p.ic, pt=h - p.pt, pb=h - p.pb, pl=w - p.pl, pr=w - p.pr)
+
+
+class _Turned:
+    """The weight gradient of a problem by that of another: see turn."""
+
+    def __init__(self, turned: ConvProblem):
+        self.turned = turned
+        self.compute = compute_dtype(turned)
+        self.run = _WeightGradient(turned)
+
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        p = self.turned
+        found = np.empty(p.weight_shape, self.compute)
+        self.run(grad, x, None, found)
+        groups = found.reshape(p.g, p.oc // p.g, *found.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+        with np.errstate(over="ignore"):
+            out[...] = groups.reshape(out.shape)
+
+
+class _WeightGradient:
     """The weight gradient of a problem; frames are prepared once for each combination of strides."""
 
     def __init__(self, problem: ConvProblem):
@@ -227,7 +275,7 @@ def column_tables(
     three tables: of those positions' pixels, and of their vectors of the gradient, one or two at a position.
     """
     padded, joined = is_padded(p, cut), are_together(p)
-    pixel, pitch = cut.block * element, pitch_of(p, cut)
+    pixel, pitch = pixel_of(p, cut.block, element), pitch_of(p, cut)
     image_at = stored_rows(p, cut.band_h) * pitch * pixel
     vector = target.current().vector
     units_n = split(p.n, cut.images)
@@ -258,7 +306,7 @@ def _frame(
     icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
     blocks, channel_blocks = split(icg, cut.block), split(ocg, wide)
     padded, joined, shared = is_padded(p, cut), are_together(p), shares_rows(p, cut.band_h)
-    pixel, pitch = cut.block * element, pitch_of(p, cut)
+    pixel, pitch = pixel_of(p, cut.block, element), pitch_of(p, cut)
     image_at = stored_rows(p, cut.band_h) * pitch * pixel
     positions = cut.images * cut.band_h * cut.band_w
     sum_size = taps * cut.block * wide * element
