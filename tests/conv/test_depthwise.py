@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from convlet.conv.algorithms import load
+from convlet.conv.algorithms import depthwise, load
 from convlet.conv.algorithms.depthwise import blocks
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import check_exact
@@ -55,3 +55,12 @@ def test_blocks_cover_every_row(count: int, sizes: tuple[int, ...]) -> None:
     found = blocks(count, sizes)
     assert {row for first, size in found for row in range(first, first + size)} == set(range(count))
     assert all(size in sizes for _, size in found)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("shape", SHAPES[:6])
+def test_lines_asked_for_ahead_change_nothing(shape: str, direction: str, layout: str, monkeypatch) -> None:
+    monkeypatch.setattr(depthwise, "CACHED", dict.fromkeys(DIRECTIONS, 0))
+    problem = ConvProblem.parse(f"{shape} {direction}")
+    check_exact(depthwise.plan(problem), problem, (layout, "contiguous", layout))

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from .depthwise_steps import SERIES
-from .emit import NATIVE, call, load_i64, next_ticket
-from .launch import Kernel, frame_reader
+from .emit import NATIVE, call, load_i64
+from .launch import Kernel, frame_reader, next_task
 
 ENTRY = 8 * len(SERIES)
 BLOCKS = 8 * SERIES.index("blocks")
@@ -56,9 +56,10 @@ def _planes(frame, x, weight, bias, out, scratch, worker):
     """Results of planes: the forward convolution, or the input gradient."""
     f = frame_at(frame)
     places = scratch + 64 + worker * f.slot
+    tasks = f.n * f.pieces * f.parts
     while True:
-        task = next_ticket(scratch)
-        if task >= f.n * f.pieces * f.parts:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         part, piece, image = task % f.parts, task // f.parts % f.pieces, task // f.parts // f.pieces
         unit, last_unit = piece * f.units // f.pieces, (piece + 1) * f.units // f.pieces
@@ -87,7 +88,7 @@ def _plane_gradient(frame, x, grad, unused, out, scratch, worker):
     places = scratch + 64 + worker * f.slot
     sums = places + f.sums_at
     while True:
-        task = next_ticket(scratch)
+        task = next_task(scratch, worker, f.pieces)
         if task >= f.pieces:
             break
         unit, last_unit = task * f.units // f.pieces, (task + 1) * f.units // f.pieces
@@ -119,9 +120,10 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
     ready = places + f.sums_at
     packed = -1
     lanes = f.vector // f.element
+    tasks = f.n * f.pieces * f.series_count
     while True:
-        task = next_ticket(scratch)
-        if task >= f.n * f.pieces * f.series_count:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         i, image, piece = task % f.series_count, task // f.series_count % f.n, task // f.series_count // f.n
         first = piece * f.piece
@@ -150,9 +152,10 @@ def _channel_gradient(frame, x, grad, unused, out, scratch, worker):
     """The weight gradient of channels that lie side by side: out[part][tap][channel], images in order."""
     f = frame_at(frame)
     places = scratch + 64 + worker * f.slot
+    tasks = f.pieces * f.parts
     while True:
-        task = next_ticket(scratch)
-        if task >= f.pieces * f.parts:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
             break
         part, piece = task % f.parts, task // f.parts
         channels = min(f.piece, f.units - piece * f.piece)

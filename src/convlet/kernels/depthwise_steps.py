@@ -77,9 +77,9 @@ SERIES = (
     "positions",  # where lanes are channels: the results of a row, each with (runs, groups, where it reads)
     "apart",  # bytes between them
     "blocks",  # how many there are
-    "x_share",  # bytes that a block asks memory for: of what will be read,
-    "x_ahead",  # from so far behind the unit's first,
-    "y_share",  # and of results, or of their gradient
+    "x_share",  # bytes that a block asks memory for, of what will be read: planes; channels: vectors of each result's
+    "x_ahead",  # from so far behind the unit's first; channels: behind the first that the result reads
+    "y_share",  # the same of results, or of their gradient
     "y_ahead",
 )
 OUTSIDE = -(1 << 63)
@@ -168,7 +168,7 @@ def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, las
                     one(unit, position, rows, to, table, groups, left)
 
 
-def _asking(builder: Any, kind: Kind, series: _Series, columns: Any, lanes: int, read: Any, written: Any) -> Any:
+def _asking(builder: Any, series: _Series, columns: Any, lanes: int, read: Any, written: Any) -> Any:
     """asking(unit, block) gives ask(column): for the lines that a block asks for, a part at each vector of columns.
 
     `read` and `written` are (address, bytes between units). Planes follow one another in memory, but their rows are
@@ -194,7 +194,26 @@ def _asking(builder: Any, kind: Kind, series: _Series, columns: Any, lanes: int,
 
         return ask
 
-    return asking if not kind.channels else lambda unit, block: lambda column: None
+    return asking
+
+
+def _asking_channels(builder: Any, series: _Series, size: int) -> Any:
+    """asking(places, left, at) gives ask(channel): for the vectors that results further down read, and for those."""
+
+    def asking(places: Any, left: Any, at: Any) -> Any:
+        source, results = builder.add(left, series.x_ahead), builder.add(at, series.y_ahead)
+
+        def ask(channel: Any) -> None:
+            move = builder.mul(channel, _constant(size))
+            with _steps(builder, series.x_share, 1) as i:
+                place = _load(builder, builder.add(places, builder.mul(i, _constant(8))), I64)
+                _prefetch(builder, builder.add(place, builder.add(source, move)))
+            with _steps(builder, series.y_share, 1) as i:
+                _prefetch(builder, builder.add(builder.add(results, builder.mul(i, series.step)), move))
+
+        return ask
+
+    return asking
 
 
 def longest_run() -> int:
@@ -332,7 +351,8 @@ def _sweep(compute: Any, kind: Kind) -> Any:
         no_bias = builder.ptrtoint(nothing, I64)
         stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
 
-        asking = _asking(builder, kind, series, stop, lanes, (x, x_unit), (out, out_unit))
+        asking = _asking(builder, series, stop, lanes, (x, x_unit), (out, out_unit))
+        asking_channels = _asking_channels(builder, series, kind.size(compute))
 
         def some_rows(count):
             sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
@@ -342,7 +362,7 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 ready = builder.add(weights, builder.mul(unit, w_unit))
                 source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
                 addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
-                ask = asking(unit, block)
+                ask = asking_channels(rows, left, to) if kind.channels else asking(unit, block)
                 with _steps(builder, stop, lanes) as now:
                     ask(now)
                     here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
@@ -409,14 +429,15 @@ def _correlate(compute: Any, kind: Kind) -> Any:
         vector = ir.VectorType(compute, kind.lanes(element))
         series = _Series(builder, address)
 
-        asking = _asking(builder, kind, series, columns, kind.lanes(element), (x, x_unit), (grad, grad_unit))
+        asking = _asking(builder, series, columns, kind.lanes(element), (x, x_unit), (grad, grad_unit))
+        asking_channels = _asking_channels(builder, series, kind.size(compute))
 
         def some_rows(count):
             def one(unit, block, rows, at, table, groups, left):
                 to = builder.add(sums, builder.mul(unit, sums_unit))
                 src = builder.add(builder.add(grad, at), builder.mul(unit, grad_unit))
                 rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
-                ask = asking(unit, block)
+                ask = asking_channels(rows, left, src) if kind.channels else asking(unit, block)
                 with _steps(builder, columns, kind.lanes(element)) as now:
                     ask(now)
                     here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)

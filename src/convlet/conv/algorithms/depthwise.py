@@ -204,11 +204,10 @@ class _Planner:
     def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool):
         self.p, self.unit, self.beside = p, unit, beside
         # Bytes of a plane of what is read, and of the results (or their gradient).
-        sizes = {"x": p.ih * p.iw * p.itemsize, "y": p.oh * p.ow * p.itemsize}
+        self.sizes = {"x": p.ih * p.iw * p.itemsize, "y": p.oh * p.ow * p.itemsize}
         if p.direction == "bwd_input":
-            sizes = dict(zip(sizes, reversed(sizes.values())))
-        asks = not beside and p.oc == p.ic and p.n * p.ic * sum(sizes.values()) > CACHED[p.direction]
-        self.asking = {which: size if asks else 0 for which, size in sizes.items()}
+            self.sizes = dict(zip(self.sizes, reversed(self.sizes.values())))
+        self.asks = p.oc == p.ic and p.n * p.ic * sum(self.sizes.values()) > CACHED[p.direction]
         self.tables: list[np.ndarray] = []
         self.entries: dict[Rows, tuple[int, int, int]] = {}
         back = p.direction == "bwd_input"
@@ -273,8 +272,9 @@ class _Planner:
             for start, count in blocks(phase.count, sizes):
                 rows = self.reading(rows_of(phase, count), start * phase.advance, count)
                 found.setdefault((phase, count, rows, start if self.beside else 0), []).append(start)
-        entries, most = [], 0
-        for (phase, count, rows, _), starts in found.items():
+        entries: list[list[int]] = []
+        most = 0
+        for i, ((phase, count, rows, _), starts) in enumerate(found.items()):
             if rows not in self.entries:
                 self.entries[rows] = self._beside(rows) if self.beside else self._planes(rows)
             offsets = [offset for start in starts for offset in self.offsets(rows, start * phase.advance)]
@@ -289,7 +289,7 @@ class _Planner:
                 "positions": positions,
                 "apart": apart,
                 "blocks": len(starts),
-                **self.asked(len(entries), len(found), len(starts)),
+                **(self.asked_below(phase, count, apart) if self.beside else self.asked(i, len(found), len(starts))),
             }
             entries.append([values[name] for name in SERIES])
         return self.keep(entries), len(entries), memory.lines(8 * (most + 8)) + memory.LINE
@@ -300,10 +300,22 @@ class _Planner:
         Each of several series passes over a plane, and asks for a part of the next one.
         """
         found = {}
-        for which, plane in self.asking.items():
-            found[f"{which}_share"] = plane // (series * blocks)
+        for which, plane in self.sizes.items():
+            found[f"{which}_share"] = plane // (series * blocks) if self.asks else 0
             found[f"{which}_ahead"] = AHEAD if series == 1 else plane + number * plane // series
         return found
+
+    def asked_below(self, phase: Phase, count: int, apart: int) -> dict[str, int]:
+        """The same where lanes are channels: of a few rows further down."""
+        columns = count * phase.advance
+        down = max(1, AHEAD // (columns * self.p.ic * self.p.itemsize))
+        last = max(offset + down * each.advance for each in self.other.phases for _, offset in each.taps)
+        return {
+            "x_share": columns if self.asks else 0,
+            "x_ahead": last * self.other.step,
+            "y_share": count if self.asks else 0,
+            "y_ahead": down * apart,
+        }
 
     def _planes(self, rows: Rows) -> tuple[int, int, int]:
         each = [self.runs(rows, phase.taps, phase.advance) for phase in self.other.phases]
