@@ -162,7 +162,6 @@ def cost(p: ConvProblem, cut: Cut, element: int) -> float:
     icg, ocg, taps = p.ic // p.g, p.oc // p.g, p.kh * p.kw
     channel_blocks = split(ocg, 2 * lanes)
     blocks = split(icg, cut.block)
-    multiplied = p.n * p.g * p.oh * p.ow * taps * icg * split(ocg, lanes)
     bands = split(p.oh, cut.band_h)
     starts = [i * p.oh // bands for i in range(bands + 1)]
     rows = 0
@@ -182,7 +181,7 @@ def cost(p: ConvProblem, cut: Cut, element: int) -> float:
     uneven /= channel_blocks
     waiting = sum(split(tasks * cut.parts, each) * each / (tasks * cut.parts) for each in WORKERS) / len(WORKERS)
     added = cut.parts * taps * p.ic * channel_blocks * 2 * lanes if cut.parts > 1 else 0
-    return (multiplied + COPY * copied) * max(waiting, 1) * uneven + ADD * added
+    return (multiplied(p) + COPY * copied) * max(waiting, 1) * uneven + ADD * added
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -205,6 +204,20 @@ def turn(p: ConvProblem) -> ConvProblem | None:
         return None
     h, w = reach(p.kh, p.dh) - 1, reach(p.kw, p.dw) - 1
     return replace(p, ic=p.oc, ih=p.oh, iw=p.ow, oc=p.ic, pt=h - p.pt, pb=h - p.pb, pl=w - p.pl, pr=w - p.pr)
+
+
+def multiplied(p: ConvProblem) -> int:
+    """Vectors that are multiplied: products with padding are left out where rows have none in scratch."""
+    p = turn(p) or p
+    lanes = target.current().lanes(compute_dtype(p).itemsize)
+
+    def inside(size: int, before: int, out: int, kernel: int, stride: int, dilation: int, mode: str) -> int:
+        ends = [reading(size, before, out, stride, tap * dilation, mode) for tap in range(kernel)]
+        return sum(end - first for first, end in ends)
+
+    rows = inside(p.ih, p.pt, p.oh, p.kh, p.sh, p.dh, p.mode_h)
+    columns = p.kw * p.ow if are_together(p) else inside(p.iw, p.pl, p.ow, p.kw, p.sw, p.dw, p.mode_w)
+    return p.n * p.ic * split(p.oc // p.g, lanes) * rows * columns
 
 
 class _Turned:

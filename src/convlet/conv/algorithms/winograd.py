@@ -30,7 +30,7 @@ from ..gradient import Array, Run
 from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
-from . import direct
+from . import direct, weight_gradient
 from .bands import split, used_taps
 from .direct import Weight
 from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
@@ -215,13 +215,16 @@ def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
     if p.direction == "bwd_input":
         ic, oc, stored = oc, ic, p.n * p.ih * p.iw
     weights, taps = p.g * ic * split(oc, lanes), p.kh * p.kw
-    products = round(weights * taps * p.n * p.oh * p.ow * _read(p))
+    if p.direction == "bwd_weight":
+        products = weight_gradient.multiplied(p)
+    else:
+        products = round(weights * taps * p.n * p.oh * p.ow * _read(p))
     return products, weights * taps, stored * p.g * split(oc, lanes), 1
 
 
 def _read(problem: ConvProblem) -> float:
     """The part of the taps that direct convolution reads: not those that find but padding in a band."""
-    if dilations(problem) == (1, 1) or problem.direction == "bwd_weight":
+    if dilations(problem) == (1, 1):
         return 1
     forward = problem.with_direction("fwd")
     if problem.direction == "bwd_input":
