@@ -288,6 +288,21 @@ def test_weight_gradient_in_several_passes(monkeypatch):
     np.testing.assert_array_equal(results[2], results[0])
 
 
+@pytest.mark.parametrize(
+    "text", ["n5 g2 ic74 ih13 iw9 oc50 ph1 pw1", "n2 ic17 ih20 iw31 oc9 kh3 kw5 dh2 ph2 pw3 reflect"]
+)
+def test_weight_gradient_in_parts(text, monkeypatch):
+    monkeypatch.setattr(winograd, "PART_TILES", 2)
+    problem = of(f"{text} bwd_weight")
+    for images in (1, 200_000):
+        monkeypatch.setattr(winograd, "PART_IMAGES", images)
+        assert winograd.plan(problem).parts
+        assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+        results = on_threads(problem, 1, 2, 5)
+        np.testing.assert_array_equal(results[1], results[0])
+        np.testing.assert_array_equal(results[2], results[0])
+
+
 def test_what_it_cannot_compute():
     reasons = {
         "ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1 f64": "float32",

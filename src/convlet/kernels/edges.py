@@ -66,6 +66,7 @@ FRAME = np.dtype(
             "pack_taps",  # the step for taps that lie in a run, their channels not; 0: there is none
             # tasks of the second region: blocks of units; whether this is the first or last pass
             *("unit_blocks", "first", "last"),
+            *("x_frame", "grad_frame"),  # how the images of a weight gradient in parts are read
         )
     ]
 )

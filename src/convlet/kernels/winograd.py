@@ -17,7 +17,8 @@ A *unit* is a row of tiles of an image, those of all classes of columns, or a pa
 them, a task is some units: it transforms them, multiplies them with all weights and stores the results, and all that it
 writes and reads again stays in its own cache. Otherwise a pass works on as many units as V has room for and takes two
 regions: the first transforms images, the second multiplies, and there a task has an output of its own: it makes the
-weights it needs, or sums over all tiles. Every sum has one order, whoever computes it.
+weights it needs, or sums over all tiles. A weight gradient of few channels and many tiles has parts instead, each the
+sums over some of the tiles; the second region adds them up. Every sum has one order, whoever computes it.
 """
 
 from __future__ import annotations
@@ -299,16 +300,66 @@ def _together(frame, x, weight, bias, out, scratch, worker):
             multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot)
 
 
+@njit(error_model="numpy")
+def add_products(f, channels, vectors, tiles, v, w, products, fresh):
+    """products[xi][c][o] = the sums over some tiles, of a block each of input and output channels; else added.
+
+    They are made of chunks: in that way the rounding errors of many tiles stay small.
+    """
+    step = vectors * f.lanes * f.element
+    wide = 2 * f.lanes * f.element
+    parts = -(-channels // f.mr)
+    for xi in range(f.points):
+        for t in range(0, tiles, f.chunk):
+            for part in range(parts):
+                start = part * channels // parts
+                m = (part + 1) * channels // parts - start
+                call(
+                    f.tile,
+                    (
+                        m,
+                        vectors,
+                        min(f.chunk, tiles - t),
+                        v + xi * f.v_plane + t * f.block * f.element + start * f.element,
+                        f.offsets,
+                        w + xi * f.g_plane + t * wide,
+                        f.step2,
+                        products + xi * f.u_plane + start * step,
+                        step,
+                        fresh and t == 0,
+                        f.chain,
+                        f.lost,
+                    ),
+                )
+
+
+@njit(error_model="numpy")
+def store_gradient(f, group, c, o, total, out, taps):
+    """Transforms the sums over all tiles of a block each of input and output channels, and stores them."""
+    wide = 2 * f.lanes
+    channels, width = min(f.block, f.icg - c * f.block), min(wide, f.ocg - o * wide)
+    vectors = 1 if width <= f.lanes else 2
+    vector = f.lanes * f.element
+    step = vectors * vector
+    for i in range(vectors):
+        row = f.block * step
+        call(
+            f.transform_result,
+            (
+                *(channels, taps + i * vector, f.kw * row, row, step),
+                *(total + i * vector, f.points_w * f.u_plane, f.u_plane, step),
+            ),
+        )
+    store_products(f, taps, channels, width, out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c)
+
+
 def _weight_gradient(frame, v, w, sums, out, scratch, worker):
     """Multiplies the tiles of the input with those of the gradient; a task is (group, block of ic, block of oc).
 
-    The sum over tiles is made of chunks, and `sums` adds up those of the passes (0 if there is one only): in that
-    way the rounding errors of many tiles stay small. Chained tiles add to it what they lose in the next.
+    `sums` adds up those of the passes (0 if there is one only). Chained tiles add to it what they lose in the next.
     """
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    taps = slot + f.band_at
-    vector = f.lanes * f.element
     wide = 2 * f.lanes
     all_blocks = -(-f.ocg // wide)
     tiles = (f.unit_1 - f.unit_0) * f.unit_tiles
@@ -319,50 +370,75 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
         o, place = task % all_blocks, task // all_blocks
         c, group = place % f.blocks, place // f.blocks
         channels = min(f.block, f.icg - c * f.block)
-        width = min(wide, f.ocg - o * wide)
-        vectors = 1 if width <= f.lanes else 2
-        step = vectors * vector
+        vectors = 1 if f.ocg - o * wide <= f.lanes else 2
         total = sums + task * f.points * f.u_plane if sums else slot + f.sum_at
         products = total if f.first or f.chain else slot + f.sum_at
         left = v + group * f.v_group + c * f.v_block
         right = w + group * f.g_group + o * f.g_block
-        parts = -(-channels // f.mr)
-        for xi in range(f.points):
-            for t in range(0, tiles, f.chunk):
-                for part in range(parts):
-                    start = part * channels // parts
-                    m = (part + 1) * channels // parts - start
-                    call(
-                        f.tile,
-                        (
-                            m,
-                            vectors,
-                            min(f.chunk, tiles - t),
-                            left + xi * f.v_plane + t * f.block * f.element + start * f.element,
-                            f.offsets,
-                            right + xi * f.g_plane + t * wide * f.element,
-                            f.step2,
-                            products + xi * f.u_plane + start * step,
-                            step,
-                            t == 0 and (f.first or not f.chain),
-                            f.chain,
-                            f.lost,
-                        ),
-                    )
+        fresh = f.first or not f.chain
+        add_products(f, channels, vectors, tiles, left, right, products, fresh)
         if not f.first and not f.chain:
             call(f.accumulate, (total, products, f.points * f.u_plane // f.element))
         if f.last:
-            for i in range(vectors):
-                row = f.block * step
-                call(
-                    f.transform_result,
-                    (
-                        *(channels, taps + i * vector, f.kw * row, row, step),
-                        *(total + i * vector, f.points_w * f.u_plane, f.u_plane, step),
-                    ),
-                )
-            to = out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c
-            store_products(f, taps, channels, width, to)
+            store_gradient(f, group, c, o, total, out, slot + f.band_at)
+
+
+def _gradient_parts(frame, x, grad, unused, sums, scratch, worker):
+    """sums[part][group][block of ic][block of oc][xi][c][o]: a task is (part of all units, group).
+
+    It transforms both arrays, a few units at a time, which then are in its own cache.
+    """
+    f = frame_at(frame)
+    of_x, of_grad = frame_at(f.x_frame), frame_at(f.grad_frame)
+    slot = scratch + 64 + worker * f.slot
+    v, w, pixels, spare = slot + f.image_at, slot + f.other_at, slot + f.band_at, slot + f.row_at
+    wide = 2 * f.lanes
+    all_blocks = -(-f.ocg // wide)
+    while True:
+        task = next_task(scratch, worker, f.parts * f.g)
+        if task >= f.parts * f.g:
+            break
+        part, group = task // f.g, task % f.g
+        unit_0, unit_1 = part * f.unit_1 // f.parts, (part + 1) * f.unit_1 // f.parts
+        for unit in range(unit_0, unit_1, f.unit_blocks):
+            last = min(unit_1, unit + f.unit_blocks)
+            transform_channels(of_x, x, group, unit, last, v, pixels, spare)
+            transform_channels(of_grad, grad, group, unit, last, w, pixels, spare)
+            products = sums + task * f.blocks * all_blocks * f.points * f.u_plane
+            for c in range(f.blocks):
+                channels = min(f.block, f.icg - c * f.block)
+                for o in range(all_blocks):
+                    vectors = 1 if f.ocg - o * wide <= f.lanes else 2
+                    left, right = v + c * f.v_block, w + o * f.g_block
+                    tiles = (last - unit) * f.unit_tiles
+                    add_products(f, channels, vectors, tiles, left, right, products, unit == unit_0)
+                    products += f.points * f.u_plane
+
+
+@njit(error_model="numpy")
+def transform_channels(f, x, group, unit_0, unit_1, to, pixels, spare):
+    """Transforms all channels of a group, of some units."""
+    for c in range(f.vectors):
+        place = to + c // f.side * f.v_block + c % f.side * f.lanes * f.element
+        transform_units(f, x, group, c, unit_0, unit_1, place, pixels, spare)
+
+
+def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
+    """Adds up the parts; a task is (group, block of ic, block of oc)."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    all_blocks = -(-f.ocg // (2 * f.lanes))
+    size = f.points * f.u_plane
+    tasks = f.g * f.blocks * all_blocks
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        total = sums + task * size
+        for part in range(1, f.parts):
+            call(f.accumulate, (total, total + part * tasks * size, size // f.element))
+        o, place = task % all_blocks, task // all_blocks
+        store_gradient(f, place // f.blocks, place % f.blocks, o, total, out, slot + f.band_at)
 
 
 transform_images = Kernel(_transform_images)
@@ -370,3 +446,5 @@ transform_weights = Kernel(_transform_weights)
 forward = Kernel(_forward)
 together = Kernel(_together)
 weight_gradient = Kernel(_weight_gradient)
+gradient_parts = Kernel(_gradient_parts)
+gradient_sums = Kernel(_gradient_sums)

@@ -75,6 +75,12 @@ CHUNK_TAPS = 144
 # Weight gradient: sums of a task in vectors, and tiles that are summed up before they are added to others.
 GRADIENT_SUMS = 64 * 36
 GRADIENT_CHUNK = 64
+# In parts: bytes of transformed images that stay in the L2 cache beside the sums; tiles of a part, so that its sums are
+# seldom added to others; bytes of all these sums; parts, for any number of threads.
+PART_IMAGES = 400 << 10
+PART_TILES = 96
+PART_SUMS = 6 << 20
+PARTS = 8, 16, 32
 
 
 class Cost(NamedTuple):
@@ -100,6 +106,8 @@ COSTS = {
     "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=18, direct_result=8, direct_call=30_000),
     "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
 }
+# Images that tiles of weight gradients are chosen for: transforming the result costs as much for a batch as for one.
+BATCH = 8
 # So much faster it must be expected to be, because expectations err.
 MARGIN = 1.1
 # Operations an image below which it saves a few microseconds: not worth compiling for.
@@ -130,8 +138,13 @@ def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
 
 @lru_cache(maxsize=1024)
 def axes(problem: ConvProblem) -> tuple[Axis, Axis]:
-    """The cheapest of them, for one image."""
+    """The cheapest of them, for a typical batch."""
     return min(candidates(problem), key=lambda pair: _cost(problem, pair))
+
+
+def _typical(problem: ConvProblem) -> ConvProblem:
+    """The batch for which tiles are chosen, whatever the batch is."""
+    return replace(problem, n=BATCH if problem.direction == "bwd_weight" else 1)
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -201,9 +214,9 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
 
 
 def _cost(problem: ConvProblem, pair: tuple[Axis, Axis]) -> float:
-    """The time of an image, in multiplications of a vector."""
+    """The time of a typical batch, in multiplications of a vector."""
     cost = COSTS[problem.direction]
-    products, images, results, weights, _ = work(problem.per_image(), pair)
+    products, images, results, weights, _ = work(_typical(problem), pair)
     multiplying = cost.product * products
     return multiplying + cost.image * images + cost.result * results + cost.weight * weights + cost.call
 
@@ -234,9 +247,9 @@ def _read(problem: ConvProblem) -> float:
 
 
 def speedup(problem: ConvProblem) -> float:
-    """The time that direct convolution is expected to take for an image, relative to this algorithm's."""
+    """The time that direct convolution is expected to take, relative to this algorithm's."""
     cost = COSTS[problem.direction]
-    products, weights, results, _ = work_directly(problem.per_image())
+    products, weights, results, _ = work_directly(_typical(problem))
     plain = products + cost.direct_weight * weights + cost.direct_result * results + cost.direct_call
     return plain / _cost(problem, axes(problem))
 
@@ -728,8 +741,26 @@ class _WeightGradient:
 
     def __init__(self, problem: ConvProblem, pair: tuple[Axis, Axis] | None = None):
         self.problem = problem
-        self.product = _Product.of(problem, pair)
-        self.frames: dict[Any, tuple[_Images, _Images, list[Frame], int]] = Frames()
+        self.product = product = _Product.of(problem, pair)
+        self.frames: dict[Any, tuple] = Frames()
+        p, lanes = problem, target.current().lanes(4)
+        self.vectors, self.all_blocks = split(product.icg, lanes), split(product.ocg, 2 * lanes)
+        self.whole = (
+            _plain(product.rows.outputs, product.rows.outputs, product.dilations[0], p.oh),
+            _plain(product.columns.outputs, product.columns.outputs, product.dilations[1], p.ow),
+        )
+        # Bytes of a transformed tile, of all groups.
+        self.tile_bytes = p.g * (self.vectors + 2 * self.all_blocks) * lanes * 4 * product.points
+        # Tiles that are transformed together in parts; in how many the sum is made (0: in passes).
+        self.together = max(1, min(PART_IMAGES * p.g // self.tile_bytes, GRADIENT_CHUNK))
+        units = self.units = _Units(product, 0, 0, unit_tiles=self.together)
+        sums = p.g * self.vectors * self._plane(lanes) * self.all_blocks * product.points
+        most = min(units.count, units.tiles // PART_TILES, PART_SUMS // sums)
+        self.parts = max((parts for parts in PARTS if parts <= most), default=0)
+
+    @staticmethod
+    def _plane(block: int) -> int:
+        return _plane(block * 2 * target.current().lanes(4) * 4)
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
@@ -738,67 +769,117 @@ class _WeightGradient:
         key = (x.strides, grad.strides, workers)
         found = self.frames.get(key)
         if found is None:
-            found = self.frames[key] = self._prepare(x, grad, result, workers)
-        images, gradients, frames, sum_bytes = found
-        source, source_grad, to = memory.address(x), memory.address(grad), memory.address(result)
+            prepare = self._prepare_parts if self.parts else self._prepare
+            found = self.frames[key] = prepare(x, grad, result, workers)
+        compute = self._in_parts if self.parts else self._in_passes
+        compute(found, memory.address(x), memory.address(grad), memory.address(result))
+        if not plain:
+            out[...] = result
+
+    def _in_passes(self, prepared: tuple, x: int, grad: int, out: int) -> None:
+        images, gradients, frames, sum_bytes = prepared
         w_at = memory.lines(images.nbytes) + LINE
         v, keep = memory.scratch(w_at + gradients.nbytes, "images")
         sums, keep_sums = memory.scratch(sum_bytes, "products") if sum_bytes else (0, None)
         kernel = kernels.weight_gradient.address
         for number, frame in enumerate(frames):
-            images.transform(number, source, v)
-            gradients.transform(number, source_grad, v + w_at)
-            launch.launch(kernel, frame.address, v, v + w_at, sums, to, frame.slot, frame.workers)
+            images.transform(number, x, v)
+            gradients.transform(number, grad, v + w_at)
+            launch.launch(kernel, frame.address, v, v + w_at, sums, out, frame.slot, frame.workers)
         del keep, keep_sums
-        if not plain:
-            out[...] = result
+
+    def _in_parts(self, prepared: tuple, x: int, grad: int, out: int) -> None:
+        frame, sum_bytes, tasks = prepared
+        sums, keep = memory.scratch(sum_bytes, "products")
+        parts, whole = kernels.gradient_parts.address, kernels.gradient_sums.address
+        launch.launch(parts, frame.address, x, grad, 0, sums, frame.slot, frame.workers)
+        launch.launch(whole, frame.address, 0, 0, sums, out, frame.slot, min(frame.workers, tasks))
+        del keep
+
+    def _fields(self, side: int, out: np.ndarray, tables: list[np.ndarray]) -> tuple[dict, int]:
+        """Fields for multiplying `side` vectors of input channels at a time and storing the result; bytes of sums."""
+        p, product = self.problem, self.product
+        lanes = target.current().lanes(4)
+        taps, block, wide = p.kh * p.kw, side * lanes, 2 * lanes
+        tiles = np.arange(GRADIENT_CHUNK)
+        offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
+        order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
+        tables += [offsets, step2, order]
+        u_plane = self._plane(block)
+        return {
+            "transform_result": transform("weight_gradient", *product.axes).address,
+            "offsets": memory.address(offsets),
+            "step2": memory.address(step2),
+            "order": memory.address(order),
+            "block": block,
+            "blocks": split(product.icg, block),
+            "chunk": GRADIENT_CHUNK,
+            "u_plane": u_plane,
+            "w_o": out.strides[0],
+            "w_c": out.strides[1],
+        }, product.points * u_plane
+
+    def _side(self, most: int) -> int:
+        """Vectors of input channels that are multiplied at a time, `most` at most."""
+        most = min(most, GRADIENT_SUMS // self.product.points // target.current().lanes(4))
+        return split(self.vectors, split(self.vectors, max(1, most)))
 
     def _prepare(
         self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
     ) -> tuple[_Images, _Images, list[Frame], int]:
         p, product = self.problem, self.product
         lanes = target.current().lanes(4)
-        wide = 2 * lanes
-        icg, ocg, points, taps = product.icg, product.ocg, product.points, p.kh * p.kw
-        vectors, all_blocks = split(icg, lanes), split(ocg, wide)
-        most = max(1, GRADIENT_SUMS // points // lanes)
-        side = max(1, min(most, p.g * vectors * all_blocks // (2 * workers)))
-        side = split(vectors, split(vectors, side))
-        block = side * lanes
-        blocks = split(icg, block)
-        tile_bytes = p.g * (vectors * lanes + all_blocks * wide) * 4 * points
-        units = _Units(product, tile_bytes, PASS_BYTES, GRADIENT_TILES)
-        images = _Images(product, x, icg, units, side, workers, product.reach)
-        whole = (
-            _plain(product.rows.outputs, product.rows.outputs, product.dilations[0], p.oh),
-            _plain(product.columns.outputs, product.columns.outputs, product.dilations[1], p.ow),
-        )
-        gradients = _Images(product, grad, ocg, units, 2, workers, whole, "output_gradient")
+        side = self._side(p.g * self.vectors * self.all_blocks // (2 * workers))
+        units = _Units(product, self.tile_bytes, PASS_BYTES, GRADIENT_TILES)
+        images = _Images(product, x, product.icg, units, side, workers, product.reach)
+        gradients = _Images(product, grad, product.ocg, units, 2, workers, self.whole, "output_gradient")
         tables = images.tables
-
-        tiles = np.arange(GRADIENT_CHUNK)
-        offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
-        order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
-        tables += [offsets, step2, order]
-        u_plane = _plane(block * wide * 4)
-        tasks = p.g * blocks * all_blocks
-        places, slot = layout({"sum_at": points * u_plane, "band_at": taps * block * wide * 4})
-        fields = _unit_fields(product, units) | images.fields | places
+        fields, sum_bytes = self._fields(side, out, tables)
+        tasks = p.g * fields["blocks"] * self.all_blocks
+        places, slot = layout({"sum_at": sum_bytes, "band_at": p.kh * p.kw * side * 2 * lanes * lanes * 4})
+        fields = _unit_fields(product, units) | images.fields | fields | places
         fields |= {
             "slot": slot,
-            "transform_result": transform("weight_gradient", *product.axes).address,
             "g_group": gradients.fields["v_group"],
             "g_plane": gradients.fields["v_plane"],
             "g_block": gradients.fields["v_block"],
-            "offsets": memory.address(offsets),
-            "step2": memory.address(step2),
-            "order": memory.address(order),
-            "block": block,
-            "blocks": blocks,
-            "chunk": GRADIENT_CHUNK,
-            "u_plane": u_plane,
-            "w_o": out.strides[0],
-            "w_c": out.strides[1],
         }
-        sum_bytes = tasks * points * u_plane if units.passes > 1 else 0
+        sum_bytes = tasks * sum_bytes if units.passes > 1 else 0
         return images, gradients, _records(fields, units, tables, min(workers, tasks)), sum_bytes
+
+    def _prepare_parts(
+        self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
+    ) -> tuple[Frame, int, int]:
+        """The frame, bytes of all sums, and tasks of the second region."""
+        p, product = self.problem, self.product
+        lanes = target.current().lanes(4)
+        units, side = self.units, self._side(self.vectors)
+        together = max(1, self.together // units.unit_tiles)
+        tiles, blocks = together * units.unit_tiles, split(units.count, together)
+        tables: list[np.ndarray] = []
+        images, of_images = _image_fields(
+            product, x, product.icg, units, blocks, side, product.reach, "input", tables, tiles
+        )
+        gradients, of_gradients = _image_fields(
+            product, grad, product.ocg, units, blocks, 2, self.whole, "output_gradient", tables, tiles
+        )
+        fields, sum_bytes = self._fields(side, out, tables)
+        tasks = p.g * fields["blocks"] * self.all_blocks
+        results = {"band_at": p.kh * p.kw * side * 2 * lanes * lanes * 4, "row_at": 0}
+        pixels = {piece: max(of_images[piece], of_gradients[piece], results[piece]) for piece in results}
+        places, slot = layout({"image_at": images["v_group"], "other_at": gradients["v_group"], **pixels})
+        common = _unit_fields(product, units)
+        of_x, of_grad = (_records(common | each | {"slot": slot}, units, [], 1)[0] for each in (images, gradients))
+        tables += [of_x.record, of_grad.record]
+        fields = common | images | fields | places
+        fields |= {
+            "slot": slot,
+            "g_plane": gradients["v_plane"],
+            "g_block": gradients["v_block"],
+            "parts": self.parts,
+            "unit_blocks": together,
+            "x_frame": of_x.address,
+            "grad_frame": of_grad.address,
+        }
+        (frame,) = _records(fields, units, tables, min(workers, p.g * self.parts))
+        return frame, self.parts * tasks * sum_bytes, tasks
