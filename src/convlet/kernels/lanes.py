@@ -171,7 +171,7 @@ class Formula:
     """A formula and its kernel: see the top of the file.
 
     ``compute(numbers, *lanes)`` gets the lanes of the arrays that it ``reads`` and returns those that it ``writes``;
-    both are places of arrays. `numbers` are as many float32 numbers. The object is a module-level name of the file
+    both are places of arrays, and so are those that will be read ``soon``, which come to the cache. `numbers` are as many float32 numbers. The object is a module-level name of the file
     whose content decides whether the kernel is compiled again.
     """
 
@@ -182,8 +182,9 @@ class Formula:
         reads: Sequence[int],
         writes: Sequence[int],
         numbers: int = 0,
+        soon: Sequence[int] = (),
     ) -> None:
-        self.compute, self.reads, self.writes, self.numbers = compute, reads, writes, numbers
+        self.compute, self.reads, self.writes, self.numbers, self.soon = compute, reads, writes, numbers, soon
         # The step alone, for kernels of their own: step(count, address of the numbers, address of each place).
         self.step = step = emit._intrinsic(2 + PLACES, self._emit)
         # Numba's cache knows functions by their file and name, and intrinsics by the global name that they have there.
@@ -202,6 +203,9 @@ class Formula:
 
         def vectors(offset: Any, many: int, mask: Any) -> None:
             offsets = [emit._plus(builder, offset, i * lanes * ELEMENT) for i in range(many)]
+            for place in self.soon:
+                for line in range(0, many * lanes * ELEMENT, memory.LINE):
+                    emit._prefetch(builder, builder.add(places[place], emit._plus(builder, offset, line)))
             found = []
             for at in offsets:
                 addresses = [builder.add(places[place], at) for place in self.reads]

@@ -162,11 +162,13 @@ def _times_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
 
 
 normalise = Formula("normalise", _normalise, (0,), (1,), 3).step
-normalise_within = Formula("normalise_within", _normalise_within, (0,), (1,), 5).step
-input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 7).step
-input_gradient_within = Formula("input_gradient_within", _input_gradient_within, (0, 1), (2,), 7).step
-times = Formula("times", _times, (0, 1), (2,), 2).step
-times_within = Formula("times_within", _times_within, (0, 1), (2,), 5).step
+# These read ahead the same plane of the next channel.
+normalise_on = Formula("normalise_on", _normalise, (0,), (1,), 3, (2,)).step
+normalise_within = Formula("normalise_within", _normalise_within, (0,), (1,), 5, (2,)).step
+input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 7, (3, 4)).step
+input_gradient_within = Formula("input_gradient_within", _input_gradient_within, (0, 1), (2,), 7, (3, 4)).step
+times = Formula("times", _times, (0, 1), (2,), 2, (3, 4)).step
+times_within = Formula("times_within", _times_within, (0, 1), (2,), 5, (3, 4)).step
 
 
 @njit(error_model="numpy")
@@ -193,24 +195,25 @@ def _write_numbers(f, c, slot):
 def _write_plane(f, at, slot):
     """The output of the plane that many bytes from the first."""
     if f.bounds:
-        normalise_within(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
+        normalise_within(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
     else:
-        normalise(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
+        normalise_on(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
 
 
 @njit(error_model="numpy")
 def _write_gradient(f, at, slot):
     """The gradient of the plane that many bytes from the first."""
     numbers, x, g, out = slot + NUMBERS, f.x + at, f.g + at, f.out + at
+    soon = 4 * f.hw
     if f.fixed:
         if f.bounds:
-            times_within(f.hw, numbers, x, g, out, 0, 0)
+            times_within(f.hw, numbers, x, g, out, x + soon, g + soon)
         else:
-            times(f.hw, numbers, x, g, out, 0, 0)
+            times(f.hw, numbers, x, g, out, x + soon, g + soon)
     elif f.bounds:
-        input_gradient_within(f.hw, numbers, x, g, out, 0, 0)
+        input_gradient_within(f.hw, numbers, x, g, out, x + soon, g + soon)
     else:
-        input_gradient(f.hw, numbers, x, g, out, 0, 0)
+        input_gradient(f.hw, numbers, x, g, out, x + soon, g + soon)
 
 
 def _training(frame, a, b, bias, out, scratch, worker):
