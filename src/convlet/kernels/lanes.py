@@ -171,8 +171,9 @@ class Formula:
     """A formula and its kernel: see the top of the file.
 
     ``compute(numbers, *lanes)`` gets the lanes of the arrays that it ``reads`` and returns those that it ``writes``;
-    both are places of arrays, and so are those that will be read ``soon``, which come to the cache. `numbers` are as many float32 numbers. The object is a module-level name of the file
-    whose content decides whether the kernel is compiled again.
+    both are places of arrays, and so are those that will be read ``soon``, which come to the cache. `numbers` are as
+    many float32 numbers. The object is a module-level name of the file whose content decides whether the kernel is
+    compiled again.
     """
 
     def __init__(
