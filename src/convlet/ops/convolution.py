@@ -85,14 +85,39 @@ def conv2d(
     tensor([[[[ 8., 12.],
               [20., 24.]]]])
     """
+    problem = _problem(input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    kept, operation = weight._version.storage, Convolution
+    if activation is not None:
+        problem, operation = _rectified(problem, activation), RectifiedConvolution
+    if input.array.ndim == 3:
+        return squeeze(operation.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
+    if spans and activation is None:
+        later = fusion.convolution(input, weight, bias, problem, kept)
+        if later is not None:
+            return later
+    return operation.apply(input, weight, bias, problem, kept)
+
+
+def _problem(
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    padding_mode: Any,
+    make: Callable[..., ConvProblem] = conv.conv2d_problem,
+) -> ConvProblem:
+    """The problem that the arguments of a call describe, checked."""
     if not (
         isinstance(input, Variable)
         and isinstance(weight, Variable)
         and (bias is None or isinstance(bias, Variable))
     ):
-        raise TypeError(_not_tensors("conv2d", input, weight, bias))
+        raise TypeError(_not_tensors(make.__name__.removesuffix("_problem"), input, weight, bias))
     x, w, b = input.array, weight.array, None if bias is None else bias.array
-    problem = conv.conv2d_problem(
+    return make(
         x.shape,
         w.shape,
         None if b is None else b.shape,
@@ -105,16 +130,6 @@ def conv2d(
         groups,
         padding_mode,
     )
-    kept, operation = weight._version.storage, Convolution
-    if activation is not None:
-        problem, operation = _rectified(problem, activation), RectifiedConvolution
-    if x.ndim == 3:
-        return squeeze(operation.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
-    if spans and activation is None:
-        later = fusion.convolution(input, weight, bias, problem, kept)
-        if later is not None:
-            return later
-    return operation.apply(input, weight, bias, problem, kept)
 
 
 def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
@@ -146,30 +161,12 @@ def conv1d(
     >>> torch.conv1d(torch.arange(5.0).reshape(1, 1, 5), torch.ones(1, 1, 2))
     tensor([[[1., 3., 5., 7.]]])
     """
-    if not (
-        isinstance(input, Variable)
-        and isinstance(weight, Variable)
-        and (bias is None or isinstance(bias, Variable))
-    ):
-        raise TypeError(_not_tensors("conv1d", input, weight, bias))
-    x, w, b = input.array, weight.array, None if bias is None else bias.array
-    problem = conv.conv1d_problem(
-        x.shape,
-        w.shape,
-        None if b is None else b.shape,
-        x.dtype,
-        w.dtype,
-        None if b is None else b.dtype,
-        stride,
-        padding,
-        dilation,
-        groups,
-        padding_mode,
-    )
-    signals = unsqueeze(input if x.ndim == 3 else unsqueeze(input, 0), 2)
+    problem = _problem(input, weight, bias, stride, padding, dilation, groups, padding_mode, conv.conv1d_problem)
+    batch = input.array.ndim == 3
+    signals = unsqueeze(input if batch else unsqueeze(input, 0), 2)
     out = Convolution.apply(signals, unsqueeze(weight, 2), bias, problem, weight._version.storage)
     out = squeeze(out, 2)
-    return out if x.ndim == 3 else squeeze(out, 0)
+    return out if batch else squeeze(out, 0)
 
 
 def conv_transpose2d(
