@@ -1,6 +1,6 @@
 """Winograd beside direct convolution on a sample of problems: what the cost model expects, and what is measured.
 
-    python -m benchmarks.winograd [threads] [fwd,bwd_input,bwd_weight] [kernels]
+    python -m benchmarks.winograd [threads] [fwd,bwd_input,bwd_weight] [kernels] [precision]
 
 Prints every problem where selection is wrong by more than a tenth, and a least-squares fit of the model's costs: in
 multiplications of a vector of direct convolution. Weights are kept in forward passes, and change before each of the
@@ -17,6 +17,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.sides import arrays_of
+from convlet.conv import precision
 from convlet.conv.algorithms import direct, winograd
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from convlet.runtime import threads
@@ -80,6 +81,7 @@ def main() -> None:
     arguments = dict(enumerate(sys.argv))
     threads.set_num_threads(int(arguments.get(1, 1)))
     kernels = arguments.get(3, KERNELS).split(",")
+    precision.set_convolution_precision(arguments.get(4, "high"))
     for direction in arguments.get(2, ",".join(DIRECTIONS)).split(","):
         own: tuple[list, list] = ([], [])
         plain: tuple[list, list] = ([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,9 @@ from convlet.runtime import threads
 from convlet.runtime.storage import Storage
 from tests.conv.strategies import LAYOUTS, WRITABLE, garbage, operand_shapes, oracle, relaid
 
-# What DESIGN promises of the precision 'high'.
-BOUND = 3e-6
+# What the precisions promise.
+BOUNDS = {"high": 3e-6, "highest": 2e-7}
+BOUND = BOUNDS["high"]
 
 DIFFICULT = (
     "ic64 ih15 iw15 oc32 kh5 kw5",
@@ -84,6 +86,13 @@ def data(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
     return values.astype(np.float32)
 
 
+@pytest.fixture(params=BOUNDS)
+def bound(request: pytest.FixtureRequest) -> Iterator[float]:
+    """The bound of each precision, which is set."""
+    with precision.convolution_precision(request.param):
+        yield BOUNDS[request.param]
+
+
 def operands(problem: ConvProblem, kind: str = "normal", seed: int = 0) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [data(kind, shape, rng) for shape in operand_shapes(problem)]
@@ -100,33 +109,34 @@ def error(run, problem: ConvProblem, a: np.ndarray, b: np.ndarray, layout: str =
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", SHAPES)
-def test_within_the_bound(text, direction):
+def test_within_the_bound(text, direction, bound):
     problem = of(text).with_direction(direction)
-    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= bound
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", KERNELS)
-def test_other_kernels(text, direction):
+def test_other_kernels(text, direction, bound):
     problem = of(text).with_direction(direction)
-    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= bound
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", KERNELS[::3])
-def test_every_tile(text, direction):
+def test_every_tile(text, direction, bound):
     problem = of(text).with_direction(direction)
     a, b = operands(problem)
     for pair in winograd.candidates(problem):
-        assert error(winograd.plan(problem, pair), problem, a, b) <= BOUND
+        assert error(winograd.plan(problem, pair), problem, a, b) <= bound
 
 
 @pytest.mark.parametrize("kind", ["large mean", "alternating", "range of 1e4", "one sign"])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", ["ic64 ih14 iw14 oc32", "ic256 ih6 iw6 oc16", "ic4 ih60 iw60 oc16", *DIFFICULT])
-def test_within_the_bound_on_difficult_data(text, direction, kind):
+def test_within_the_bound_on_difficult_data(text, direction, kind, bound):
     problem = of(f"{text} ph1 pw1").with_direction(direction)
-    assert error(winograd.plan(problem), problem, *operands(problem, kind)) <= BOUND
+    if winograd.unable(problem) is None:
+        assert error(winograd.plan(problem), problem, *operands(problem, kind)) <= bound
 
 
 def test_error_of_long_sums():
@@ -250,7 +260,7 @@ def on_threads(problem: ConvProblem, *counts: int) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("text", ["n3 ic70 ih14 iw15 oc40 ph1 pw1", "g2 ic32 ih9 iw40 oc70 ph1 pw1"])
-def test_same_bits_on_any_number_of_threads(text, direction):
+def test_same_bits_on_any_number_of_threads(text, direction, bound):
     problem = of(text).with_direction(direction)
     results = on_threads(problem, 1, 2, 5)
     np.testing.assert_array_equal(results[1], results[0])
@@ -258,7 +268,7 @@ def test_same_bits_on_any_number_of_threads(text, direction):
 
 
 @pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
-def test_same_bits_in_any_batch_and_pass(direction, monkeypatch):
+def test_same_bits_in_any_batch_and_pass(direction, bound, monkeypatch):
     problem = of("n5 ic70 ih10 iw13 oc40 ph1 pw1").with_direction(direction)
     a, b = operands(problem)
     whole = result(problem, a, b)
@@ -277,12 +287,12 @@ def test_same_bits_in_any_batch_and_pass(direction, monkeypatch):
     np.testing.assert_array_equal(result(problem, a, b), whole)
 
 
-def test_weight_gradient_in_several_passes(monkeypatch):
+def test_weight_gradient_in_several_passes(bound, monkeypatch):
     monkeypatch.setattr(winograd, "PASS_BYTES", 1)
     monkeypatch.setattr(winograd, "GRADIENT_TILES", 10)
     monkeypatch.setattr(winograd, "GRADIENT_CHUNK", 4)
     problem = of("n3 g2 ic150 ih13 iw9 oc70 ph1 pw1 bwd_weight")
-    assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
+    assert error(winograd.plan(problem), problem, *operands(problem)) <= bound
     results = on_threads(problem, 1, 2, 5)
     np.testing.assert_array_equal(results[1], results[0])
     np.testing.assert_array_equal(results[2], results[0])
@@ -331,19 +341,25 @@ def test_where_it_is_faster():
             assert "little to save" in winograd.refuse(of(f"n64 {text} ph1 pw1").with_direction(direction))
 
 
-def test_precision_highest_does_without_it():
+def test_precision_highest_takes_small_tiles():
     problem = of("ic64 ih56 iw56 oc64 ph1 pw1")
-    assert precision.get_convolution_precision() == "high"
+    tiles = {"high": (4, 4), "highest": (2, 2)}
+
+    def check(expected: str) -> None:
+        assert precision.get_convolution_precision() == expected
+        assert select(problem)[0].name == "winograd"
+        assert tuple(axis.m for axis in winograd.axes(problem)) == tiles[expected]
+
+    check("high")
     with precision.convolution_precision("highest"):
-        assert precision.get_convolution_precision() == "highest"
-        assert "highest" in winograd.refuse(problem)
+        check("highest")
         with precision.convolution_precision("high"):
-            assert winograd.refuse(problem) is None
-        assert select(problem)[0].name != "winograd"
-    assert select(problem)[0].name == "winograd"
+            check("high")
+        strided = of("ic64 ih56 iw56 oc64 sh2 sw2 bwd_weight")
+        assert "highest" in winograd.refuse(strided)
     precision.set_convolution_precision("highest")
     try:
-        assert "highest" in winograd.refuse(problem)
+        check("highest")
     finally:
         precision.set_convolution_precision("high")
     for wrong in ("medium", None, 1):
@@ -351,7 +367,7 @@ def test_precision_highest_does_without_it():
             precision.set_convolution_precision(wrong)
         with pytest.raises(ValueError, match="must be 'highest' or 'high'"), precision.convolution_precision(wrong):
             pass
-    assert precision.get_convolution_precision() == "high"
+    check("high")
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -359,7 +375,10 @@ def test_plans_follow_the_precision(direction):
     from convlet.conv.plan import plan_for
 
     problem = of("ic64 ih56 iw56 oc64 ph1 pw1").with_direction(direction)
+    high = plan_for(problem)
+    with precision.convolution_precision("highest"):
+        highest = plan_for(problem)
     for _ in range(2):
-        assert plan_for(problem).algorithm == "winograd"
+        assert plan_for(problem) is high is not highest
         with precision.convolution_precision("highest"):
-            assert plan_for(problem).algorithm == "direct"
+            assert plan_for(problem) is highest

@@ -424,7 +424,7 @@ def transform_channels(f, x, group, unit_0, unit_1, to, pixels, spare):
 
 
 def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
-    """Adds up the parts; a task is (group, block of ic, block of oc)."""
+    """Adds up the parts, in pairs, in pairs of those and so on; a task is (group, block of ic, block of oc)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     all_blocks = -(-f.ocg // (2 * f.lanes))
@@ -435,8 +435,12 @@ def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
         if task >= tasks:
             break
         total = sums + task * size
-        for part in range(1, f.parts):
-            call(f.accumulate, (total, total + part * tasks * size, size // f.element))
+        step = 1
+        while step < f.parts:
+            for part in range(0, f.parts - step, 2 * step):
+                to = total + part * tasks * size
+                call(f.accumulate, (to, to + step * tasks * size, size // f.element))
+            step *= 2
         o, place = task % all_blocks, task // all_blocks
         store_gradient(f, place // f.blocks, place % f.blocks, o, total, out, slot + f.band_at)
 

@@ -1,8 +1,9 @@
 """Winograd convolution: kernels of several taps with a fraction of the multiplications, 3x3 with a quarter of them.
 
 Its sums are not only reordered but made of other terms, so its error is larger than direct convolution's and bounded:
-norm-relative 3e-6 in float32. `convlet.set_convolution_precision("highest")` does without it, and so does
-float64. An infinity or NaN of the input spreads over the tiles that read it, and overflow begins some
+norm-relative 3e-6 in float32. With `convlet.set_convolution_precision("highest")` tiles are small, as F(2x2, 3x3),
+weights are transformed in float64, and sums are added in short chains that remember what they lose: under 2e-7.
+float64 does without it. An infinity or NaN of the input spreads over the tiles that read it, and overflow begins some
 three orders of magnitude below the largest float32.
 
 This file plans; kernels/winograd.py says how it is computed and kernels/winograd_matrices.py by which matrices.
@@ -40,8 +41,13 @@ name = "winograd"
 # Outputs of a tile along an axis (of a phase, in an input gradient), of which the cheapest is taken.
 TILES = (2, 3, 4, 5)
 # Products of one F(m, r): more would cost too much precision. Kernels of one row or column have the errors of one axis
-# only.
-PRODUCTS, PRODUCTS_ALONE = 7, 10
+# only: the second number.
+PRODUCTS = {"high": (7, 10), "highest": (4, 5)}
+# 'highest': products of a sum that are added one after the other. The error of F(2x2, 3x3) is 1.67 times that of its
+# products, and the transforms have one of 1.0e-7. What chains lose beyond those of a segment is remembered (tile.py).
+CHAIN = 8
+# Sums of a weight gradient that a part may add without remembering.
+SUMS_APART = 4
 # Products along an axis: beyond, transforms are as much work as multiplying.
 LARGEST = 21
 
@@ -100,11 +106,18 @@ class Cost(NamedTuple):
 # Fitted to 72 problems of 8..256 channels, 4x4..56x56 positions and twelve kernels from 2x2 to 9x9, strides 1 and 2,
 # in all sizes of tiles; one thread, AVX-512, Zen 4, November 2026 (`python -m benchmarks.winograd`). Weights are kept
 # in forward passes and change before the others. Nine of ten times were predicted within 17%; what input gradients
-# cost directly was lowered since, after a few strided ones of 64..256 channels.
+# cost directly for 'high' was lowered since, after a few strided ones of 64..256 channels.
 COSTS = {
-    "fwd": Cost(0.94, 9, 6.4, 2.3, 30_000, direct_weight=16, direct_result=6.6, direct_call=45_000),
-    "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=18, direct_result=8, direct_call=30_000),
-    "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
+    "high": {
+        "fwd": Cost(0.94, 9, 6.4, 2.3, 30_000, direct_weight=16, direct_result=6.6, direct_call=45_000),
+        "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=18, direct_result=8, direct_call=30_000),
+        "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
+    },
+    "highest": {
+        "fwd": Cost(1.05, 8.9, 7.6, 1.5, 24_000, direct_weight=9, direct_result=11, direct_call=27_000),
+        "bwd_input": Cost(1.1, 8.2, 8.4, 5.9, 25_000, direct_weight=18, direct_result=20, direct_call=25_000),
+        "bwd_weight": Cost(1.2, 8, 5.5, 15.5, 25_000, direct_weight=17, direct_result=11, direct_call=45_000),
+    },
 }
 # Images that tiles of weight gradients are chosen for: transforming the result costs as much for a batch as for one.
 BATCH = 8
@@ -123,11 +136,11 @@ LINE = memory.LINE
 def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
     """The ways in which the rows and columns of a problem can be computed."""
     p = problem
-    most = PRODUCTS_ALONE if 1 in (p.kh, p.kw) else PRODUCTS
+    most = PRODUCTS[get_convolution_precision()][1 in (p.kh, p.kw)]
 
     def axis(kernel: int, stride: int, padding: int) -> list[Axis]:
         phase = padding % stride if p.direction == "bwd_input" else None
-        tiles = TILES if kernel > 1 else (1,)
+        tiles = [m for m in TILES if m < most] if kernel > 1 else [1]
         found = [Axis(kernel, stride, m, most + 1 - m, phase) for m in tiles]
         return [each for each in found if tiling(each).products <= LARGEST]
 
@@ -136,9 +149,13 @@ def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
     return [pair for pair in pairs(rows, columns) if pair[0].m == pair[1].m or 1 in (p.kh, p.kw)]
 
 
-@lru_cache(maxsize=1024)
 def axes(problem: ConvProblem) -> tuple[Axis, Axis]:
     """The cheapest of them, for a typical batch."""
+    return _axes(problem, get_convolution_precision())
+
+
+@lru_cache(maxsize=1024)
+def _axes(problem: ConvProblem, precision: str) -> tuple[Axis, Axis]:
     return min(candidates(problem), key=lambda pair: _cost(problem, pair))
 
 
@@ -157,10 +174,10 @@ def unable(problem: ConvProblem) -> str | None:
     p = problem
     if p.dtype not in ("f32", "f16", "bf16"):
         return f"computes in float32, and the dtype is {p.dtype}"
-    if get_convolution_precision() == "highest":
-        return "the precision is 'highest'"
     if p.kh == p.kw == 1:
         return "the kernel has one tap"
+    if p.direction == "bwd_weight" and (p.sh, p.sw) != (1, 1) and get_convolution_precision() == "highest":
+        return "the precision is 'highest', and images that alternate as fast as a stride would lose digits"
     if any(stride > 1 and dilation > 1 for stride, dilation in zip((p.sh, p.sw), dilations(p))):
         return "the kernel is strided and dilated"
     if p.sh > p.kh or p.sw > p.kw:
@@ -215,7 +232,7 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
 
 def _cost(problem: ConvProblem, pair: tuple[Axis, Axis]) -> float:
     """The time of a typical batch, in multiplications of a vector."""
-    cost = COSTS[problem.direction]
+    cost = COSTS[get_convolution_precision()][problem.direction]
     products, images, results, weights, _ = work(_typical(problem), pair)
     multiplying = cost.product * products
     return multiplying + cost.image * images + cost.result * results + cost.weight * weights + cost.call
@@ -248,7 +265,7 @@ def _read(problem: ConvProblem) -> float:
 
 def speedup(problem: ConvProblem) -> float:
     """The time that direct convolution is expected to take, relative to this algorithm's."""
-    cost = COSTS[problem.direction]
+    cost = COSTS[get_convolution_precision()][problem.direction]
     products, weights, results, _ = work_directly(_typical(problem))
     plain = products + cost.direct_weight * weights + cost.direct_result * results + cost.direct_call
     return plain / _cost(problem, axes(problem))
@@ -320,6 +337,7 @@ class _Product:
     ocg: int
     height: int
     width: int
+    chain: int  # products of a sum that are added one after the other; 0: any number
 
     @property
     def dilations(self) -> tuple[int, int]:
@@ -342,6 +360,7 @@ class _Product:
         pair = pair or axes(p.per_image())
         rows, columns = (tiling(axis) for axis in pair)
         icg, ocg = p.ic // p.g, p.oc // p.g
+        chain = CHAIN if get_convolution_precision() == "highest" else 0
         dh, dw = dilations(p)
         if p.direction == "bwd_input":
             # What is padded in front beyond a stride shifts the output's gradient by whole elements.
@@ -349,14 +368,14 @@ class _Product:
                 _plain(rows.inputs, rows.step, dh, p.oh, rows.before * dh - p.pt // p.sh),
                 _plain(columns.inputs, columns.step, dw, p.ow, columns.before * dw - p.pl // p.sw),
             )
-            return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw)
+            return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw, chain)
         row_map = index_map(p.ih, p.pt, p.pb, p.mode_h)
         col_map = index_map(p.iw, p.pl, p.pr, p.mode_w)
         reach = (
             _Reach(rows.inputs, rows.step, dh, p.ih + min(p.pb, 0), p.pt, row_map),
             _Reach(columns.inputs, columns.step, dw, p.iw + min(p.pr, 0), p.pl, col_map),
         )
-        return cls(p, pair, rows, columns, reach, icg, ocg, p.oh, p.ow)
+        return cls(p, pair, rows, columns, reach, icg, ocg, p.oh, p.ow, chain)
 
 
 # Units and passes
@@ -434,12 +453,12 @@ def _image_fields(
 
 
 def _product_fields(product: _Product) -> dict:
-    return size_fields(product.problem, 4, STEPS) | {
+    return size_fields(product.problem, 4, STEPS, product.chain) | {
         "icg": product.icg,
         "ocg": product.ocg,
         "oh": product.height,
         "ow": product.width,
-        "apart": kernels.apart.address,
+        "apart": (kernels.chained if product.chain else kernels.apart).address,
         "points": product.points,
         "points_w": product.columns.products,
         "tile_h": product.rows.outputs,
@@ -530,7 +549,7 @@ class _Weights:
         plane = _plane(icg * wide * 4)
         block = points * plane
         self.fields = _product_fields(product) | {
-            "transform_weight": transform("weight", *product.axes).address,
+            "transform_weight": transform("weight", *product.axes, exact=product.chain > 0).address,
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
             "w_size": size,
             "w_code": CODES[p.dtype],
@@ -552,7 +571,7 @@ class _Weights:
             workers=1,
             packed_bytes=p.g * blocks * block,
             weight_offset=weight.offset,
-            form=("winograd", product.axes, p.g, icg, product.ocg, weight.strides, weight.taps, p.dtype),
+            form=("winograd", product.axes, product.chain, p.g, icg, product.ocg, weight.strides, weight.taps, p.dtype),
         )
 
     def transformed(self, weight: int, kept: Storage | None, workers: int, wanted: bool) -> tuple[int, Any] | None:
@@ -701,7 +720,7 @@ class _Forward:
             {
                 "image_at": image_fields["v_group"] if together else 0,
                 "weight_at": 0 if ready else points * u_plane,
-                "sum_at": points * m_plane,
+                "sum_at": points * m_plane * (2 if product.chain else 1),
                 "band_at": (tile_h * columns + tile_w) * wide * 4,
                 "other_at": image_scratch["band_at"] if ready else weights.scratch["other_at"],
                 "row_at": max(row, weights.scratch["row_at"], image_scratch["row_at"]),
@@ -728,6 +747,7 @@ class _Forward:
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
+            "lost": points * m_plane if product.chain else 0,
         }
         tasks = unit_blocks * p.g * (1 if together else split(product.ocg, wide))
         return images, _records(fields, units, tables, min(workers, tasks))
@@ -836,16 +856,19 @@ class _WeightGradient:
         tables = images.tables
         fields, sum_bytes = self._fields(side, out, tables)
         tasks = p.g * fields["blocks"] * self.all_blocks
-        places, slot = layout({"sum_at": sum_bytes, "band_at": p.kh * p.kw * side * 2 * lanes * lanes * 4})
+        room = tasks * sum_bytes if units.passes > 1 else 0
+        lost = (room or sum_bytes) if product.chain else 0
+        own = 0 if room and lost else sum_bytes + lost
+        places, slot = layout({"sum_at": own, "band_at": p.kh * p.kw * side * 2 * lanes * lanes * 4})
         fields = _unit_fields(product, units) | images.fields | fields | places
         fields |= {
             "slot": slot,
             "g_group": gradients.fields["v_group"],
             "g_plane": gradients.fields["v_plane"],
             "g_block": gradients.fields["v_block"],
+            "lost": lost,
         }
-        sum_bytes = tasks * sum_bytes if units.passes > 1 else 0
-        return images, gradients, _records(fields, units, tables, min(workers, tasks)), sum_bytes
+        return images, gradients, _records(fields, units, tables, min(workers, tasks)), room + lost if room else 0
 
     def _prepare_parts(
         self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
@@ -865,6 +888,8 @@ class _WeightGradient:
         )
         fields, sum_bytes = self._fields(side, out, tables)
         tasks = p.g * fields["blocks"] * self.all_blocks
+        room = self.parts * tasks * sum_bytes
+        lost = room if product.chain and split(units.count, self.parts * together) > SUMS_APART else 0
         results = {"band_at": p.kh * p.kw * side * 2 * lanes * lanes * 4, "row_at": 0}
         pixels = {piece: max(of_images[piece], of_gradients[piece], results[piece]) for piece in results}
         places, slot = layout({"image_at": images["v_group"], "other_at": gradients["v_group"], **pixels})
@@ -880,6 +905,7 @@ class _WeightGradient:
             "unit_blocks": together,
             "x_frame": of_x.address,
             "grad_frame": of_grad.address,
+            "lost": lost,
         }
         (frame,) = _records(fields, units, tables, min(workers, p.g * self.parts))
-        return frame, self.parts * tasks * sum_bytes, tasks
+        return frame, room + lost, tasks
