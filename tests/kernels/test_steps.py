@@ -9,8 +9,10 @@ import pytest
 
 pytest.importorskip("numba")
 
-from convlet.kernels import steps, target
+from convlet.conv import Tail
+from convlet.kernels import steps, tail_stores, target
 from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
+from convlet.kernels.tail import pack_tail
 
 TYPES = {4: np.float32, 8: np.float64}
 
@@ -24,8 +26,8 @@ def step():
     """step(name, element, *arguments) runs one compiled step."""
     import ctypes
 
-    def run(name, element, *arguments):
-        address = steps.STEPS[element][name].address
+    def run(name, element, *arguments, steps=steps.STEPS):
+        address = steps[element][name].address
         ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(arguments))(address)(*arguments)
 
     return run
@@ -188,7 +190,7 @@ def test_gather_planes(step, element, code, step_elements):
             # Nothing lies before the first element that is read, nor behind the last.
             reach = abs(step_elements) * (count - 1) + 1
             source = rng.integers(-8, 9, (planes, rows, reach)).astype(stored)
-            read = source[..., :: step_elements][..., :count].astype(TYPES[element])
+            read = source[..., ::step_elements][..., :count].astype(TYPES[element])
             want = np.zeros((planes, rows, count), TYPES[element])
             want[..., low:high] = read[..., low:high]
             out = np.full((planes, rows * count + 1), 99, TYPES[element])
@@ -203,30 +205,59 @@ def test_gather_planes(step, element, code, step_elements):
             assert (out[:, -1] == 99).all(), "a plane's end was written over"
 
 
-def activated(sums, bias, relu, stored):
+WORDS = [(), ("relu",), ("norm", "add", "relu6"), ("add",)]
+
+
+def finished(sums, bias, words, stored, constants, other):
     want = sums + (0 if bias is None else bias)
-    return np.where(want < 0, 0, want).astype(stored) if relu else want.astype(stored)
+    if "norm" in words:
+        want = (want - constants[0]) * constants[1] + constants[2]
+    want = want + other if "add" in words else want
+    if words and words[-1].startswith("relu"):
+        want = np.minimum(np.maximum(0, want), 6 if words[-1] == "relu6" else np.inf)
+    return want.astype(stored)
 
 
-@pytest.mark.parametrize("relu", [0, 1])
+def packed(words, bias, constants, other, out):
+    """The address of a tail, what it lives in, and the steps that apply it."""
+    if not words:
+        return 0, None, steps.STEPS
+    tail = pack_tail(words, Tail(*constants, other), at(bias), out)
+    return at(tail), tail, tail_stores.STEPS
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize(("element", "code"), STORED)
-def test_store_channels(step, element, code, biased, relu):
+def test_store_channels(step, element, code, biased, words):
     rng = np.random.default_rng(5)
+    if words and (not biased or (words != ("relu",) and (element, code) != (4, NATIVE))):
+        return
     stored, lanes = stored_type(element, code), target.current().lanes(element)
     for rows in (1, lanes - 1, lanes, 3 * lanes, 3 * lanes + 1):
         sums = integers(rng, rows, 2 * lanes, element=element)
         sums[0, 0] = np.nan
         for channels in {1, lanes // 2 + 1, lanes}:
             bias = integers(rng, channels, element=element) if biased else None
-            want = activated(sums[:, :channels], bias, relu, stored).T
-            for apart in (1, 2):
+            constants = [integers(rng, channels) for _ in range(3)]
+            other = integers(rng, channels, 2 * rows + 1)
+            want = finished(
+                sums[:, :channels].T,
+                None if bias is None else bias[:, None],
+                words,
+                stored,
+                [each[:, None] for each in constants],
+                other[:, :rows],
+            )
+            for apart in (1, 2) if not words else (1,):
                 out = np.full((channels, 2 * rows + 1), 99, stored)
+                tail, _keep, table = packed(words, bias, constants, other, out)
                 step(
                     "store_channels",
                     element,
                     *(at(out), out.strides[0], at(sums), sums.strides[0], rows, channels),
-                    *(apart * stored.itemsize, code, at(bias) if biased else 0, relu),
+                    *(apart * stored.itemsize, code, at(bias) if biased else 0, tail),
+                    steps=table,
                 )
                 written = out[:, : apart * rows : apart].astype(np.float64)
                 np.testing.assert_array_equal(written, want.astype(np.float64))
@@ -234,24 +265,29 @@ def test_store_channels(step, element, code, biased, relu):
                 assert (rest.astype(np.float64) == 99).all()
 
 
-@pytest.mark.parametrize("relu", [0, 1])
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize(("element", "code"), STORED)
-def test_store_positions(step, element, code, biased, relu):
+def test_store_positions(step, element, code, biased, words):
     rng = np.random.default_rng(6)
+    if words and (not biased or (words != ("relu",) and (element, code) != (4, NATIVE))):
+        return
     stored, lanes = stored_type(element, code), target.current().lanes(element)
     sums = integers(rng, 5, 2 * lanes, element=element)
     sums[0, 0] = np.nan
     for channels in {1, lanes, lanes + 1, 2 * lanes}:
         bias = integers(rng, channels, element=element) if biased else None
         out = np.full((5, 2 * lanes + 1), 99, stored)
+        constants, other = [integers(rng, channels) for _ in range(3)], integers(rng, 5, 2 * lanes + 1)
+        tail, _keep, table = packed(words, bias, constants, other, out)
         step(
             "store_positions",
             element,
             *(at(out), out.strides[0], at(sums), sums.strides[0], 5, channels),
-            *(code, at(bias) if biased else 0, relu),
+            *(code, at(bias) if biased else 0, tail),
+            steps=table,
         )
-        want = activated(sums[:, :channels], bias, relu, stored)
+        want = finished(sums[:, :channels], bias, words, stored, constants, other[:, :channels])
         np.testing.assert_array_equal(out[:, :channels].astype(np.float64), want.astype(np.float64))
         assert (out[:, channels:].astype(np.float64) == 99).all()
 

@@ -42,7 +42,7 @@ def test_a_block(words, lanes_are):
         out, other = (rng.standard_normal((shape[0] + 2, shape[1] + 3)).astype(np.float32) * 8 for _ in range(2))
         before = out.copy()
         bias, *constants = numbers
-        packed = tail.pack(words, Tail(*constants, other), bias.ctypes.data, out)
+        packed = tail.pack_tail(words, Tail(*constants, other), bias.ctypes.data, out)
         kernel = tail.finish_lanes if lanes_are == "channels" else tail.finish_rows
         block = out[1:-1, 1:-2]
         # The block begins with the third channel.

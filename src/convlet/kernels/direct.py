@@ -60,7 +60,7 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
 
 
 @njit(error_model="numpy")
-def multiply_task(f, task, x, weight, bias, out, slot):
+def multiply_task(f, task, x, weight, bias, tail, out, slot):
     """One task of a forward convolution: a share of the channel blocks of a band."""
     band, sums, spare_weight, spare = slot + f.band_at, slot + f.sum_at, slot + f.weight_at, slot + f.row_at
     wide = 2 * f.lanes
@@ -118,7 +118,7 @@ def multiply_task(f, task, x, weight, bias, out, slot):
                     part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
                     multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, own, c0 == 0)
                 if s1 == f.icg:
-                    store_band(f, own, vectors, width, shift, to + row * f.y_h, some, columns, spare)
+                    store_band(f, own, vectors, width, shift, tail, to + row * f.y_h, some, columns, spare)
 
 
 def _forward(frame, x, weight, bias, out, scratch, worker):
@@ -129,6 +129,9 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
     """
     first = frame_at(frame)
     slot = scratch + 64 + worker * first.slot
+    tail = 0
+    if first.tail:
+        tail, bias = bias, load_i64(bias)
     tasks = first.n * first.g * first.bands_h * first.bands_w * first.shares
     while True:
         task = next_task(scratch, worker, tasks)
@@ -136,7 +139,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
             break
         for i in range(first.frames):
             f = frame_at(frame + i * FRAME_BYTES)
-            multiply_task(f, task, x, weight, bias, out + f.out_at, slot)
+            multiply_task(f, task, x, weight, bias, tail, out + f.out_at, slot)
 
 
 pack_weights = Kernel(_pack_weights)

@@ -42,7 +42,7 @@ FRAME = np.dtype(
             "used",  # for each band, (taps, offsets, step1, step2) of those that read the image at all; 0: all do
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
-            "relu",  # negative results are stored as zeros
+            "tail",  # whether bias is the address of a tail (see tail.py), which the stores apply
             # convolutions of the same input, and where in the output a frame's begins; whether it is but zeros
             *("frames", "out_at", "clear"),
             # scratch of a worker
@@ -261,8 +261,11 @@ def store_products(f, sums, channels, width, out):
 
 
 @njit(error_model="numpy")
-def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
-    """out[o][row][column] = sums[row, column][o] + bias[o] for `width` channels; out is the band's corner."""
+def store_band(f, sums, vectors, width, bias, tail, out, rows, columns, spare):
+    """out[o][row][column] = sums[row, column][o] + bias[o] for `width` channels; out is the band's corner.
+
+    `tail` is what the stores apply (see tail.py), or 0.
+    """
     vector = f.lanes * f.element
     step = vectors * vector
     size = f.y_size
@@ -273,7 +276,7 @@ def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
         src = sums + run * length * step
         to = out + run * f.y_h
         if f.y_last:
-            call(f.store_positions, (to, f.y_w, src, step, length, width, f.y_code, bias, f.relu))
+            call(f.store_positions, (to, f.y_w, src, step, length, width, f.y_code, bias, tail))
             continue
         for v in range(vectors):
             channels = min(f.lanes, width - v * f.lanes)
@@ -281,11 +284,11 @@ def store_band(f, sums, vectors, width, bias, out, rows, columns, spare):
             shift = bias + v * vector if bias else 0
             part = src + v * vector
             if f.y_w == size or f.y_w == 2 * size:
-                call(f.store_channels, (row, f.y_c, part, step, length, channels, f.y_w, f.y_code, shift, f.relu))
+                call(f.store_channels, (row, f.y_c, part, step, length, channels, f.y_w, f.y_code, shift, tail))
             else:
                 row_bytes = (length + f.lanes) * f.element
                 call(
                     f.store_channels,
-                    (spare, row_bytes, part, step, length, channels, f.element, NATIVE, shift, f.relu),
+                    (spare, row_bytes, part, step, length, channels, f.element, NATIVE, shift, tail),
                 )
                 call(f.scatter, (row, f.y_c, spare, row_bytes, channels, f.y_w, length, f.y_code, 0))

@@ -8,7 +8,7 @@
     scatter          contiguous rows become rows of any step and storage type
     accumulate       sums are added to sums
 
-Storing adds a bias to each channel and, if asked, keeps what is positive (ReLU).
+Storing adds a bias to each channel; `AsTheyAre` is what else may be done on the way (tail_stores.py).
 """
 
 from __future__ import annotations
@@ -189,13 +189,22 @@ def _gather_planes(compute: Any) -> Any:
     return _intrinsic(13, emit)
 
 
-def _activated(builder: Any, value: Any, shift: Any, relu: Any) -> Any:
-    """The sum plus the bias; with relu only what is positive, or NaN."""
-    value = builder.fadd(value, shift)
-    zero = ir.Constant(value.type, None)
-    negative = builder.fcmp_ordered(">", zero, value)
-    every = _splat(builder, relu, value.type.count)
-    return builder.select(builder.and_(negative, every), zero, value)
+class AsTheyAre:
+    """What becomes of sums while they are stored: nothing. Others do something, and read it from the address `tail`."""
+
+    def __init__(self, builder: Any, storage: int, compute: Any, lanes: int, tail: Any) -> None:
+        pass
+
+    def of_channels(self, bias: Any, mask: Any) -> Any:
+        """What the channels have whose biases begin at an address, a lane each."""
+
+    def sums(self, values: list[Any], numbers: Any) -> list[Any]:
+        """Vectors of sums with their bias, whose lanes are channels that have these numbers."""
+        return values
+
+    def results(self, values: list[Any], places: list[Any], mask: Any = None) -> list[Any]:
+        """The vectors that will be stored at these places."""
+        return values
 
 
 def _shift(builder: Any, bias: Any, count: Any, vector: Any) -> Any:
@@ -206,33 +215,32 @@ def _shift(builder: Any, bias: Any, count: Any, vector: Any) -> Any:
     )
 
 
-def _store_channels(compute: Any) -> Any:
-    """store_channels(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu): channels <= lanes
+def _store_channels(compute: Any, following: type[AsTheyAre] = AsTheyAre) -> Any:
+    """store_channels(dst, dst_step, src, src_step, rows, channels, step, code, bias, tail): channels <= lanes
 
-    dst[c][r] = act(src[r][c] + bias[c]) for r < rows, c < channels. Rows of src and dst lie src_step and dst_step bytes
+    dst[c][r] = src[r][c] + bias[c] for r < rows, c < channels. Rows of src and dst lie src_step and dst_step bytes
     apart, elements of a row of dst one or two elements (`step` bytes); those between are left alone. Rows of src are
     whole vectors. bias may be 0.
     """
 
-    def emit(builder, dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
+    def emit(builder, dst, dst_step, src, src_step, rows, channels, step, code, bias, tail):
         element = _size(compute)
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
         shift = _shift(builder, bias, channels, vector)
-        active = builder.icmp_signed("!=", relu, _constant(0))
         all_channels = builder.icmp_signed("==", channels, _constant(lanes))
 
-        def read(place, left=None):
+        def read(after, numbers, place, left=None):
             block = []
             for i in range(lanes):
                 at = _constant(i)
                 if left is not None:  # rows beyond the last repeat it
                     at = builder.select(builder.icmp_signed("<", at, left), at, builder.sub(left, _constant(1)))
                 value = _load(builder, builder.add(place, builder.mul(src_step, at)), vector)
-                block.append(_activated(builder, value, shift, active))
-            return _exchange(builder, block)
+                block.append(builder.fadd(value, shift))
+            return _exchange(builder, after.sums(block, numbers))
 
-        def unit(storage):
+        def unit(storage, after, numbers):
             size = _size(_stored(storage, compute))
             with _steps(builder, rows, lanes) as i:
                 place = builder.add(src, builder.mul(i, src_step))
@@ -241,17 +249,19 @@ def _store_channels(compute: Any) -> Any:
                 whole = builder.and_(all_channels, builder.icmp_signed(">=", left, _constant(lanes)))
                 with builder.if_else(whole) as (all_of_it, part_of_it):
                     with all_of_it:
-                        for c, value in enumerate(read(place)):
-                            at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                        values = read(after, numbers, place)
+                        places = [builder.add(to, builder.mul(dst_step, _constant(c))) for c in range(lanes)]
+                        for value, at in zip(after.results(values, places), places):
                             _store(builder, _narrow(builder, value, storage), at)
                     with part_of_it:
                         mask = _mask(builder, left, lanes)
-                        for c, value in enumerate(read(place, left)):
+                        for c, value in enumerate(read(after, numbers, place, left)):
                             with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
                                 at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                                (value,) = after.results([value], [at], mask)
                                 _store_masked(builder, _narrow(builder, value, storage), at, mask)
 
-        def every_second(storage):
+        def every_second(storage, after, numbers):
             size = _size(_stored(storage, compute))
             spread = [[(half * lanes + lane) // 2 for lane in range(lanes)] for half in (0, 1)]
             orders = [ir.Constant(ir.VectorType(I32, lanes), order) for order in spread]
@@ -264,7 +274,7 @@ def _store_channels(compute: Any) -> Any:
                 masks = [
                     builder.and_(even, _mask(builder, _plus(builder, pairs, -half * lanes), lanes)) for half in (0, 1)
                 ]
-                for c, value in enumerate(read(place, left)):
+                for c, value in enumerate(read(after, numbers, place, left)):
                     with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
                         at = builder.add(to, builder.mul(dst_step, _constant(c)))
                         narrow = _narrow(builder, value, storage)
@@ -275,43 +285,47 @@ def _store_channels(compute: Any) -> Any:
         for storage in _storages(compute):
             size = _size(_stored(storage, compute))
             is_unit = builder.icmp_signed("==", step, _constant(size))
-            with _case(builder, code, storage), builder.if_else(is_unit) as (near, apart):
-                with near:
-                    unit(storage)
-                with apart:
-                    every_second(storage)
+            with _case(builder, code, storage):
+                after = following(builder, storage, compute, lanes, tail)
+                numbers = after.of_channels(bias, _mask(builder, channels, lanes))
+                with builder.if_else(is_unit) as (near, apart):
+                    with near:
+                        unit(storage, after, numbers)
+                    with apart:  # phases of an input gradient, which have no tail
+                        every_second(storage, AsTheyAre(builder, storage, compute, lanes, tail), None)
 
     return _intrinsic(10, emit)
 
 
-def _store_positions(compute: Any) -> Any:
-    """store_positions(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+def _store_positions(compute: Any, following: type[AsTheyAre] = AsTheyAre) -> Any:
+    """store_positions(dst, dst_step, src, src_step, rows, channels, code, bias, tail)
 
-    dst[r][c] = act(src[r][c] + bias[c]) for r < rows, c < channels; the channels of both lie side by side, whole
+    dst[r][c] = src[r][c] + bias[c] for r < rows, c < channels; the channels of both lie side by side, whole
     vectors of them in src. bias may be 0.
     """
 
-    def emit(builder, dst, dst_step, src, src_step, rows, channels, code, bias, relu):
+    def emit(builder, dst, dst_step, src, src_step, rows, channels, code, bias, tail):
         element = _size(compute)
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
-        active = builder.icmp_signed("!=", relu, _constant(0))
         biased = builder.icmp_signed("!=", bias, _constant(0))
         for storage in _storages(compute):
             size = _size(_stored(storage, compute))
             with _case(builder, code, storage), _steps(builder, channels, lanes) as c:
                 offset = builder.mul(c, _constant(element))
                 left = builder.sub(channels, c)
-                shift = _shift(
-                    builder, builder.select(biased, builder.add(bias, offset), _constant(0)), left, vector
-                )
+                own_bias = builder.select(biased, builder.add(bias, offset), _constant(0))
+                shift = _shift(builder, own_bias, left, vector)
                 first = builder.add(src, offset)
                 to = builder.add(dst, builder.mul(c, _constant(size)))
                 mask = _mask(builder, left, lanes)
+                after = following(builder, storage, compute, lanes, tail)
+                numbers = after.of_channels(own_bias, mask)
                 with _steps(builder, rows, 1) as r:
                     value = _load(builder, builder.add(first, builder.mul(r, src_step)), vector)
-                    value = _narrow(builder, _activated(builder, value, shift, active), storage)
-                    _store_masked(builder, value, builder.add(to, builder.mul(r, dst_step)), mask)
+                    values, at = [builder.fadd(value, shift)], builder.add(to, builder.mul(r, dst_step))
+                    (value,) = after.results(after.sums(values, numbers), [at], mask)
+                    _store_masked(builder, _narrow(builder, value, storage), at, mask)
 
     return _intrinsic(9, emit)
 
@@ -547,20 +561,20 @@ def _gather_planes_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes,
     gather_planes_f64(dst, dst_plane, dst_row, src, src_plane, src_row, planes, rows, step, count, low, high, code)
 
 
-def _store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
-    store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
+def _store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, tail):
+    store_channels_f32(dst, dst_step, src, src_step, rows, channels, step, code, bias, tail)
 
 
-def _store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu):
-    store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, relu)
+def _store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, tail):
+    store_channels_f64(dst, dst_step, src, src_step, rows, channels, step, code, bias, tail)
 
 
-def _store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
-    store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+def _store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, tail):
+    store_positions_f32(dst, dst_step, src, src_step, rows, channels, code, bias, tail)
 
 
-def _store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu):
-    store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, relu)
+def _store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, tail):
+    store_positions_f64(dst, dst_step, src, src_step, rows, channels, code, bias, tail)
 
 
 def _transpose_f32(dst, dst_step, src, src_step, rows, columns, width, bias, order):

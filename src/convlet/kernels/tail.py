@@ -10,7 +10,7 @@ norm, an addition and a ReLU one after the other.
     finish_lanes  lanes are channels: each row is of a position
     ask           the lines of `other` for such a block, before it is computed
 
-A kernel gets the address of a tail (see `pack`) in the place of its bias, whose address is the tail's first number: it
+A kernel gets the address of a tail (see `pack_tail`) in the place of its bias, whose address is its first number: it
 says which channel a step begins with by the address of that channel's bias.
 """
 
@@ -47,7 +47,7 @@ from .launch import Kernel
 BIAS, MEAN, SCALE, SHIFT, OTHER, HOW = 0, 8, 16, 24, 32, 40
 NORM, ADD, LOW, HIGH = 1, 2, 4, 8
 _HOW = {"norm": NORM, "add": ADD, "relu": LOW, "relu6": LOW | HIGH}
-_BOUNDS = ((LOW, ">", 0.0), (HIGH, "<", 6.0))
+BOUNDS = ((LOW, ">", 0.0), (HIGH, "<", 6.0))
 
 
 class Finish:
@@ -91,7 +91,7 @@ class Finish:
         builder = self.builder
         if self.how & ADD:
             value = builder.fadd(value, self._read(builder.add(place, self.other), mask))
-        for which, sign, number in _BOUNDS:
+        for which, sign, number in BOUNDS:
             if self.how & which:  # NaN stays, and -0: as the processor's maximum and minimum have it
                 bound = ir.Constant(self.vector, [number] * self.lanes)
                 value = builder.select(builder.fcmp_ordered(sign, bound, value), bound, value)
@@ -209,7 +209,7 @@ def _zeros(count: int) -> tuple[int, np.ndarray]:
     return memory.address(array), array
 
 
-def pack(words: tuple[str, ...], tail: Any, bias: int, out: np.ndarray) -> np.ndarray:
+def pack_tail(words: tuple[str, ...], tail: Any, bias: int, out: np.ndarray) -> np.ndarray:
     """The numbers of a tail (conv/tail.py: Tail) whose words are these; `bias` is the address of one a channel, or 0.
 
     `out` is what the convolution fills, contiguous or channels-last. What stands in the tail must outlive its use.

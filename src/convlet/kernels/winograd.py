@@ -209,7 +209,7 @@ def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
 
 
 @njit(error_model="numpy")
-def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot):
+def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, tail, out, slot):
     """The results of some units and a block of output channels; `v` is the place of the first tile.
 
     `weight` is transformed, or as the user has it if f.packed is 0.
@@ -259,10 +259,10 @@ def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot):
                 )
         to = out + image * f.y_n + o * f.y_c + first * f.y_class + oy * f.y_h + ox * f.y_w
         if f.dw == 1:
-            store_band(f, rows, vectors, width, shift, to, count, columns, spare)
+            store_band(f, rows, vectors, width, shift, tail, to, count, columns, spare)
         else:
             for r in range(count):
-                store_band(f, rows + r * pitch * step, vectors, width, shift, to + r * f.y_h, 1, columns, spare)
+                store_band(f, rows + r * pitch * step, vectors, width, shift, tail, to + r * f.y_h, 1, columns, spare)
 
 
 def _forward(frame, v, weight, bias, out, scratch, worker):
@@ -271,6 +271,9 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
     slot = scratch + 64 + worker * f.slot
     blocks = -(-f.ocg // (2 * f.lanes))
     units = f.unit_1 - f.unit_0
+    tail = 0
+    if f.tail:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_task(scratch, worker, f.unit_blocks * f.g * blocks)
         if task >= f.unit_blocks * f.g * blocks:
@@ -279,7 +282,7 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         group, share = place % f.g, place // f.g
         unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
         left = v + group * f.v_group + unit_0 * f.unit_tiles * f.lanes * f.element
-        multiply_units(f, group, block, unit_0, unit_1, left, weight, bias, out, slot)
+        multiply_units(f, group, block, unit_0, unit_1, left, weight, bias, tail, out, slot)
 
 
 def _together(frame, x, weight, bias, out, scratch, worker):
@@ -288,6 +291,9 @@ def _together(frame, x, weight, bias, out, scratch, worker):
     slot = scratch + 64 + worker * f.slot
     v = slot + f.image_at
     blocks = -(-f.ocg // (2 * f.lanes))
+    tail = 0
+    if f.tail:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_task(scratch, worker, f.unit_blocks * f.g)
         if task >= f.unit_blocks * f.g:
@@ -297,7 +303,7 @@ def _together(frame, x, weight, bias, out, scratch, worker):
         for c in range(f.vectors):
             transform_units(f, x, group, c, unit_0, unit_1, v + c * f.v_block, slot + f.other_at, slot + f.row_at)
         for block in range(blocks):
-            multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, out, slot)
+            multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, tail, out, slot)
 
 
 @njit(error_model="numpy")

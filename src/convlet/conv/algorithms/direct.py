@@ -13,11 +13,13 @@ import numpy as np
 
 from ...kernels import direct as kernels
 from ...kernels import launch, target
+from ...kernels.tail import pack_tail
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
 from ..problem import DTYPES, ConvProblem
+from ..tail import Tail
 from . import weight_gradient
 from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
 from .chains import chain, is_long
@@ -57,7 +59,7 @@ def refuse(problem: ConvProblem) -> str | None:
 
 def finishes(problem: ConvProblem) -> bool:
     """Whether it applies the problem's tail while it stores."""
-    return problem.tail == ("relu",)
+    return True
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -122,7 +124,9 @@ class _Forward:
         self.chain = chain(problem)
         self.frames: dict[Any, Frame] = Frames()
 
-    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
         workers = workers_for(self.problem)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
@@ -133,6 +137,9 @@ class _Forward:
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else address(bias)
+        if self.problem.tail:
+            finishing = pack_tail(self.problem.tail, tail, at, out)
+            at = address(finishing)
         packed, _keep = _pack(frame, w, kept)
         launch.launch(
             kernels.forward.address, frame.address, address(x), packed, at, address(out), frame.slot, frame.workers
@@ -342,7 +349,6 @@ def _forward_frame(
         "y_size": size,
         "y_code": CODES[p.dtype],
         "y_last": int(out.strides[1] == size != out.strides[3]),
-        "relu": int("relu" in p.tail),
         "slot": slot,
         "sum_size": sum_size,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import steps, target
+from ...kernels import steps, tail_stores, target
 from ...kernels.edges import FRAME
 from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
 from ...runtime import memory, threads
@@ -144,7 +144,10 @@ def size_fields(
     found = steps.addresses(element, (*names, *BAND_STEPS) if bands else names)
     if chain:
         found["tile"] = steps.STEPS[element]["chained"].address
+    if p.tail:
+        found |= {name: step.address for name, step in tail_stores.STEPS[element].items()}
     return {
+        "tail": int(bool(p.tail)),
         **found,
         "chain": chain,
         "element": element,

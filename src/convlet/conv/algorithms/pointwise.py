@@ -564,7 +564,7 @@ class _InPlace:
         address, last = memory.address, self.last
         start = 0 if bias is None else address(bias)
         if self.words:
-            numbers = finishing.pack(self.words, tail, start, out)
+            numbers = finishing.pack_tail(self.words, tail, start, out)
             start = address(numbers)
         left, right, keep = address(a), address(b), []
         for index, copy in self.copies:

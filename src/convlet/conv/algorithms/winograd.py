@@ -21,6 +21,7 @@ import numpy as np
 from ...kernels import launch, target
 from ...kernels import winograd as kernels
 from ...kernels.edges import FRAME
+from ...kernels.tail import pack_tail
 from ...kernels.taps import pack_taps
 from ...kernels.winograd_matrices import Axis, Tiling, tiling
 from ...kernels.winograd_transforms import transform
@@ -31,6 +32,7 @@ from ..gradient import Array, Run
 from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
+from ..tail import Tail
 from . import direct, weight_gradient
 from .bands import split, used_taps
 from .direct import Weight
@@ -273,7 +275,7 @@ def speedup(problem: ConvProblem) -> float:
 
 def finishes(problem: ConvProblem) -> bool:
     """Whether it applies the problem's tail while it stores."""
-    return problem.tail == ("relu",)
+    return True
 
 
 def plan(problem: ConvProblem, pair: tuple[Axis, Axis] | None = None) -> Run:
@@ -646,7 +648,9 @@ class _Forward:
         self.weights: dict[Any, _Weights] = Frames()
         self.cuts: dict[int, tuple[_Cut, _Cut | None]] = {}
 
-    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
         workers = workers_for(self.problem)
         weights = self.weights.get(w.strides)
         if weights is None:
@@ -665,6 +669,9 @@ class _Forward:
         if bias is not None:
             bias = np.ascontiguousarray(bias, np.float32)
         at = 0 if bias is None else memory.address(bias)
+        if self.problem.tail:
+            finishing = pack_tail(self.problem.tail, tail, at, out)
+            at = memory.address(finishing)
         source, to = memory.address(x), memory.address(out)
         if images is None:
             frame = frames[0]
@@ -743,7 +750,6 @@ class _Forward:
             "y_size": size,
             "y_code": CODES[p.dtype],
             "y_last": int(p.dtype == "f32" and out.strides[1] == size != out.strides[3]),
-            "relu": int("relu" in p.tail),
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
