@@ -48,7 +48,7 @@ def planned(algorithm: Any, problem: ConvProblem) -> Run:
     """An algorithm's plan of a problem, and its tail behind it if the algorithm does not apply that itself."""
     finishes = getattr(algorithm, "finishes", None)
     if not problem.tail or (finishes is not None and finishes(problem)):
-        return algorithm.plan(problem)  # type: ignore[no-any-return]
+        return algorithm.plan(problem)
     return followed(algorithm.plan(replace(problem, tail=())), problem.tail)
 
 

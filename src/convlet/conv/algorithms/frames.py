@@ -145,9 +145,8 @@ def size_fields(
     if chain:
         found["tile"] = steps.STEPS[element]["chained"].address
     if p.tail:
-        found |= {name: step.address for name, step in tail_stores.STEPS[element].items()}
+        found |= {name: step.address for name, step in tail_stores.STEPS[element].items()} | {"tail": 1}
     return {
-        "tail": int(bool(p.tail)),
         **found,
         "chain": chain,
         "element": element,
