@@ -24,6 +24,9 @@ SHAPES = (
     "n3 g2 ic70 ih9 iw11 oc38 kh1 kw1",
     "n7 ic70 ih1 iw1 oc45 kh1 kw1",
     "ic300 ih1 iw1 oc3 kh1 kw1",
+    "n5 ic47 ih7 iw7 oc63 kh1 kw1",
+    "n3 g2 ic300 ih14 iw14 oc160 kh1 kw1",
+    "n2 ic2100 ih7 iw5 oc31 kh1 kw1",
     "n5 g3 ic99 ih1 iw1 oc21 kh1 kw1",
 )
 
@@ -108,7 +111,7 @@ def test_what_it_takes() -> None:
             assert plan_for(ConvProblem.parse(f"{text} {direction}")).algorithm == algorithm
 
 
-@pytest.mark.parametrize("text", ["n4 ic150 ih9 iw11 oc37 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"])
+@pytest.mark.parametrize("text", ["n4 ic150 ih9 iw11 oc37 kh1 kw1", "n5 ic300 ih7 iw7 oc304 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"])
 @pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
 def test_an_image_gives_the_same_bits_in_any_batch(text: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{text} {direction}")

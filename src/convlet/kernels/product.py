@@ -37,8 +37,9 @@ FRAME = np.dtype(
             # how a sum is cut: chunks of terms, of one image or of several joined; how many, and how many are summed
             # before they are added to the others; terms of the longest
             *("chunk", "chunks", "joined", "units", "fold", "longest"),
-            # the tasks of a group: ranges of images, of rows and of columns; columns that stay in the cache
-            *("bundle", "row_shares", "spans", "span", "block"),
+            # the tasks of a group: ranges of images, of rows (parts, each a tile), of columns; columns that stay in the
+            # cache
+            *("bundle", "row_shares", "parts", "spans", "span", "block"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
@@ -81,7 +82,9 @@ def _panels(frame, a, b, bias, c, scratch, worker):
         span, place = place % f.spans, place // f.spans
         group, image_0 = place % f.groups, place // f.groups * f.bundle
         images = min(f.bundle, f.images - image_0)
-        row_0, row_1 = share * f.rows // f.row_shares, (share + 1) * f.rows // f.row_shares
+        part_0, part_1 = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
+        row_0 = part_0 * f.rows // f.parts
+        rows = part_1 * f.rows // f.parts - row_0
         last = f.columns if span == f.spans - 1 else (span + 1) * f.span
         own_a = a + image_0 * f.a_image + group * f.a_group + row_0 * f.a_row
         own_b = b + image_0 * f.b_image + group * f.b_group
@@ -89,8 +92,6 @@ def _panels(frame, a, b, bias, c, scratch, worker):
         start, start_step = f.zero, 0
         if bias and not f.by_column:
             start, start_step = bias + (group * f.rows + row_0) * f.element, f.element
-        rows = row_1 - row_0
-        parts = -(-rows // f.mr)
         column = span * f.span
         while column < last:
             width, at = min(f.block, (last - column) // f.lanes * f.lanes), column
@@ -138,9 +139,9 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             to, right = to + each * step, right + f.b_image
                         right = room + panel * f.longest * f.element
                     for image in range(images):
-                        for part in range(parts):
-                            row = part * rows // parts
-                            m = (part + 1) * rows // parts - row
+                        for part in range(part_0, part_1):
+                            row = part * f.rows // f.parts - row_0
+                            m = (part + 1) * f.rows // f.parts - row_0 - row
                             here = left + image * f.a_image + row * left_row
                             to = base + image * pitch_image + row * pitch + panel * f.element
                             before = f.zero if fresh else 0
@@ -152,7 +153,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                                     before = 0
                             shape, each_start = (m, vectors, joined * each), start_step if unit == 0 else 0
                             moves = (left_row, f.a_term if not f.copied else f.element, right, step)
-                            ready = tail and unit == f.units - 1 and base == into
+                            ready = tail and unit == f.units - 1 and base == into and f.sums != TRANSPOSED
                             if ready:
                                 call(f.ask, (tail, to, apart, m, vectors * f.lanes))
                             call(f.panel, (*shape, here, *moves, to, pitch, before, each_start))
@@ -166,7 +167,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             to, src = into + image * c_image, partial + image * rows * partial_row
                             to, src = to + panel * f.element, src + panel * f.element
                             call(f.add, (vectors, rows, to, apart, src, partial_row, NATIVE))
-                            if tail and unit == f.units - 1:
+                            if tail and unit == f.units - 1 and f.sums != TRANSPOSED:
                                 shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0
                                 call(f.finish, (tail, bias + shift * f.element, to, apart, rows, vectors * f.lanes))
             if f.sums == DELIVERED:
@@ -183,6 +184,9 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                         to = own_c + image * f.c_image + row * f.c_row + at * f.c_column
                         src = into + image * c_image + row * apart
                         call(f.transpose, (to, f.c_column, src, apart, m, width, m, 0, 0))
+                    if tail:
+                        to, shift = own_c + image * f.c_image + at * f.c_column, group * f.columns + at
+                        call(f.finish, (tail, bias + shift * f.element, to, f.c_column, width, rows))
             column += width
 
 

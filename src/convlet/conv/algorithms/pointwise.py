@@ -60,12 +60,18 @@ LONG = 400
 TURN = 0.5
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
+# Tasks for each worker.
+TASKS = 4
+# Bytes of the images of a task that share panels of weights, and pass by them from L2 or L3.
+BUNDLE_BYTES = 1 << 20
 # Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
 ROWS_BYTES = 256 << 10
 # How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
 # fast), 1 at 8 x 8 (1.1 to 1.2 times as fast). These four: AMD EPYC Zen 4, 1 thread, November 2026,
 # python -m benchmarks layers --table pointwise --threads 1 --algorithm direct,pointwise
 FULL = 0.88
+# Positions that are enough rows for a tile.
+SMALL = 4
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -84,8 +90,10 @@ def refuse(problem: ConvProblem) -> str | None:
     if positions == 1 or (p.direction == "bwd_weight" and positions < LONG):
         if icg < lanes:
             return f"{icg} input channels a group do not fill a vector"
-    elif positions < lanes or positions < FULL * split(positions, lanes) * lanes:
-        return f"{positions} positions fill the direct algorithm's tile better"
+    elif _fill(positions, lanes) < FULL:
+        channels = ocg if p.direction == "fwd" else icg
+        if _fill(channels, lanes) < FULL or p.dtype in ("f16", "bf16") or positions < SMALL:
+            return f"{positions} positions fill the direct algorithm's tile better"
     if p.g > 1 and icg * ocg <= 64:
         return f"products of {icg} by {ocg} channels are small"
     return None
@@ -99,6 +107,11 @@ def finishes(problem: ConvProblem) -> bool:
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     return _Product(problem)
+
+
+def _fill(count: int, lanes: int) -> float:
+    """How full the vectors of so many elements are; 0 if they fill none."""
+    return count / (split(count, lanes) * lanes) if count >= lanes else 0.0
 
 
 def _element(p: ConvProblem) -> int:
@@ -141,6 +154,11 @@ class Matrices:
     def ready(self, size: int) -> bool:
         """Whether the panels of b have to be packed."""
         return self.b_column != size == self.b_term
+
+
+def _turns(m: Matrices, lanes: int) -> bool:
+    """Whether a product of planes is slower than its transpose, which leaves no lanes of planes empty."""
+    return _fill(m.columns, lanes) * (1 + TURN * lanes / m.terms) < _fill(m.rows, lanes)
 
 
 Strides = tuple[int, int, int]  # image, channel, position; of weights: output channel, input channel, 0
@@ -295,8 +313,12 @@ class _Product:
             right = (codes[1 - index], codes[2])
             b_size, c_size = (storage_size(code, self.element) for code in right)
             for dots, is_left, m in _matrices(self.dense, now[0], now[1], now[2]):
-                if is_left == left and m.fit(dots, (self.element, b_size, c_size), self.lanes, left):
-                    return _InPlace(self, copies, self._step(dots, left, m, workers, right), spread)
+                if is_left != left:
+                    continue
+                if dots and m.fit(True, (self.element, b_size, c_size), self.lanes):
+                    return _InPlace(self, copies, self._dots(left, m, workers), spread)
+                if not dots and self._suits(m, left, right):
+                    return _InPlace(self, copies, self._images(m, left, workers, right), spread)
         return planned(direct, p)
 
     def _weight_gradient(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
@@ -320,7 +342,8 @@ class _Product:
             return _InPlace(self, copies, outer, stored)
         for dots, left, m in _matrices(self.dense, x, grad, to):
             if m.fit(dots, sizes, self.lanes):
-                return _InPlace(self, copies, self._step(dots, left, m, workers), stored)
+                step = self._dots(left, m, workers) if dots else self._images(m, left, workers, (NATIVE, NATIVE))
+                return _InPlace(self, copies, step, stored)
         return None
 
     def _copied(self, array: np.ndarray, workers: int, form: bool = False) -> _Copy:
@@ -374,6 +397,16 @@ class _Product:
         frame = self._frame(fields | {"a_term": c_c, "c_code": self.code}, ("scatter",), 1)
         return _Copy(frame, n * row, (row, self.element, self.element), ())
 
+    def _suits(self, m: Matrices, left: bool, codes: tuple[int, int]) -> bool:
+        """Whether this is the way to a product for each image whose right matrix and result have these codes."""
+        b, c = (storage_size(code, self.element) for code in codes)
+        if m.columns < self.lanes or not (m.b_column == b or (left and m.ready(b))):
+            return False
+        if left:
+            return m.c_column == c or (m.c_row == c and codes[1] == NATIVE)
+        # Planes that leave lanes empty are rather rows of a product whose columns are channels.
+        return m.c_column == c and (codes != (NATIVE, NATIVE) or not _turns(m, self.lanes))
+
     def _outer(self, x: Strides, grad: Strides, to: Strides, workers: int) -> _Step | None:
         """A weight gradient over panels of the one operand, brought or transposed a chunk at a time."""
         p = self.dense
@@ -391,7 +424,7 @@ class _Product:
         if not found:
             return None
         m, is_left = min(found, key=lambda each: self._outer_cost(each[0], workers))
-        return self._blocks(m, is_left, workers)
+        return self._sums(m, is_left, workers)
 
     def _packs(self, m: Matrices) -> bool:
         element = self.element
@@ -404,62 +437,82 @@ class _Product:
         turning = 0 if m.c_column == self.element else TURN * m.columns / (m.summed * m.terms)
         return m.rows * (columns / self.lanes + turning) + shares * columns * packing
 
-    def _blocks(self, m: Matrices, is_left: bool, workers: int) -> _Step:
-        machine = target.current()
-        element, lanes = self.element, self.lanes
-        mr, nr = machine.panel_mr(element), machine.panel_nr
-        row_shares = min(split(m.rows, mr), split(workers, m.groups))
-        joined = min(self.chunk // m.terms, m.summed)
-        if joined > 1:
-            chunk, chunks, units = m.terms, 1, split(m.summed, joined)
-        else:
-            joined = 1
-            chunk = split(split(m.terms, split(m.terms, self.chunk)), lanes) * lanes
-            chunks = split(m.terms, chunk)
-            units = m.summed * chunks
-        longest = joined * min(chunk, m.terms)
-        rows = split(m.rows, row_shares)
-        most = max(1, PANELS_BYTES // (longest * nr * lanes * element)) * nr * lanes
+    def _sums(self, m: Matrices, is_left: bool, workers: int) -> _Step:
+        """The launch of one product of many terms, all columns at a time."""
+        lanes, element = self.lanes, self.element
+        cut = self._cut(m, panels=True)
+        width = target.current().panel_nr * lanes
+        most = max(1, PANELS_BYTES // (cut["longest"] * width * element)) * width
         whole = m.columns // lanes * lanes
-        block = split(split(whole, split(whole, most)), nr * lanes) * nr * lanes
-        block = min(block, whole)
-        left_at = memory.lines(block * longest * element)
-        left_row = (longest + lanes) * element
-        sums_at = left_at + (memory.lines(rows * left_row) if joined > 1 else 0)
-        direct_sums = m.c_column == element
-        room = memory.lines(rows * block * element)
-        partial_at = sums_at + (0 if direct_sums else room)
-        fields = asdict(m) | {
-            "mr": mr,
-            "nr": nr,
-            "chunk": chunk,
-            "chunks": chunks,
-            "joined": joined,
-            "units": units,
-            "longest": longest,
-            "bundle": 1,
-            "row_shares": row_shares,
-            "spans": 1,
+        block = min(whole, split(split(whole, split(whole, most)), width) * width)
+        schedule = cut | {
+            "row_shares": split(workers, m.groups),
             "span": m.columns,
             "block": block,
             "panels": kernels.TURNED if m.b_term == element else kernels.BROUGHT,
-            "copied": int(joined > 1),
-            "sums": kernels.DIRECT if direct_sums else kernels.TRANSPOSED,
-            "left_at": left_at,
-            "left_row": left_row,
-            "sums_at": sums_at,
-            "fold": FOLD,
-            "partial_at": partial_at,
-            "slot": partial_at + (room if units > FOLD else 0),
+            "sums": kernels.DIRECT if m.c_column == element else kernels.TRANSPOSED,
         }
-        frame = self._frame(fields, ("panel", "transpose", "gather"), min(workers, m.groups * row_shares))
-        return _Step(kernels.panels, frame, is_left)
+        return self._panels(m, is_left, schedule, workers)
 
-    def _step(
+    def _images(self, m: Matrices, left: bool, workers: int, codes: tuple[int, int]) -> _Step:
+        """The launch of a product for each image, a panel of columns at a time."""
+        element = self.element
+        wide = target.current().panel_nr * self.lanes
+        tiles = max(1, m.columns // wide)
+        transposed = m.c_column != storage_size(codes[1], element)
+        wanted = TASKS * workers if workers > 1 else 1
+        bundle = shares = 1
+        if transposed:  # panels are of weights, so that images may share them
+            bundle = split(m.images, split(m.images, max(1, BUNDLE_BYTES // (m.rows * m.terms * element))))
+            products = split(m.images, bundle) * m.groups
+            spans = min(tiles, split(wanted, products))
+            shares = split(wanted, products * spans)
+        elif m.rows > 2 * m.columns:  # the smaller matrix is read more than once
+            spans = 1
+            shares = max(split(wanted, m.images * m.groups), m.rows * m.terms * element // ROWS_BYTES)
+        else:
+            spans = min(tiles, split(wanted, m.images * m.groups))
+            shares = split(wanted, m.images * m.groups * spans)
+        # Tasks end where tiles do; the last has what fills none.
+        span = tiles // spans * wide
+        how, sums = kernels.IN_PLACE, kernels.DIRECT
+        if m.ready(storage_size(codes[0], element)):
+            how = kernels.READY
+        elif codes[0] != NATIVE or transposed:
+            how = kernels.BROUGHT
+        if transposed:
+            sums = kernels.TRANSPOSED
+        elif codes[1] != NATIVE:
+            sums = kernels.DELIVERED
+        schedule = self._cut(m, panels=False) | {
+            "bundle": bundle,
+            "row_shares": shares,
+            "span": span,
+            "block": wide,
+            "panels": how,
+            "sums": sums,
+        }
+        return self._panels(m, left, schedule, workers, codes)
+
+    def _cut(self, m: Matrices, panels: bool) -> dict[str, int]:
+        """How a sum is cut into chunks: `panels` if they may be of several images, or should be whole vectors."""
+        joined = min(self.chunk // m.terms, m.summed) if panels else 1
+        if joined > 1:
+            chunk, chunks, units = m.terms, 1, split(m.summed, joined)
+        else:
+            joined, chunk = 1, split(m.terms, split(m.terms, self.chunk))
+            if panels:
+                chunk = min(m.terms, split(chunk, self.lanes) * self.lanes)
+            chunks = split(m.terms, chunk)
+            units = m.summed * chunks
+        longest = joined * chunk
+        return {"chunk": chunk, "chunks": chunks, "joined": joined, "units": units, "longest": longest}
+
+    def _panels(
         self,
-        dots: bool,
-        left: bool,
         m: Matrices,
+        left: bool,
+        schedule: dict[str, int],
         workers: int,
         codes: tuple[int, int] = (NATIVE, NATIVE),
     ) -> _Step:
@@ -467,72 +520,73 @@ class _Product:
         machine = target.current()
         element, lanes = self.element, self.lanes
         mr, nr = machine.panel_mr(element), machine.panel_nr
-        wanted = 4 * workers if workers > 1 else 1  # tasks
-        span = block = slot = ready = 0
-        how, sums = kernels.IN_PLACE, kernels.DIRECT
-        chunks = units = 1
-        if dots:
-            chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
-            block = max(1, DOTS_BYTES // (chunk * element) // nr) * nr
-            row_shares = min(split(m.rows, mr), split(wanted, m.groups))
-            spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
-        else:
-            chunk = split(m.terms, split(m.terms, self.chunk))
-            chunks = split(m.terms, chunk)
-            units = m.summed * chunks
-            wide = block = nr * lanes
-            products = m.images * m.groups
-            # Tasks end where tiles do; the last has what fills none. The smaller matrix is read more than once.
-            tiles = max(1, m.columns // wide)
-            by_rows = m.rows > 2 * m.columns
-            span = tiles // (1 if by_rows else min(tiles, split(wanted, products))) * wide
-            spans = max(1, m.columns // span)
-            shares = split(wanted, products * spans)
-            if by_rows:
-                shares = max(shares, m.rows * m.terms * element // ROWS_BYTES)
-            row_shares = min(split(m.rows, mr), shares)
-            if m.ready(storage_size(codes[0], element)):
-                how = kernels.READY
-                ready = m.groups * split(m.columns, lanes) * lanes * m.terms * element
-                slot = lanes * (m.terms + lanes) * element if codes[0] != NATIVE else 0
-            elif codes[0] != NATIVE:
-                how = kernels.BROUGHT
-            if codes[1] != NATIVE:
-                sums = kernels.DELIVERED
-            room = split(m.rows, row_shares) * wide * element
-            slot = max(slot, (chunk * wide * element + 2 * room))
+        parts = split(m.rows, mr)
+        f = {"bundle": 1, "fold": FOLD} | schedule
+        row_shares = min(parts, f["row_shares"])
+        spans = max(1, m.columns // f["span"])
+        ready = 0
+        if f["panels"] == kernels.READY:
+            ready = m.groups * split(m.columns, lanes) * lanes * m.terms * element
+        # Scratch: panels of a chunk, or what is packed from; a chunk of the left rows; sums, and sums of a fold.
+        rows = max((s + 1) * parts // row_shares - s * parts // row_shares for s in range(row_shares)) * mr
+        left_row = (f["longest"] + lanes) * element
+        copied = f["joined"] > 1
+        room = memory.lines(f["bundle"] * rows * f["block"] * element)
+        left_at = memory.lines(max(f["block"], nr * lanes) * f["longest"] * element)
+        if ready and codes[0] != NATIVE:
+            left_at = memory.lines(lanes * (m.terms + lanes) * element)
+        sums_at = left_at + copied * memory.lines(rows * left_row)
+        partial_at = sums_at + (room if f["sums"] != kernels.DIRECT else 0)
+        fields = (
+            asdict(m)
+            | f
+            | {
+                "mr": mr,
+                "nr": nr,
+                "parts": parts,
+                "row_shares": row_shares,
+                "spans": spans,
+                "copied": int(copied),
+                "left_at": left_at,
+                "left_row": left_row,
+                "sums_at": sums_at,
+                "partial_at": partial_at,
+                "b_code": codes[0],
+                "c_code": codes[1],
+                "ready_group": ready // m.groups,
+                "by_column": int(left),
+                "slot": partial_at + (room if f["units"] > f["fold"] else 0),
+            }
+        )
+        if self.problem.tail:
+            rows_are_channels = not left or f["sums"] == kernels.TRANSPOSED
+            fields["finish"] = (finishing.finish_rows if rows_are_channels else finishing.finish_lanes).address
+            fields["ask"] = finishing.ask.address
+        tasks = split(m.images, f["bundle"]) * m.groups * spans * row_shares
+        frame = self._frame(fields, ("panel", "transpose", "gather"), min(workers, tasks))
+        frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
+        frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
+        return _Step(kernels.panels, frame, left, ready)
+
+    def _dots(self, left: bool, m: Matrices, workers: int) -> _Step:
+        """The launch of a product whose lanes are terms."""
+        machine = target.current()
+        mr, nr, lanes = machine.panel_mr(self.element), machine.panel_nr, self.lanes
+        wanted = TASKS * workers if workers > 1 else 1
+        chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
+        row_shares = min(split(m.rows, mr), split(wanted, m.groups))
+        spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
         fields = asdict(m) | {
             "mr": mr,
             "nr": nr,
             "chunk": chunk,
-            "chunks": chunks,
-            "joined": 1,
-            "units": units,
-            "longest": chunk,
-            "block": block,
-            "bundle": 1,
+            "block": max(1, DOTS_BYTES // (chunk * self.element) // nr) * nr,
             "row_shares": row_shares,
             "spans": spans,
-            "span": span,
-            "panels": how,
-            "sums": sums,
-            "sums_at": chunk * nr * lanes * element,
-            "fold": FOLD,
-            "partial_at": chunk * nr * lanes * element + (slot - chunk * nr * lanes * element) // 2,
-            "b_code": codes[0],
-            "c_code": codes[1],
-            "ready_group": ready // m.groups,
-            "by_column": int(left),
-            "slot": slot,
         }
         if self.problem.tail:
-            fields["finish"] = (finishing.finish_lanes if left or dots else finishing.finish_rows).address
-            fields["ask"] = finishing.ask.address
-        names = ("dots",) if dots else ("panel", "transpose", "gather")
-        frame = self._frame(fields, names, min(workers, m.images * m.groups * spans * row_shares))
-        frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
-        frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
-        return _Step(kernels.dots if dots else kernels.panels, frame, left, ready)
+            fields["finish"] = finishing.finish_lanes.address
+        return _Step(kernels.dots, self._frame(fields, ("dots",), min(workers, m.groups * spans * row_shares)), left)
 
     def _frame(self, fields: dict[str, int], names: tuple[str, ...], workers: int, zeros: int = 0) -> Frame:
         zero = np.zeros(max(self.lanes, zeros))
