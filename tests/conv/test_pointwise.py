@@ -111,7 +111,10 @@ def test_what_it_takes() -> None:
             assert plan_for(ConvProblem.parse(f"{text} {direction}")).algorithm == algorithm
 
 
-@pytest.mark.parametrize("text", ["n4 ic150 ih9 iw11 oc37 kh1 kw1", "n5 ic300 ih7 iw7 oc304 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"])
+@pytest.mark.parametrize(
+    "text",
+    ["n4 ic150 ih9 iw11 oc37 kh1 kw1", "n5 ic300 ih7 iw7 oc304 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"],
+)
 @pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
 def test_an_image_gives_the_same_bits_in_any_batch(text: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{text} {direction}")
