@@ -281,9 +281,13 @@ def test_same_bits_in_any_batch_and_pass(direction, bound, monkeypatch):
     np.testing.assert_array_equal(result(problem, a, b), whole)
     monkeypatch.setattr(winograd, "TASK_BYTES", 0)
     monkeypatch.setattr(winograd, "PASS_BYTES", 200_000)
+    monkeypatch.setattr(winograd, "LARGE_PASS_BYTES", 200_000)
     monkeypatch.setattr(winograd, "TASK_PRODUCTS", 200)
     assert winograd.plan(problem).cut(2)[1] is None
     assert winograd.plan(problem).cut(2)[0].units.passes > 1
+    np.testing.assert_array_equal(result(problem, a, b), whole)
+    # Each task transforms its weights.
+    monkeypatch.setattr(winograd, "LARGEST_WEIGHTS", 0)
     np.testing.assert_array_equal(result(problem, a, b), whole)
 
 

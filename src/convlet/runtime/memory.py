@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 LINE = 64  # bytes of a cache line; every scratch address is a multiple
-KEEP = 32 << 20  # bytes: a larger buffer serves its call and is then returned to the system
+KEEP = 32 << 20  # bytes: a larger buffer serves its call and then goes to the pool of results
 
 
 class _Scratch(threading.local):
@@ -71,7 +71,8 @@ def scratch(nbytes: int, use: str = "workers") -> tuple[int, np.ndarray]:
     found = _scratch.buffers.get(use)
     if found is not None and found[1].nbytes >= nbytes + LINE:
         return found
-    buffer = np.empty(max(nbytes, 1 << 18) + LINE, np.uint8)
+    size = max(nbytes, 1 << 18) + LINE
+    buffer = np.empty(size, np.uint8) if size <= KEEP else empty((size,), np.uint8)
     found = lines(address(buffer)), buffer
     if buffer.nbytes <= KEEP:
         _scratch.buffers[use] = found

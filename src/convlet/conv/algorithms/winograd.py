@@ -59,8 +59,14 @@ FEW = 4
 
 # Tiles in a unit: only very wide images are cut.
 UNIT_TILES = 64
-# Bytes of transformed images in a pass, for two threads; more threads make larger passes.
+# Bytes of transformed images in a pass, for two threads; more threads make larger passes. And as many at most where
+# there are more transformed weights than that, which every pass makes or reads again.
 PASS_BYTES = 4 << 20
+LARGE_PASS_BYTES = 12 << 20
+# Tasks that make the same weights, up to which nobody makes them beforehand: writing and reading them costs as much.
+# And bytes of them above which that costs more than the products: four times as long as making them.
+AGAIN = 2
+LARGEST_WEIGHTS = 16 << 20
 # Tiles that a weight gradient has in a pass at least, or its sums go to memory often. Its passes, and with them the
 # order of its sums, do not depend on the threads.
 GRADIENT_TILES = 128
@@ -577,7 +583,7 @@ class _Weights:
         )
 
     def transformed(self, weight: int, kept: Storage | None, workers: int, wanted: bool) -> tuple[int, Any] | None:
-        """All transformed weights, if they are kept; if `wanted`, made for this time."""
+        """All transformed weights, if they are kept; if `wanted` and not too many, made for this time."""
         frame = self.frame
 
         def make(u: int) -> None:
@@ -585,7 +591,7 @@ class _Weights:
             launch.launch(kernel, frame.address, weight, 0, 0, u, frame.slot, min(workers, self.tasks))
 
         found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, make)
-        if found is None and wanted:
+        if found is None and wanted and frame.packed_bytes <= LARGEST_WEIGHTS:
             found = memory.scratch(frame.packed_bytes, "weights")
             make(found[0])
         return found
@@ -613,8 +619,10 @@ def _cut(product: _Product, workers: int) -> _Cut:
     """How a forward product is cut, in two regions."""
     g, lanes = product.problem.g, target.current().lanes(4)
     tile_bytes = split(product.icg, lanes) * lanes * 4 * product.points
-    units = _Units(product, g * tile_bytes, PASS_BYTES * max(1, workers // 2))
     blocks = g * split(product.ocg, 2 * lanes)
+    weights = blocks * product.points * product.icg * 2 * lanes * 4
+    pass_bytes = max(PASS_BYTES, min(weights, LARGE_PASS_BYTES))
+    units = _Units(product, g * tile_bytes, pass_bytes * max(1, workers // 2))
     largest = max(1, TASK_PRODUCTS // product.points)
     few = split(2 * workers, blocks)
     even = next((count for count in range(few, few + 4) if _busy(count * blocks, workers) >= LEAST_BUSY), few)
@@ -657,7 +665,7 @@ class _Forward:
             weights = self.weights[w.strides] = _Weights(self.product, w)
         cut, together = self.cut(workers)
         weight, keep_weight = memory.address(w) + weights.frame.weight_offset, w
-        found = weights.transformed(weight, kept, workers, wanted=cut.units.passes * cut.unit_blocks > 1)
+        found = weights.transformed(weight, kept, workers, wanted=cut.units.passes * cut.unit_blocks > AGAIN)
         if found is not None:
             weight, keep_weight = found
             cut = together or cut
