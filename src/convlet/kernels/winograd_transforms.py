@@ -4,15 +4,13 @@
 
 reads `count` matrices whose elements are vectors (lanes are channels), multiplies them with the matrix L of the rows'
 axis from the left and R of the columns' axis from the right, and writes them. Rows, columns and successive matrices lie
-the given bytes apart. There is a kernel for each purpose and pair of axes, compiled when it is first needed; one that
-is exact computes in float64 and rounds its results once.
+the given bytes apart. There is a kernel for each purpose and pair of axes, compiled when it is first needed.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,8 +49,7 @@ class _Lanes:
         self.builder, self.vector = builder, vector
 
     def _constant(self, number: float) -> Any:
-        exact = self.vector.element == emit.DOUBLE
-        one = ir.Constant(self.vector.element, float(number if exact else np.float32(number)))
+        one = ir.Constant(self.vector.element, float(np.float32(number)))
         return ir.Constant(self.vector, [one] * self.vector.count)
 
     def scaled(self, x: Any, factor: float) -> Any:
@@ -115,57 +112,39 @@ def _pairs(matrix: np.ndarray) -> list[int]:
     return found
 
 
-def _emit(builder: Any, left: np.ndarray, right: np.ndarray, exact: bool, count: Any, *places: Any) -> None:
+def _emit(builder: Any, left: np.ndarray, right: np.ndarray, count: Any, *places: Any) -> None:
     """The code of one transform; places: dst, dst_row, dst_column, dst_step and the same of src."""
     dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step = places
-    stored = ir.VectorType(emit.FLOAT, target.current().lanes(4))
-    vector = ir.VectorType(emit.DOUBLE, stored.count) if exact else stored
+    vector = ir.VectorType(emit.FLOAT, target.current().lanes(4))
     lanes = _Lanes(builder, vector)
-
-    def load(place: Any) -> Any:
-        value = emit._load(builder, place, stored)
-        return builder.fpext(value, vector) if exact else value
-
-    def store(value: Any, place: Any) -> None:
-        emit._store(builder, builder.fptrunc(value, stored) if exact else value, place)
+    size = emit._constant(target.current().vector)
 
     def at(base: Any, i: Any, step: Any) -> Any:
         return builder.add(base, builder.mul(emit._constant(i) if isinstance(i, int) else i, step))
 
-    def line(matrix: np.ndarray, read: Callable[[Any], Any], write: Callable[[Any, Any], None]) -> None:
-        """One row or column, multiplied."""
-        for i, value in enumerate(lanes.multiply(matrix, [read(i) for i in range(matrix.shape[1])])):
-            write(value, i)
+    def line(matrix: np.ndarray, base: Any, step: Any, to: Any, to_step: Any) -> None:
+        """One row or column in memory, multiplied."""
+        column = [emit._load(builder, at(base, i, step), vector) for i in range(matrix.shape[1])]
+        for i, value in enumerate(lanes.multiply(matrix, column)):
+            emit._store(builder, value, at(to, i, to_step))
 
     def whole(source: Any, to: Any) -> None:
         columns = []
         for j in range(len(right.T)):
             top = at(source, j, src_column)
-            columns.append(lanes.multiply(left, [load(at(top, i, src_row)) for i in range(len(left.T))]))
+            column = [emit._load(builder, at(top, i, src_row), vector) for i in range(len(left.T))]
+            columns.append(lanes.multiply(left, column))
         for i in range(len(left)):
             first = at(to, i, dst_row)
             for j, value in enumerate(lanes.multiply(right, [column[i] for column in columns])):
-                store(value, at(first, j, dst_column))
+                emit._store(builder, value, at(first, j, dst_column))
 
     def by_lines(source: Any, to: Any, between: Any) -> None:
-        size = emit._constant(stored.count * emit._size(vector.element))
-        row = builder.mul(emit._constant(len(right.T)), size)
-
-        def between_at(i: Any, j: Any) -> Any:
-            return at(at(between, i, row), j, size)
-
+        row = emit._constant(len(right.T) * target.current().vector)
         with emit._steps(builder, emit._constant(len(right.T)), 1) as j:
-            line(
-                left,
-                lambda i: load(at(at(source, j, src_column), i, src_row)),
-                lambda value, i: emit._store(builder, value, between_at(i, j)),
-            )
+            line(left, at(source, j, src_column), src_row, at(between, j, size), row)
         with emit._steps(builder, emit._constant(len(left)), 1) as i:
-            line(
-                right,
-                lambda j: emit._load(builder, between_at(i, j), vector),
-                lambda value, j: store(value, at(at(to, i, dst_row), j, dst_column)),
-            )
+            line(right, at(between, i, row), size, at(to, i, dst_row), dst_column)
 
     between = None
     if left.shape != (1, 1) and right.shape != (1, 1) and max(left.size, right.size) > UNROLLED:
@@ -174,13 +153,9 @@ def _emit(builder: Any, left: np.ndarray, right: np.ndarray, exact: bool, count:
     with emit._steps(builder, count, 1) as t:
         source, to = at(src, t, src_step), at(dst, t, dst_step)
         if left.shape == (1, 1):
-            line(
-                right,
-                lambda j: load(at(source, j, src_column)),
-                lambda value, j: store(value, at(to, j, dst_column)),
-            )
+            line(right, source, src_column, to, dst_column)
         elif right.shape == (1, 1):
-            line(left, lambda i: load(at(source, i, src_row)), lambda value, i: store(value, at(to, i, dst_row)))
+            line(left, source, src_row, to, dst_row)
         elif between is None:
             whole(source, to)
         else:
@@ -189,21 +164,21 @@ def _emit(builder: Any, left: np.ndarray, right: np.ndarray, exact: bool, count:
 
 @intrinsic(prefer_literal=True)
 def transform_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8):
-    """A transform, named by a literal text: its purpose, the axes of rows and columns, and whether it is exact."""
-    purpose, rows, columns, *exact = which.literal_value.split()
+    """A transform, named by a literal text: its purpose, and the axes of rows and columns."""
+    purpose, rows, columns = which.literal_value.split()
 
     def codegen(context, builder, sig, args):
         left, right = (matrix_of(purpose, Axis.parse(each)) for each in (rows, columns))
-        _emit(builder, left, right, bool(exact), *args[1:])
+        _emit(builder, left, right, *args[1:])
         return context.get_dummy_value()
 
     return types.void(which, *[types.int64] * 9), codegen
 
 
 @functools.cache
-def transform(purpose: str, rows: Axis, columns: Axis, exact: bool = False) -> Kernel:
+def transform(purpose: str, rows: Axis, columns: Axis) -> Kernel:
     """The kernel of a transform."""
-    which = f"{purpose} {rows.text} {columns.text}" + " exact" * exact
+    which = f"{purpose} {rows.text} {columns.text}"
 
     def run(count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
         transform_step(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)

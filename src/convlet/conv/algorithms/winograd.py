@@ -2,7 +2,7 @@
 
 Its sums are not only reordered but made of other terms, so its error is larger than direct convolution's and bounded:
 norm-relative 3e-6 in float32. With `convlet.set_convolution_precision("highest")` tiles are small, as F(2x2, 3x3),
-weights are transformed in float64, and sums are added in short chains that remember what they lose: under 2e-7.
+and sums are added in short chains, the last of which remember what they lose: it stays under 2e-7.
 float64 does without it. An infinity or NaN of the input spreads over the tiles that read it, and overflow begins some
 three orders of magnitude below the largest float32.
 
@@ -45,11 +45,11 @@ TILES = (2, 3, 4, 5)
 # Products of one F(m, r): more would cost too much precision. Kernels of one row or column have the errors of one axis
 # only: the second number.
 PRODUCTS = {"high": (7, 10), "highest": (4, 5)}
-# 'highest': products of a sum that are added one after the other. The error of F(2x2, 3x3) is 1.67 times that of its
-# products, and the transforms have one of 1.0e-7. What chains lose beyond those of a segment is remembered (tile.py).
+# 'highest': products of a sum that are added one after the other, and sums of segments or chunks that are without
+# remembering what is lost (kernels/tile.py). The error of F(2x2, 3x3) is 1.67 times that of its products: 1.3e-7 after
+# chains of 8 and 8 of those, and its transforms err by 1.1e-7 themselves.
 CHAIN = 8
-# Sums of a weight gradient that a part may add without remembering.
-SUMS_APART = 4
+SUMS_APART = 2
 # Products along an axis: beyond, transforms are as much work as multiplying.
 LARGEST = 21
 
@@ -368,7 +368,7 @@ class _Product:
         pair = pair or axes(p.per_image())
         rows, columns = (tiling(axis) for axis in pair)
         icg, ocg = p.ic // p.g, p.oc // p.g
-        chain = CHAIN if get_convolution_precision() == "highest" else 0
+        precise = get_convolution_precision() == "highest"
         dh, dw = dilations(p)
         if p.direction == "bwd_input":
             # What is padded in front beyond a stride shifts the output's gradient by whole elements.
@@ -376,6 +376,7 @@ class _Product:
                 _plain(rows.inputs, rows.step, dh, p.oh, rows.before * dh - p.pt // p.sh),
                 _plain(columns.inputs, columns.step, dw, p.ow, columns.before * dw - p.pl // p.sw),
             )
+            chain = CHAIN if precise and ocg > 2 * CHAIN else 0
             return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw, chain)
         row_map = index_map(p.ih, p.pt, p.pb, p.mode_h)
         col_map = index_map(p.iw, p.pl, p.pr, p.mode_w)
@@ -383,6 +384,8 @@ class _Product:
             _Reach(rows.inputs, rows.step, dh, p.ih + min(p.pb, 0), p.pt, row_map),
             _Reach(columns.inputs, columns.step, dw, p.iw + min(p.pr, 0), p.pl, col_map),
         )
+        # A sum of 16 channels is as exact as one of 64 in chains.
+        chain = CHAIN if precise and (icg > 2 * CHAIN or p.direction == "bwd_weight") else 0
         return cls(p, pair, rows, columns, reach, icg, ocg, p.oh, p.ow, chain)
 
 
@@ -557,7 +560,7 @@ class _Weights:
         plane = _plane(icg * wide * 4)
         block = points * plane
         self.fields = _product_fields(product) | {
-            "transform_weight": transform("weight", *product.axes, exact=product.chain > 0).address,
+            "transform_weight": transform("weight", *product.axes).address,
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
             "w_size": size,
             "w_code": CODES[p.dtype],
@@ -579,7 +582,7 @@ class _Weights:
             workers=1,
             packed_bytes=p.g * blocks * block,
             weight_offset=weight.offset,
-            form=("winograd", product.axes, product.chain, p.g, icg, product.ocg, weight.strides, weight.taps, p.dtype),
+            form=("winograd", product.axes, p.g, icg, product.ocg, weight.strides, weight.taps, p.dtype),
         )
 
     def transformed(self, weight: int, kept: Storage | None, workers: int, wanted: bool) -> tuple[int, Any] | None:
@@ -730,12 +733,13 @@ class _Forward:
         step1, step2 = (j * lanes * 4).astype(np.int32), (j * wide * 4).astype(np.int32)
         tables += [offsets, step1, step2]
         u_plane, m_plane = _plane(segment * wide * 4), _plane(cut.task_tiles * wide * 4)
+        lost = points * m_plane if product.chain and split(product.icg, segment) > SUMS_APART else 0
         row = lanes * (tile_h * columns + lanes) * 4
         places, slot = layout(
             {
                 "image_at": image_fields["v_group"] if together else 0,
                 "weight_at": 0 if ready else points * u_plane,
-                "sum_at": points * m_plane * (2 if product.chain else 1),
+                "sum_at": points * m_plane + lost,
                 "band_at": (tile_h * columns + tile_w) * wide * 4,
                 "other_at": image_scratch["band_at"] if ready else weights.scratch["other_at"],
                 "row_at": max(row, weights.scratch["row_at"], image_scratch["row_at"]),
@@ -761,7 +765,7 @@ class _Forward:
             "unit_blocks": unit_blocks,
             "u_plane": weights.fields["u_plane"] if ready else u_plane,
             "m_plane": m_plane,
-            "lost": points * m_plane if product.chain else 0,
+            "lost": lost,
         }
         tasks = unit_blocks * p.g * (1 if together else split(product.ocg, wide))
         return images, _records(fields, units, tables, min(workers, tasks))
@@ -790,7 +794,9 @@ class _WeightGradient:
         units = self.units = _Units(product, 0, 0, unit_tiles=self.together)
         sums = p.g * self.vectors * self._plane(lanes) * self.all_blocks * product.points
         most = min(units.count, units.tiles // PART_TILES, PART_SUMS // sums)
-        self.parts = max((parts for parts in PARTS if parts <= most), default=0)
+        # Few for the precision 'highest', whose errors their addition would make larger.
+        ways = PARTS[:1] if product.chain else PARTS
+        self.parts = max((parts for parts in ways if parts <= most), default=0)
 
     @staticmethod
     def _plane(block: int) -> int:
