@@ -23,20 +23,26 @@ STORED = 128
 
 
 @njit(error_model="numpy")
-def multiply(f, rows, columns, band, k, offsets, weight, steps, vectors, sums, first):
-    """Adds the products of a band and a block of weights, k terms each, to the sums of all its positions."""
+def multiply(f, oy, rows, bx, columns, band, channels, weight, vectors, sums, first):
+    """Adds the products of a band's channels and a block of weights to the sums of all positions in rows oy.."""
     runs, length = rows, columns
     if f.joined:
         runs, length = 1, rows * columns
     parts = -(-length // f.mr)
     wide = vectors * f.lanes * f.element
+    taps, offsets, steps = f.taps, f.offsets, f.step2 if vectors == 2 else f.step1
     for run in range(runs):
+        entry = f.used + 32 * ((oy + run) * f.bands_w + bx) * f.tiles
         for part in range(parts):
+            if f.used and part < f.tiles:
+                taps, offsets = load_i64(entry), load_i64(entry + 8)
+                steps = load_i64(entry + (24 if vectors == 2 else 16))
+                entry += 32
             start = part * length // parts
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
             c = sums + (run * length + start) * wide
-            call(f.tile, (m, vectors, k, a, offsets, weight, steps, c, wide, first, f.chain, f.lost))
+            call(f.tile, (m, vectors, channels * taps, a, offsets, weight, steps, c, wide, first, f.chain, f.lost))
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -82,11 +88,6 @@ def multiply_task(f, task, x, weight, bias, tail, out, slot):
             to = out + image * f.y_n + o * f.y_c + oy * f.y_h
             call(f.store_positions, (to, f.y_h, spare, 0, rows, columns, f.y_code, 0, 0))
         return
-    used, offsets, step1, step2 = f.taps, f.offsets, f.step1, f.step2
-    if f.used:
-        entry = f.used + 32 * (place % bands)
-        used, offsets = load_i64(entry), load_i64(entry + 8)
-        step1, step2 = load_i64(entry + 16), load_i64(entry + 24)
     # A sum of one chunk is stored while it is in the cache, a few rows at a time.
     piece = max(1, STORED // columns) if f.chunk == f.icg else rows
     for segment in range(segments):
@@ -97,7 +98,6 @@ def multiply_task(f, task, x, weight, bias, tail, out, slot):
         for block in range(block_0, block_1):
             width = min(wide, f.ocg - block * wide)
             vectors = 1 if width <= f.lanes else 2
-            steps = step2 if vectors == 2 else step1
             own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
             o = group * f.ocg + block * wide
             to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
@@ -116,7 +116,7 @@ def multiply_task(f, task, x, weight, bias, tail, out, slot):
                             src = weight + group * f.w_g + block * wide * f.w_o
                             pack_weight(f, src, width, c0, c1, ready, spare)
                     part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
-                    multiply(f, some, columns, part, (c1 - c0) * used, offsets, ready, steps, vectors, own, c0 == 0)
+                    multiply(f, oy + row, some, bx, columns, part, c1 - c0, ready, vectors, own, c0 == 0)
                 if s1 == f.icg:
                     store_band(f, own, vectors, width, shift, tail, to + row * f.y_h, some, columns, spare)
 

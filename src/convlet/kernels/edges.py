@@ -39,7 +39,8 @@ FRAME = np.dtype(
             *("chunk", "segment", "offsets", "step1", "step2"),
             # products that are added one after the other; bytes from a sum to what its rounding has lost (tile.py)
             *("chain", "lost"),
-            "used",  # for each band, (taps, offsets, step1, step2) of those that read the image at all; 0: all do
+            # for each tile, (taps, offsets, step1, step2) of those that read the image; 0: all do. Tiles of a row
+            *("used", "tiles"),
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
             "tail",  # whether bias is the address of a tail (see tail.py), which the stores apply

@@ -9,6 +9,10 @@ from ..problem import ConvProblem
 
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
 BAND_BYTES = 768 << 10
+# Columns below which a tile of a single row would wait for its own sums: it needs 4 positions x 2 vectors (Zen 4).
+NARROW = 4
+# Columns below which a band is not cut further, however many channels it has.
+LEAST_COLUMNS = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,15 @@ def split(size: int, largest: int) -> int:
     return -(-size // largest)
 
 
-def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: bool | None = None) -> Band:
+def band_of(problem: ConvProblem, band_h: int, band_w: int) -> Band:
     """The layout of bands of band_h x band_w outputs.
 
-    Joined bands cost kw / sw times the copying and let the tile run over the ends of rows: worth it where
-    rows do not fill tiles. With a large dilation the rows between the taps would be copied for nothing.
+    Joined bands cost kw / sw times the copying and let the tile run over the ends of rows: worth it where rows are too
+    short to keep the multipliers busy, and where it costs nothing; but then no row leaves out the taps in its padding.
+    With a large dilation the rows between the taps would be copied for nothing.
     """
     p = problem
-    if joined is None:
-        full = band_w / (split(band_w, mr) * mr)
-        joined = p.kw == 1 or (band_h > 1 and full < 0.8)
+    joined = band_h > 1 and band_w < NARROW
     shared_h = planes_of(p.kh, p.sh, p.dh, apart=False)
     apart_h = planes_of(p.kh, p.sh, p.dh, apart=True)
     rows = min(shared_h, apart_h, key=lambda each: len(each.starts) * band_h + sum(each.extras))
@@ -104,12 +107,11 @@ def band_of(problem: ConvProblem, band_h: int, band_w: int, mr: int, joined: boo
         columns = apart_w
     else:
         columns = min(shared_w, apart_w, key=lambda each: len(each.starts) * (band_w + max(each.extras)))
-    return Band(rows, columns, band_h, band_w, joined or max(columns.extras) == 0)
+    all_read = (p.pt <= 0 and p.pb <= 0) or p.mode_h != "zeros"
+    return Band(rows, columns, band_h, band_w, joined or (all_read and max(columns.extras) == 0))
 
 
-def choose_band(
-    problem: ConvProblem, element: int, mr: int, channels: int, wanted: int, joined: bool | None = None
-) -> Band:
+def choose_band(problem: ConvProblem, element: int, channels: int, wanted: int) -> Band:
     """The largest band of at most `wanted` positions whose `channels` channels fit BAND_BYTES, if any does."""
     p = problem
 
@@ -120,15 +122,15 @@ def choose_band(
     if p.ow > 2 * wanted:  # a band of one row, in pieces
         band_w = split(p.ow, split(p.ow, wanted))
     band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
-    band = band_of(p, band_h, band_w, mr, joined)
+    band = band_of(p, band_h, band_w)
     while size(band) > BAND_BYTES and band_h > 1:
         band_h = split(band_h, 2)
-        band = band_of(p, band_h, band_w, mr, joined)
-    while size(band) > BAND_BYTES and band_w > 8 * mr:
+        band = band_of(p, band_h, band_w)
+    while size(band) > BAND_BYTES and band_w > LEAST_COLUMNS:
         band_w = split(band_w, 2)
-        band = band_of(p, band_h, band_w, mr, joined)
+        band = band_of(p, band_h, band_w)
     # Bands differ by a row at most: even them out.
-    return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)), mr, joined)
+    return band_of(p, split(p.oh, split(p.oh, band_h)), split(p.ow, split(p.ow, band_w)))
 
 
 def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, dilation: int) -> list[list[int]]:
@@ -141,18 +143,29 @@ def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, di
     return found
 
 
-def used_taps(p: ConvProblem, cut: tuple[int, int]) -> list[tuple[int, ...]]:
-    """The taps that each band reads outside of padding with zeros; nothing if all bands read all of them.
+def used_taps(p: ConvProblem, cut: tuple[int, int], mr: int, joined: bool) -> list[tuple[int, ...]]:
+    """The taps that each tile reads outside of padding with zeros; nothing if all tiles read all of them.
 
-    There are `cut` bands along both axes.
+    There are `cut` bands along both axes. Tiles are of up to mr columns of a row, or of all rows of a `joined` band;
+    they are listed row by row, band by band, with places for as many tiles of a band as the widest has.
     """
     if p.mode_h != "zeros" or p.mode_w != "zeros":
         return []
-    rows, columns = cut
-    starts_h = [i * p.oh // rows for i in range(rows + 1)]
-    starts_w = [i * p.ow // columns for i in range(columns + 1)]
-    by_row = reading(p.ih, p.pt, starts_h, p.sh, p.kh, p.dh)
-    by_column = reading(p.iw, p.pl, starts_w, p.sw, p.kw, p.dw)
+    bands_h, bands_w = ([i * size // bands for i in range(bands + 1)] for size, bands in zip((p.oh, p.ow), cut))
+    rows, columns = bands_h, bands_w
+    tiles = 1
+    if not joined:
+        tiles = split(split(p.ow, cut[1]), mr)
+        rows = list(range(p.oh + 1))
+        columns = []
+        for first, end in pairwise(bands_w):
+            own = split(end - first, mr)
+            columns += [first + min(i, own) * (end - first) // own for i in range(tiles)]
+        columns.append(p.ow)
+    by_row = reading(p.ih, p.pt, rows, p.sh, p.kh, p.dh)
+    by_column = reading(p.iw, p.pl, columns, p.sw, p.kw, p.dw)
+    if joined:
+        by_row = [each for each, (first, end) in zip(by_row, pairwise(bands_h)) for _ in range(first, end)]
     if all(len(each) == p.kh for each in by_row) and all(len(each) == p.kw for each in by_column):
         return []
     return [tuple(u * p.kw + v for u in us for v in vs) for us in by_row for vs in by_column]
