@@ -24,7 +24,7 @@ from ..runtime import memory, threads
 from . import emit, launch, target
 from .emit import load_i64
 from .launch import Kernel, frame_reader, next_task
-from .series import EXP
+from .series import EXP, LOG
 
 PLACES = 5  # arrays that a formula reads and writes at most
 UNROLL = 4  # vectors at a time: their operations are independent, so that the units of the processor stay busy
@@ -161,6 +161,24 @@ class Lanes:
             bits = builder.shl(builder.add(power, number(127)), number(23))
             result = result * Lanes(builder, builder.bitcast(bits, self.value.type))
         return result
+
+    def log(self) -> Lanes:
+        """The natural logarithm of normal numbers, NaN of NaN: m 2^k with m around 1 (Cephes' logf)."""
+        builder, count = self.builder, self.value.type.count
+        integers = ir.VectorType(emit.I32, count)
+
+        def number(value: int) -> Any:
+            return ir.Constant(integers, [value] * count)
+
+        bits = builder.bitcast(self.value, integers)
+        k = Lanes(builder, builder.sitofp(builder.sub(builder.lshr(bits, number(23)), number(127)), self.value.type))
+        fraction = builder.or_(builder.and_(bits, number(0x7FFFFF)), number(0x3F800000))
+        m = Lanes(builder, builder.bitcast(fraction, self.value.type))
+        high = m > math.sqrt(2)
+        k, r = k + high.choose(1, k * 0), high.choose(m * 0.5, m) - 1
+        square = r * r
+        rest = r * square * r.polynomial(LOG) + k * _LOG2[1] - square * 0.5
+        return self.differs(self).choose(self, r + rest + k * _LOG2[0])
 
     def sqrt(self) -> Lanes:
         """The square root, rounded once."""

@@ -6,6 +6,7 @@ installed, stays with NumPy. This module itself loads nothing.
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import cache
 from importlib import import_module
@@ -23,6 +24,7 @@ LARGE = 1 << 17
 SOONER = {"norm": 256, "pool": 64, "average": 64, "elementwise": 8}
 
 IMAGE = 1 << 12  # elements of an image from which on kernels with bits of their own take it
+IMAGES = {"softmax": 1 << 9, "layer_norm": 1 << 8, "totals": 1 << 13}  # another number of some: as for SOONER
 
 
 @cache
@@ -57,7 +59,7 @@ def once_loaded(name: str, array: np.ndarray) -> Any:
 
 def of_images(name: str, array: np.ndarray) -> Any:
     """The same, for kernels with bits of their own: an image must get them in every batch, and before a convolution."""
-    if array.ndim < 2 or array.size < len(array) * IMAGE or array.dtype != np.float32:
+    if array.ndim < 2 or array.size < len(array) * IMAGES.get(name, IMAGE) or array.dtype != np.float32:
         return None
     return _load(name)
 
@@ -80,6 +82,19 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
     if a.flags.c_contiguous:
         return b.flags.c_contiguous
     return a.strides == b.strides and dense(a)
+
+
+def along(array: np.ndarray, axes: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """(outer, count, inner) of a dense array whose ``axes`` lie side by side in memory: the array as they divide it."""
+    if not array.size or not axes or not dense(array):
+        return None
+    order = (*range(array.ndim),) if array.flags.c_contiguous else (0, 2, 3, 1)
+    places = sorted([order.index(axis) for axis in axes])
+    first, last = places[0], places[-1]
+    if len(places) != last - first + 1:
+        return None
+    sizes = [array.shape[axis] for axis in order]
+    return math.prod(sizes[:first]), math.prod(sizes[first : last + 1]), math.prod(sizes[last + 1 :])
 
 
 def add(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

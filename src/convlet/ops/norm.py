@@ -112,6 +112,18 @@ def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, pla
     return large.kernels("norm", x) if large.dense(x) else None
 
 
+def _kernels_of_rows(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
+    """The compiled kernels, where the statistics are those of rows that lie side by side, as layer norm's are."""
+    first = x.ndim - len(plan.axes)
+    rows = x.shape == plan.shape and plan.axes == tuple(range(first, x.ndim)) and x.flags.c_contiguous
+    if not rows or plan.affine != (1,) * first + x.shape[first:]:
+        return None
+    for each in (weight, bias):
+        if each is not None and not (each.dtype == np.float32 and each.flags.c_contiguous):
+            return None
+    return large.of_images("layer_norm", x)
+
+
 def normalise(
     x: Array, weight: Array | None, bias: Array | None, plan: Plan, fixed: tuple[Array, Array] | None
 ) -> tuple[Array, Array, Array]:
@@ -124,6 +136,11 @@ def normalise(
         else:
             average, variance = (each.reshape(-1).astype(np.float64) for each in fixed)
             kernels.fixed(x, weight, bias, average, variance, plan.eps, out)
+        return out, average.reshape(plan.moments_shape), variance.reshape(plan.moments_shape)
+    kernels = None if fixed else _kernels_of_rows(x, weight, bias, plan)
+    if kernels is not None:
+        out = memory.empty_like(x)
+        average, variance = kernels.forward(x, weight, bias, plan.elements, plan.eps, out)
         return out, average.reshape(plan.moments_shape), variance.reshape(plan.moments_shape)
     wide = _wide(x).reshape(plan.shape)
     if fixed is None:
@@ -171,6 +188,12 @@ def normalise_gradient(
         if plan.parameters is None:
             return into
         return into, sums[1].reshape(plan.parameters), sums[0].reshape(plan.parameters)
+    kernels = None if fixed or grad.dtype != x.dtype else _kernels_of_rows(x, weight, None, plan)
+    if kernels is not None:
+        into, given = memory.empty_like(x), np.ascontiguousarray(grad)
+        statistics, wanted = (average.reshape(-1), variance.reshape(-1)), plan.parameters is not None
+        sums = kernels.gradient(given, x, weight, *statistics, plan.elements, plan.eps, into, wanted)
+        return (into, *[each.reshape(plan.parameters) for each in sums[::-1]]) if wanted else into
     g, wide = _wide(grad).reshape(plan.shape), _wide(x).reshape(plan.shape)
     inverse = 1 / np.sqrt(variance + plan.eps)
     xhat = (wide - average.astype(wide.dtype)) * inverse.astype(wide.dtype)

@@ -317,17 +317,20 @@ def _even_regions(size: Pair, out: Pair) -> Windows | None:
 
 
 def mean_of_windows(x: Array, windows: Windows, divisor: Any) -> Array:
-    """The sum of each window, taps in order, divided."""
+    """The sum of each window, its rows first, divided."""
     kernels = _averages(x, windows)
     if kernels is not None:
         means = memory.empty(x.shape[:-2] + windows.out, x.dtype)
         kernels.average(x, windows.kernel, windows.stride, windows.padding, divisor, means)
         return means
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
+    down = empty_like_layout(x, (*x.shape[:-2], windows.out[0], x.shape[-1]), wide)
     total = empty_like_layout(x, x.shape[:-2] + windows.out, wide)
-    total[...] = 0
-    for _, out, seen in windows.taps():
-        total[out] += x[seen]
+    down[...] = total[...] = 0
+    for _, out, seen in _axis_taps(windows, 0):
+        down[..., out, :] += x[..., seen, :]
+    for _, out, seen in _axis_taps(windows, 1):
+        total[..., out] += down[..., seen]
     return _divide(total, divisor).astype(x.dtype, copy=False)
 
 
@@ -340,10 +343,13 @@ def spread_to_windows(grad: Array, windows: Windows, divisor: Any) -> Array:
         return spread
     wide = np.dtype(np.float32) if is_half(grad.dtype) else grad.dtype
     share = _divide(grad.astype(wide), divisor)
+    across = empty_like_layout(grad, (*grad.shape[:-1], windows.size[1]), wide)
     result = empty_like_layout(grad, grad.shape[:-2] + windows.size, wide)
-    result[...] = 0
-    for _, out, seen in windows.taps():
-        result[seen] += share[out]
+    across[...] = result[...] = 0
+    for _, out, seen in _axis_taps(windows, 1):
+        across[..., seen] += share[..., out]
+    for _, out, seen in reversed(_axis_taps(windows, 0)):
+        result[..., seen, :] += across[..., out, :]
     return result.astype(grad.dtype, copy=False)
 
 

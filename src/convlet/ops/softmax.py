@@ -10,6 +10,8 @@ from .. import dtypes
 from ..autograd.function import Operation
 from ..autograd.variable import Array
 from ..dtypes import dtype as Dtype
+from ..kernels import large
+from ..runtime import memory
 from .axes import array_of, axis_of
 from .conversion import cast, dtype_of, is_half
 from .keywords import numpy_names
@@ -20,12 +22,34 @@ from .unary import exp
 __all__ = ["log_softmax", "softmax"]
 
 
+def _compiled(name: str, axis: int, *operands: Array) -> Array | None:
+    """What a kernel (kernels/softmax.py) makes of large images; None where there is none for these arrays."""
+    first = operands[-1]
+    kernels = large.of_images("softmax", first)
+    seen = None if kernels is None else large.along(first, (axis % first.ndim,))
+    if seen is None:
+        return None
+    arrays = [each if large.alike(first, each) else _lying_as(first, each) for each in operands]
+    out = memory.empty_like(first)
+    kernels.apply(name, seen, *arrays, out)
+    return out
+
+
+def _lying_as(like: Array, array: Array) -> Array:
+    copy = memory.empty_like(like)
+    np.copyto(copy, array)
+    return copy
+
+
 def softmax_of(x: Array, axis: int) -> Array:
     """exp(x_i) / sum_j exp(x_j) of an array; half precision is computed in float32."""
     if is_half(x.dtype):
         return softmax_of(x.astype(np.float32), axis).astype(x.dtype)
     if not x.size or not x.ndim:
         return np.ones_like(x)
+    compiled = _compiled("softmax", axis, x)
+    if compiled is not None:
+        return compiled
     result = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     np.exp(result, out=result)
     result /= sum_over(result, (axis,), keepdims=True)
@@ -38,6 +62,9 @@ def log_softmax_of(x: Array, axis: int) -> Array:
         return log_softmax_of(x.astype(np.float32), axis).astype(x.dtype)
     if not x.size or not x.ndim:
         return np.zeros_like(x)
+    compiled = _compiled("log_softmax", axis, x)
+    if compiled is not None:
+        return compiled
     result = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     result -= np.log(sum_over(np.exp(result), (axis,), keepdims=True))
     return result
@@ -58,6 +85,9 @@ class Softmax(Operation):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         (result,) = ctx.saved
+        into = _compiled("softmax gradient", ctx.axis, grad, result) if type(grad) is np.ndarray else None
+        if into is not None:
+            return into
         product = grad * result
         return product - result * _total(product, ctx.axis)
 
@@ -73,6 +103,9 @@ class LogSoftmax(Operation):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         (result,) = ctx.saved
+        into = _compiled("log_softmax gradient", ctx.axis, grad, result) if type(grad) is np.ndarray else None
+        if into is not None:
+            return into
         return grad - exp(result) * _total(grad, ctx.axis)
 
 

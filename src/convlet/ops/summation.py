@@ -8,15 +8,18 @@ alone, so that an image's sum has the same bits in every batch.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..autograd.variable import Array
+from ..kernels import large
 from .conversion import is_half
 
 BLOCK = 128  # terms added one after the other, as many as NumPy's own pairwise sum
 SHORT = 16  # partial sums left along an axis
+PART = 1 << 15  # elements that one thread adds up
 
 add_reduce: Any = np.add.reduce  # Any: the stubs know no keepdims that varies
 
@@ -30,10 +33,45 @@ def sum_over(array: Array, axes: tuple[int, ...], keepdims: bool = False, dtype:
     half = array.dtype if is_half(array.dtype) else None
     if half is not None:
         array = array.astype(np.float32)
+    compiled = _compiled(array, axes)
+    if compiled is not None:
+        if keepdims:
+            compiled = compiled.reshape([1 if axis in axes else n for axis, n in enumerate(array.shape)])
+        return compiled if half is None else compiled.astype(half)
     for axis in _long_outer(array, axes):
         array = _sum_blocks(array, axis)
     result = np.asarray(add_reduce(array, axis=axes, keepdims=keepdims))
     return result if half is None else result.astype(half)
+
+
+def _compiled(array: Array, axes: tuple[int, ...]) -> Array | None:
+    """The sums by a kernel (kernels/totals.py), where images are large; None where there is none for these axes."""
+    kernels = large.of_images("totals", array)
+    seen = None if kernels is None else large.along(array, axes)
+    shape = [n for axis, n in enumerate(array.shape) if axis not in axes]
+    if seen is None:  # planes first
+        inner = (array.ndim - 2, array.ndim - 1)
+        if kernels is None or len(axes) <= 2 or not set(inner) < set(axes) or large.along(array, inner) is None:
+            return None
+        return np.asarray(add_reduce(sum_over(array, inner, True), axis=axes)).reshape(shape)
+    if not array.flags.c_contiguous and [axis for axis in (2, 3, 1) if axis not in axes] not in ([2, 3], [1], []):
+        return None  # what is left of channels-last images lies in another order
+    outer, count, inner_size = seen
+    parts = _parts(count, inner_size)
+    result = np.empty((outer * parts, inner_size), np.float32)
+    kernels.sums(array, (outer * parts, count // parts, inner_size), result)
+    if parts > 1:
+        result = np.add.reduce(result.reshape(outer, parts, inner_size), axis=1, dtype=np.float64).astype(np.float32)
+    return result.reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def _parts(count: int, inner: int) -> int:
+    """Into how many equal parts a long sum is cut, so that several threads take part."""
+    if count * inner <= 2 * PART:
+        return 1
+    least = max(1, count * inner // PART)
+    return next((parts for parts in range(least, min(count, 4 * least) + 1) if count % parts == 0), 1)
 
 
 def _long_outer(array: Array, axes: tuple[int, ...]) -> list[int]:
