@@ -102,9 +102,10 @@ def cases() -> list:
     return found
 
 
-@pytest.mark.parametrize("last", [False, True], ids=["nchw", "channels-last"])
+@pytest.mark.parametrize("layout", ["nchw", "channels-last", "mixed"])
 @pytest.mark.parametrize(("algorithm", "problem"), cases())
-def test_the_bits_of_the_operations_one_after_the_other(algorithm: str, problem: ConvProblem, last: bool) -> None:
+def test_the_bits_of_the_operations_one_after_the_other(algorithm: str, problem: ConvProblem, layout: str) -> None:
+    last = layout != "nchw"
     threads = torch.get_num_threads()
     try:
         with force_algorithm(algorithm), np.errstate(all="ignore"):
@@ -112,6 +113,7 @@ def test_the_bits_of_the_operations_one_after_the_other(algorithm: str, problem:
                 batch = replace(problem, n=n)
                 x, w, bias, tail = arrays(batch, last)
                 bias = bias if n == 3 else None
+                x = x if layout != "mixed" else np.ascontiguousarray(x)
                 plain = conv.forward(batch, x, w, bias, channels_last=last)
                 for words in TAILS:
                     want = separately(plain, words, tail)

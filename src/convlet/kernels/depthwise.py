@@ -30,6 +30,7 @@ FRAME = np.dtype(
             *("zeros", "series", "series_count"),
             # tasks: units of each, how many such pieces, parts of each series; units that are walked together
             *("piece", "pieces", "parts", "together"),
+            "tail",  # whether bias is the address of a tail (see tail.py), which the sweeps apply
             # scratch of a worker; channels: bytes between taps, and between the sums of parts
             *("slot", "sums_at", "tap_step", "part_step"),
         )
@@ -52,11 +53,23 @@ def clear(f, at, nbytes):
     call(f.gather, (at, 0, at, 0, 1, f.element, nbytes // f.element, 0, 0, NATIVE))
 
 
+@njit(error_model="numpy")
+def sweep(f, tail, arguments):
+    """A sweep, with the tail if there is one."""
+    if f.tail:
+        call(f.sweep, arguments + (tail,))  # noqa: RUF005
+    else:
+        call(f.sweep, arguments)
+
+
 def _planes(frame, x, weight, bias, out, scratch, worker):
     """Results of planes: the forward convolution, or the input gradient."""
     f = frame_at(frame)
     places = scratch + 64 + worker * f.slot
     tasks = f.n * f.pieces * f.parts
+    tail = 0
+    if f.tail:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_task(scratch, worker, tasks)
         if task >= tasks:
@@ -72,8 +85,9 @@ def _planes(frame, x, weight, bias, out, scratch, worker):
                 for o in range(f.outs):
                     weights = weight + unit * f.w_unit + o * f.w_out
                     addend = bias + (unit * f.outs + o) * f.element if bias else 0
-                    call(
-                        f.sweep,
+                    sweep(
+                        f,
+                        tail,
                         (
                             *(series, first, last, count, base, f.x_c, f.zeros, places, f.width, f.columns),
                             *(weights, f.w_unit, addend, f.outs * f.element, to + o * f.y_c, f.outs * f.y_c),
@@ -121,6 +135,9 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
     packed = -1
     lanes = f.vector // f.element
     tasks = f.n * f.pieces * f.series_count
+    tail = 0
+    if f.tail:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_task(scratch, worker, tasks)
         if task >= tasks:
@@ -139,8 +156,9 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
             packed = piece
         base, to = x + image * f.x_n + first * f.size, out + image * f.y_n + first * f.size
         addend = bias + first * f.element if bias else 0
-        call(
-            f.sweep,
+        sweep(
+            f,
+            tail,
             (
                 *(f.series + i * ENTRY, 0, 1, 1, base, 0, f.zeros, places, 0, channels),
                 *(ready, 0, addend, 0, to, 0),

@@ -58,6 +58,7 @@ from .emit import (
     _widen,
     _zip,
 )
+from .following import AsTheyAre
 from .launch import Kernel
 
 # Rows that a step holds in registers.
@@ -331,7 +332,7 @@ def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
         _switch(builder, "run", case, {8 * c + t: body(t, c) for c in kinds for t in range(1, most + 1)})
 
 
-def _sweep(compute: Any, kind: Kind) -> Any:
+def _sweep(compute: Any, kind: Kind, following: type[AsTheyAre] = AsTheyAre) -> Any:
     """sweep(series, first, last, units, x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit,
     out, out_unit)
 
@@ -341,7 +342,7 @@ def _sweep(compute: Any, kind: Kind) -> Any:
     """
 
     def emit(builder, address, first, last, units, *rest):
-        x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit, out, out_unit = rest
+        x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit, out, out_unit = rest[:12]
         element = _size(compute)
         lanes = kind.lanes(element)
         vector = ir.VectorType(compute, lanes)
@@ -353,6 +354,7 @@ def _sweep(compute: Any, kind: Kind) -> Any:
 
         asking = _asking(builder, series, stop, lanes, (x, x_unit), (out, out_unit))
         asking_channels = _asking_channels(builder, series, kind.size(compute))
+        after = following(builder, kind.code, compute, lanes, rest[-1])
 
         def some_rows(count):
             sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
@@ -361,26 +363,32 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
                 ready = builder.add(weights, builder.mul(unit, w_unit))
                 source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
-                addend = None if kind.channels else _splat(builder, _load(builder, source, compute), lanes)
+                addend = numbers = None
+                if not kind.channels:
+                    addend, numbers = _splat(builder, _load(builder, source, compute), lanes), after.of_channel(source)
                 ask = asking_channels(rows, left, to) if kind.channels else asking(unit, block)
                 with _steps(builder, stop, lanes) as now:
                     ask(now)
                     here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
                     offset = builder.mul(now, _constant(kind.size(compute)))
-                    start = addend
+                    start, own = addend, numbers
                     if kind.channels:
                         place = builder.add(bias, builder.mul(now, _constant(element)))
                         beside = builder.select(biased, place, no_bias)
                         start = _load_masked(builder, beside, vector, here.there)
+                        own = after.of_channels(beside, here.there)
                     for each in (each for phase in sums for each in phase):
                         builder.store(start, each)
                     for phase in range(kind.phases):
                         entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
                         adding = add_into(count, here, sums[phase], rows, ready)
                         _runs(builder, kind, series.more if phase else groups, entries, adding)
-                    for i in range(count):
-                        row = builder.add(to, builder.mul(series.step, _constant(i)))
-                        put(row, now, offset, [builder.load(phase[i]) for phase in sums])
+                    to_rows = [builder.add(to, builder.mul(series.step, _constant(i))) for i in range(count)]
+                    if kind.phases == 2:
+                        for row, values in zip(to_rows, zip(*sums)):
+                            put_phases(row, now, offset, [builder.load(each) for each in values])
+                    else:
+                        put(to_rows, now, offset, [builder.load(each) for each in sums[0]], own)
 
             _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
 
@@ -403,10 +411,15 @@ def _sweep(compute: Any, kind: Kind) -> Any:
                 return _load_masked(builder, place, vector, here.there)
             return _splat(builder, _load(builder, place, compute), lanes)
 
-        def put(to, x, offset, values):
-            if kind.phases == 2:  # even and odd columns in turn
-                values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
-                x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
+        def put(to_rows, x, offset, values, numbers):
+            mask = _mask(builder, builder.sub(columns, x), lanes)
+            to_rows = [builder.add(row, offset) for row in to_rows]
+            for row, value in zip(to_rows, after.results(after.sums(values, numbers), to_rows, mask)):
+                _store_masked(builder, _narrow(builder, value, kind.code), row, mask)
+
+        def put_phases(to, x, offset, values):  # even and odd columns in turn
+            values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
+            x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
             for i, value in enumerate(values):
                 left = builder.sub(columns, _plus(builder, x, i * lanes))
                 place = _plus(builder, builder.add(to, offset), i * lanes * kind.size(compute))
@@ -414,7 +427,7 @@ def _sweep(compute: Any, kind: Kind) -> Any:
 
         _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
-    return _intrinsic(16, emit)
+    return _intrinsic(16 + following.ARGUMENTS, emit)
 
 
 def _correlate(compute: Any, kind: Kind) -> Any:

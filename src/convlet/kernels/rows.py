@@ -8,7 +8,7 @@
     scatter          contiguous rows become rows of any step and storage type
     accumulate       sums are added to sums
 
-Storing adds a bias to each channel; `AsTheyAre` is what else may be done on the way (tail_stores.py).
+Storing adds a bias to each channel; following.py is what else may be done on the way.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from .emit import (
     _stored,
     _widen,
 )
+from .following import AsTheyAre
 from .launch import Kernel
 
 # Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides,
@@ -187,24 +188,6 @@ def _gather_planes(compute: Any) -> Any:
                 builder.position_at_end(after)
 
     return _intrinsic(13, emit)
-
-
-class AsTheyAre:
-    """What becomes of sums while they are stored: nothing. Others do something, and read it from the address `tail`."""
-
-    def __init__(self, builder: Any, storage: int, compute: Any, lanes: int, tail: Any) -> None:
-        pass
-
-    def of_channels(self, bias: Any, mask: Any) -> Any:
-        """What the channels have whose biases begin at an address, a lane each."""
-
-    def sums(self, values: list[Any], numbers: Any) -> list[Any]:
-        """Vectors of sums with their bias, whose lanes are channels that have these numbers."""
-        return values
-
-    def results(self, values: list[Any], places: list[Any], mask: Any = None) -> list[Any]:
-        """The vectors that will be stored at these places."""
-        return values
 
 
 def _shift(builder: Any, bias: Any, count: Any, vector: Any) -> Any:

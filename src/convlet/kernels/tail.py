@@ -1,10 +1,10 @@
-"""What follows a convolution, applied to the block of float32 results that a task has just stored, still in its cache.
+"""What follows a convolution, applied to its sums while they are stored, or to a block that has just been.
 
     y = clamp((y - mean) * scale + shift + other, low, high)
 
 with a mean, scale and shift for each channel; the operations that a tail does not have are left out. Each of them
-rounds as it does alone (the sum before it is stored, the differences and products here), so the bits are those of batch
-norm, an addition and a ReLU one after the other.
+rounds as it does alone, so the bits are those of batch norm, an addition and a ReLU one after the other. `Finished` is
+the instructions, for steps that store; over blocks in the cache there are
 
     finish_rows   lanes are positions: each row is of a channel
     finish_lanes  lanes are channels: each row is of a position
@@ -27,18 +27,23 @@ from ..runtime import memory
 from . import emit, target
 from .emit import (
     FLOAT,
+    I1,
     I64,
+    NATIVE,
     _constant,
     _load,
     _load_masked,
     _mask,
+    _narrow,
     _plus,
     _prefetch,
     _splat,
     _steps,
     _store,
     _store_masked,
+    _widen,
 )
+from .following import AsTheyAre
 from .lanes import Lanes
 from .launch import Kernel
 
@@ -50,128 +55,181 @@ _HOW = {"norm": NORM, "add": ADD, "relu": LOW, "relu6": LOW | HIGH}
 BOUNDS = ((LOW, ">", 0.0), (HIGH, "<", 6.0))
 
 
-class Finish:
-    """The instructions of a tail while they are written."""
+class Finished(AsTheyAre):
+    """Sums with a tail behind them. What it consists of is asked when the kernel runs, once for several vectors, if
+    `how` does not say it.
 
-    def __init__(self, builder: Any, tail: Any, bias: Any, lanes: int, how: int) -> None:
-        self.builder, self.lanes, self.how = builder, lanes, how
-        self.vector = ir.VectorType(FLOAT, lanes)
-        self.other = _load(builder, _plus(builder, tail, OTHER), I64)
-        channels = builder.sub(bias, _load(builder, tail, I64))
-        self.arrays = []
-        if how & NORM:
-            arrays = [_load(builder, _plus(builder, tail, at), I64) for at in (MEAN, SCALE, SHIFT)]
-            self.arrays = [builder.add(array, channels) for array in arrays]
+    Where sums are stored in 16 bits, or are of float64, a tail is but a clamp.
+    """
 
-    def of_channel(self, channel: Any) -> list[Any]:
-        """The numbers of a channel, in every lane."""
-        at = self.builder.mul(channel, _constant(4))
-        loaded = [_load(self.builder, self.builder.add(array, at), FLOAT) for array in self.arrays]
-        return [_splat(self.builder, number, self.lanes) for number in loaded]
+    ARGUMENTS = 1
 
-    def of_channels(self, channel: Any, mask: Any = None) -> list[Any]:
-        """Those of the channels from one on, a lane each."""
-        at = self.builder.mul(channel, _constant(4))
-        return [self._read(self.builder.add(array, at), mask) for array in self.arrays]
+    def __init__(
+        self, builder: Any, storage: int, compute: Any, lanes: int, address: Any, how: int | None = None
+    ) -> None:
+        self.builder, self.storage, self.compute, self.address = builder, storage, compute, address
+        self.vector = ir.VectorType(compute, lanes)
+        asked = self._number(HOW)
 
-    def _read(self, address: Any, mask: Any) -> Any:
-        if mask is None:
-            return _load(self.builder, address, self.vector)
-        return _load_masked(self.builder, address, self.vector, mask)
+        def has(which: int) -> Any:
+            if how is not None:
+                return ir.Constant(I1, bool(how & which))
+            return builder.icmp_signed("!=", builder.and_(asked, _constant(which)), _constant(0))
 
-    def normed(self, value: Any, numbers: list[Any]) -> Any:
-        """A vector of sums, normalised."""
-        if not numbers:
-            return value
-        mean, scale, shift = (Lanes(self.builder, each) for each in numbers)
-        return ((Lanes(self.builder, value) - mean) * scale + shift).value
+        nan = ir.Constant(compute, float("nan"))
+        self.bounds = [
+            (sign, _splat(builder, builder.select(has(which), ir.Constant(compute, number), nan), lanes))
+            for which, sign, number in BOUNDS
+            if how is None or how & which
+        ]
+        self.whole = compute == FLOAT and storage == NATIVE
+        if self.whole:
+            self.norm, self.add, self.other = has(NORM), has(ADD), self._number(OTHER)
 
-    def added(self, value: Any, place: Any, mask: Any = None) -> Any:
-        """With what is added to the results at `place`, and clamped."""
+    def _number(self, place: int) -> Any:
+        return _load(self.builder, _plus(self.builder, self.address, place), I64)
+
+    def _numbers(self, bias: Any, read: Callable[[Any], Any]) -> list[Any]:
+        """Mean, scale and shift of the channel whose bias is at an address; anything without a norm."""
+        if not self.whole:
+            return []
         builder = self.builder
-        if self.how & ADD:
-            value = builder.fadd(value, self._read(builder.add(place, self.other), mask))
-        for which, sign, number in BOUNDS:
-            if self.how & which:  # NaN stays, and -0: as the processor's maximum and minimum have it
-                bound = ir.Constant(self.vector, [number] * self.lanes)
-                value = builder.select(builder.fcmp_ordered(sign, bound, value), bound, value)
-        return value
+        channels = builder.sub(bias, self._number(BIAS))
+        places = [builder.add(self._number(array), channels) for array in (MEAN, SCALE, SHIFT)]
+        return [read(place) for place in places]
 
-    def vectors(self, place: Any, numbers: list[Any], many: int = 1, mask: Any = None) -> None:
-        """Reads and writes a few vectors, the results of the same channels."""
-        places = [_plus(self.builder, place, 4 * self.lanes * i) for i in range(many)]
-        values = [self.normed(self._read(each, mask), numbers) for each in places]
-        for value, each in zip([self.added(value, each, mask) for value, each in zip(values, places)], places):
+    def of_channel(self, bias: Any) -> list[Any]:
+        builder, lanes = self.builder, self.vector.count
+
+        def read(place: Any) -> Any:  # without a norm, any number that can be read
+            return _splat(builder, _load(builder, builder.select(self.norm, place, self.address), FLOAT), lanes)
+
+        return self._numbers(bias, read)
+
+    def of_channels(self, bias: Any, mask: Any = None) -> list[Any]:
+        lanes = self.vector.count
+        mask = mask or ir.Constant(ir.VectorType(I1, lanes), [1] * lanes)
+
+        def read(place: Any) -> Any:
+            there = self.builder.and_(mask, _splat(self.builder, self.norm, lanes))
+            return _load_masked(self.builder, place, self.vector, there)
+
+        return self._numbers(bias, read)
+
+    def _where(self, condition: Any, values: list[Any], changed: Callable[[], list[Any]]) -> list[Any]:
+        """The changed values if the condition holds, else the values."""
+        builder, before = self.builder, self.builder.block
+        with builder.if_then(condition):
+            others = changed()
+            there = builder.block
+        found = []
+        for value, other in zip(values, others):
+            phi = builder.phi(value.type)
+            phi.add_incoming(value, before)
+            phi.add_incoming(other, there)
+            found.append(phi)
+        return found
+
+    def read(self, place: Any, mask: Any = None) -> Any:
+        """A vector in memory."""
+        if mask is None:
+            return _load(self.builder, place, self.vector)
+        return _load_masked(self.builder, place, self.vector, mask)
+
+    def sums(self, values: list[Any], numbers: list[Any]) -> list[Any]:
+        if not self.whole:
+            return values
+        mean, scale, shift = (Lanes(self.builder, each) for each in numbers)
+        return self._where(
+            self.norm, values, lambda: [((Lanes(self.builder, each) - mean) * scale + shift).value for each in values]
+        )
+
+    def results(self, values: list[Any], places: list[Any], mask: Any = None) -> list[Any]:
+        builder, compute, storage = self.builder, self.compute, self.storage
+        if self.whole:
+            values = self._where(
+                self.add,
+                values,
+                lambda: [
+                    builder.fadd(value, self.read(builder.add(place, self.other), mask))
+                    for value, place in zip(values, places)
+                ],
+            )
+        else:  # rounded as it is stored, so that what is clamped is what a clamp of its own would see
+            values = [_widen(builder, _narrow(builder, each, storage), storage, compute) for each in values]
+        for sign, bound in self.bounds:  # NaN stays, and -0: as the processor's maximum and minimum have it
+            values = [builder.select(builder.fcmp_ordered(sign, bound, each), bound, each) for each in values]
+        return values
+
+    def again(self, places: list[Any], numbers: list[Any], mask: Any = None) -> None:
+        """Vectors of sums that have been stored at these places become results."""
+        values = self.results(self.sums([self.read(place, mask) for place in places], numbers), places, mask)
+        for value, place in zip(values, places):
             if mask is None:
-                _store(self.builder, value, each)
+                _store(self.builder, value, place)
             else:
-                _store_masked(self.builder, value, each, mask)
+                _store_masked(self.builder, value, place, mask)
 
 
-def each_how(builder: Any, tail: Any, bias: Any, one: Callable[[Finish], None]) -> None:
-    """Code for every combination of operations, and the switch to it."""
-    lanes = target.current().lanes(4)
-    after = builder.append_basic_block("finished")
-    switch = builder.switch(_load(builder, _plus(builder, tail, HOW), I64), after)
-    for how in (norm + add + clamp for norm in (0, NORM) for add in (0, ADD) for clamp in (0, LOW, LOW | HIGH)):
-        block = builder.append_basic_block(f"finish_{how}")
-        switch.add_case(_constant(how), block)
-        builder.position_at_end(block)
-        one(Finish(builder, tail, bias, lanes, how))
-        builder.branch(after)
-    builder.position_at_end(after)
+def _each_how(step: Callable[..., None]) -> Callable[..., None]:
+    """A step with code for every combination of operations, and the switch to it: step(builder, finished, ...)."""
+
+    def emit(builder: Any, tail: Any, *rest: Any) -> None:
+        after = builder.append_basic_block("finished")
+        switch = builder.switch(_load(builder, _plus(builder, tail, HOW), I64), after)
+        for how in (norm + add + clamp for norm in (0, NORM) for add in (0, ADD) for clamp in (0, LOW, LOW | HIGH)):
+            block = builder.append_basic_block(f"finish_{how}")
+            switch.add_case(_constant(how), block)
+            builder.position_at_end(block)
+            step(builder, Finished(builder, NATIVE, FLOAT, target.current().lanes(4), tail, how), *rest)
+            builder.branch(after)
+        builder.position_at_end(after)
+
+    return emit
 
 
-def _finish_rows(builder, tail, bias, dst, dst_step, rows, count):
-    """finish_rows(tail, bias, dst, dst_step, rows, count): rows of `count` results, each of the next channel."""
+def _finish_rows(builder, finished, bias, dst, dst_step, rows, count):
+    """finish_rows(tail, bias, dst, dst_step, rows, count): rows of `count` sums, each of the next channel."""
+    lanes, together = target.current().lanes(4), target.current().panel_nr
+    block = together * lanes
+    vectors = builder.and_(count, _constant(-lanes))
+    blocks = builder.mul(builder.sdiv(count, _constant(block)), _constant(block))
+    rest = builder.sub(count, vectors)
+    mask = _mask(builder, rest, lanes)
 
-    def one(finish: Finish) -> None:
-        lanes = finish.lanes
-        unroll = target.current().panel_nr
-        block = unroll * lanes
-        vectors = builder.and_(count, _constant(-lanes))
-        blocks = builder.mul(builder.sdiv(count, _constant(block)), _constant(block))
-        rest = builder.sub(count, vectors)
-        mask = _mask(builder, rest, lanes)
+    def bytes_of(elements: Any) -> Any:
+        return builder.mul(elements, _constant(4))
 
-        def bytes_of(elements: Any) -> Any:
-            return builder.mul(elements, _constant(4))
-
-        with _steps(builder, rows, 1) as row:
-            numbers = finish.of_channel(row)
-            place = builder.add(dst, builder.mul(row, dst_step))
-            with _steps(builder, blocks, block) as i:
-                finish.vectors(builder.add(place, bytes_of(i)), numbers, unroll)
-            place = builder.add(place, bytes_of(blocks))
-            with _steps(builder, builder.sub(vectors, blocks), lanes) as i:
-                finish.vectors(builder.add(place, bytes_of(i)), numbers)
-            with builder.if_then(builder.icmp_signed(">", rest, _constant(0))):
-                place = builder.add(place, bytes_of(builder.sub(vectors, blocks)))
-                finish.vectors(place, numbers, mask=mask)
-
-    each_how(builder, tail, bias, one)
-
-
-def _finish_lanes(builder, tail, bias, dst, dst_step, rows, channels):
-    """finish_lanes(tail, bias, dst, dst_step, rows, channels): rows of the results of some channels."""
-
-    def one(finish: Finish) -> None:
-        lanes = finish.lanes
-
-        def column(c: Any, mask: Any = None) -> None:
-            numbers = finish.of_channels(c, mask)
-            place = builder.add(dst, builder.mul(c, _constant(4)))
-            with _steps(builder, rows, 1) as row:
-                finish.vectors(builder.add(place, builder.mul(row, dst_step)), numbers, mask=mask)
-
-        whole = builder.and_(channels, _constant(-lanes))
-        with _steps(builder, whole, lanes) as c:
-            column(c)
-        rest = builder.sub(channels, whole)
+    with _steps(builder, rows, 1) as row:
+        numbers = finished.of_channel(builder.add(bias, bytes_of(row)))
+        place = builder.add(dst, builder.mul(row, dst_step))
+        with _steps(builder, blocks, block) as i:
+            first = builder.add(place, bytes_of(i))
+            finished.again([_plus(builder, first, 4 * lanes * v) for v in range(together)], numbers)
+        place = builder.add(place, bytes_of(blocks))
+        with _steps(builder, builder.sub(vectors, blocks), lanes) as i:
+            finished.again([builder.add(place, bytes_of(i))], numbers)
         with builder.if_then(builder.icmp_signed(">", rest, _constant(0))):
-            column(whole, _mask(builder, rest, lanes))
+            finished.again([builder.add(place, bytes_of(builder.sub(vectors, blocks)))], numbers, mask)
 
-    each_how(builder, tail, bias, one)
+
+def _finish_lanes(builder, finished, bias, dst, dst_step, rows, channels):
+    """finish_lanes(tail, bias, dst, dst_step, rows, channels): rows of the sums of some channels."""
+    lanes = target.current().lanes(4)
+
+    def column(c: Any, mask: Any = None) -> None:
+        offset = builder.mul(c, _constant(4))
+        numbers = finished.of_channels(builder.add(bias, offset), mask)
+        place = builder.add(dst, offset)
+        with _steps(builder, rows, 1) as row:
+            finished.again([builder.add(place, builder.mul(row, dst_step))], numbers, mask)
+
+    whole = builder.and_(channels, _constant(-lanes))
+    with _steps(builder, whole, lanes) as c:
+        column(c)
+    rest = builder.sub(channels, whole)
+    with builder.if_then(builder.icmp_signed(">", rest, _constant(0))):
+        column(whole, _mask(builder, rest, lanes))
 
 
 def _ask(builder, tail, dst, dst_step, rows, count):
@@ -185,8 +243,8 @@ def _ask(builder, tail, dst, dst_step, rows, count):
 
 
 ask_step = emit._intrinsic(5, _ask)
-rows_step = emit._intrinsic(6, _finish_rows)
-lanes_step = emit._intrinsic(6, _finish_lanes)
+rows_step = emit._intrinsic(6, _each_how(_finish_rows))
+lanes_step = emit._intrinsic(6, _each_how(_finish_lanes))
 
 
 def _rows(tail, bias, dst, dst_step, rows, count):

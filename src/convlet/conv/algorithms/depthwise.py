@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from ...kernels import depthwise as kernels
-from ...kernels import launch, target
+from ...kernels import depthwise_tail, launch, target
 from ...kernels import steps as common_steps
 from ...kernels.depthwise_halves import HALVES
 from ...kernels.depthwise_steps import OUTSIDE, ROWS, SERIES, STEPS, longest_run, masked
+from ...kernels.tail import pack_tail
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
+from ..tail import Tail, followed
 from . import direct
 from .bands import split
 from .frames import CODES, Frames, compute_dtype, workers_for
@@ -71,6 +73,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if not masked():
         return f"needs masked loads, which {target.current().name} has not"
     return None
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.dtype == "f32"
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -355,8 +362,8 @@ def _is_half(columns: int, size: int) -> bool:
 
 def _steps(p: ConvProblem, **names: str) -> dict[str, int]:
     element = compute_dtype(p).itemsize
-    own = STEPS[element] | HALVES.get(CODES[p.dtype], {})
-    addresses = common_steps.addresses(element, ("gather", "transpose"))
+    own = STEPS[element] | HALVES.get(CODES[p.dtype], {}) | (depthwise_tail.STEPS if p.tail else {})
+    addresses = common_steps.addresses(element, ("gather", "transpose")) | {"tail": int(bool(p.tail))}
     return addresses | {field: own[name].address for field, name in names.items()}
 
 
@@ -377,13 +384,22 @@ class _Results:
         self.problem = problem
         self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
+        # Results that are copied to where they belong get their tail there.
+        self.elsewhere = followed(_Results(replace(problem, tail=())), problem.tail) if problem.tail else None
 
-    def __call__(self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
+        words = self.problem.tail
         beside = self.problem.oc == self.problem.ic and _beside(a) and _beside(out)
         into = out
         if not beside:
             a = a if _plain(a) else np.ascontiguousarray(a)
-            into = out if _plain(out) else np.empty(out.shape, out.dtype)
+            if not _plain(out):
+                if self.elsewhere is not None:
+                    self.elsewhere(a, w, bias, out, kept, tail)
+                    return
+                into = np.empty(out.shape, out.dtype)
         w = np.ascontiguousarray(w, self.compute)
         workers = workers_for(self.problem)
         key = (a.strides, into.strides, workers)
@@ -394,6 +410,9 @@ class _Results:
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else memory.address(bias)
+        if words:
+            finishing = pack_tail(words, tail, at, out)
+            at = memory.address(finishing)
         kernel = kernels.channels if beside else kernels.planes
         address = memory.address
         launch.launch(
