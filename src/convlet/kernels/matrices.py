@@ -17,8 +17,11 @@ from .emit import (
     DOUBLE,
     FLOAT,
     I1,
+    I32,
     I64,
+    _at,
     _constant,
+    _function,
     _intrinsic,
     _load,
     _load_masked,
@@ -35,6 +38,8 @@ from .emit import (
     _sums_of,
 )
 from .launch import Kernel
+
+I8 = ir.IntType(8)
 
 
 def _each_shape(
@@ -54,26 +59,38 @@ def _each_shape(
     builder.position_at_end(after)
 
 
+def _claim(builder: Any, address: Any) -> None:
+    """Asks for a cache line that will be written soon, so that stores need not wait for it."""
+    pointer = _at(builder, address, I8)
+    function = _function(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer.type, I32, I32, I32])
+    builder.call(function, [pointer, ir.Constant(I32, 1), ir.Constant(I32, 3), ir.Constant(I32, 1)])
+
+
 def _panel(compute: Any) -> Any:
-    """panel(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+    """panel(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
 
     c[i][:] = start[i] + sum over j < k of a[i][j] * b[j][:]  for m rows of nr vectors; without start (0), c[i][:] +
 
-    Rows and terms of a lie a_row and a_step bytes apart, rows of b, c and start b_step, c_row and start_step.
+    Rows and terms of a lie a_row and a_step bytes apart, rows of b, c and start b_step, c_row and start_step. A line
+    that will be read soon is asked for at each term, soon_step bytes after the one before.
     """
 
-    def emit(builder, m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    def emit(builder, m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
         def one(rows, vectors):
-            loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+            loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
 
         _each_shape(builder, "panel", compute, m, nr, one)
 
-    def loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
+    def loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
         machine = target.current()
         lanes = machine.lanes(_size(compute))
         vector = ir.VectorType(compute, lanes)
         cells = [(i, v) for i in range(rows) for v in range(vectors)]
         anchors, row = _moving(builder, a, a_row, rows)
+        for i in range(rows):
+            place = builder.add(c, builder.mul(c_row, _constant(i)))
+            for v in range(vectors):
+                _claim(builder, _plus(builder, place, v * machine.vector))
         entry = builder.block
         body = builder.append_basic_block("panel_loop")
         done = builder.append_basic_block("panel_end")
@@ -83,12 +100,11 @@ def _panel(compute: Any) -> Any:
         j = builder.phi(I64)
         j.add_incoming(k, entry)
         places = [(builder.phi(I64), each, a_step) for each in anchors]
-        places.append((builder.phi(I64), b, b_step))
+        places += [(builder.phi(I64), b, b_step), (builder.phi(I64), soon, soon_step)]
         sums = {cell: builder.phi(vector) for cell in cells}
-        now = [phi for phi, _, _ in places[:-1]]
-        columns = [_load(builder, _plus(builder, places[-1][0], v * machine.vector), vector) for v in range(vectors)]
-        for v in range(vectors, 2 * vectors):
-            _prefetch(builder, _plus(builder, places[-1][0], v * machine.vector))
+        *now, beside, next_line = [phi for phi, _, _ in places]
+        columns = [_load(builder, _plus(builder, beside, v * machine.vector), vector) for v in range(vectors)]
+        _prefetch(builder, next_line)
         result = {}
         for i in range(rows):
             spread = _splat(builder, _load(builder, row(now, i), compute), lanes)
@@ -119,7 +135,7 @@ def _panel(compute: Any) -> Any:
                                 before = _load(builder, place, vector)
                             _store(builder, builder.fadd(before, result[i, v]), place)
 
-    return _intrinsic(12, emit)
+    return _intrinsic(14, emit)
 
 
 def _dots(compute: Any) -> Any:
@@ -179,12 +195,12 @@ panel_f32, panel_f64 = _panel(FLOAT), _panel(DOUBLE)
 dots_f32, dots_f64 = _dots(FLOAT), _dots(DOUBLE)
 
 
-def _panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
-    panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+def _panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
+    panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
 
 
-def _panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step):
-    panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step)
+def _panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
+    panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
 
 
 def _dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start):

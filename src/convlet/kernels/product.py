@@ -39,7 +39,7 @@ FRAME = np.dtype(
             *("chunk", "chunks", "joined", "units", "fold", "longest"),
             # the tasks of a group: ranges of images, of rows (parts, each a tile), of columns; columns that stay in the
             # cache
-            *("bundle", "row_shares", "parts", "spans", "span", "block"),
+            *("bundle", "row_shares", "parts", "spans", "span", "block", "by_rows"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
@@ -68,6 +68,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
     """
     f = frame_at(frame)
     vector = f.lanes * f.element
+    wide = f.nr * f.lanes
     room = scratch + 64 + worker * f.slot
     tail = 0
     if f.finish:
@@ -118,30 +119,52 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                         to, src = copy + i * each * f.element, left + i * f.a_image
                         call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
                     left = copy
-                for panel in range(0, width, f.nr * f.lanes):
-                    vectors = min(f.nr, (width - panel) // f.lanes)
-                    right = own_b + first * f.b_image + term * f.b_term + (at + panel) * f.b_column
-                    step = vectors * vector
-                    if f.panels == IN_PLACE:
-                        step = f.b_term
-                    elif f.panels == READY:
-                        right = b + group * f.ready_group + (column + panel) * f.terms * f.element + term * step
-                    else:
-                        to = room + panel * f.longest * f.element
+                source = own_b + first * f.b_image + term * f.b_term + at * f.b_column
+                ahead = 0
+                if f.panels == BROUGHT or f.panels == TURNED:
+                    for panel in range(0, width, wide):
+                        vectors = min(f.nr, (width - panel) // f.lanes)
+                        to, src, step = (
+                            room + panel * f.longest * f.element,
+                            source + panel * f.b_column,
+                            vectors * vector,
+                        )
                         for _ in range(joined):
                             if f.panels == BROUGHT:
-                                call(f.bring, (vectors, each, to, step, right, f.b_term, f.b_code))
+                                call(f.bring, (vectors, each, to, step, src, f.b_term, f.b_code))
                             else:
                                 for v in range(vectors):
-                                    src = right + v * f.lanes * f.b_column
-                                    shape = (src, f.b_column, f.lanes, each, f.lanes, 0, 0)
-                                    call(f.transpose, (to + v * vector, step, *shape))
-                            to, right = to + each * step, right + f.b_image
-                        right = room + panel * f.longest * f.element
+                                    shape = (f.lanes, each, f.lanes, 0, 0)
+                                    place = src + v * f.lanes * f.b_column
+                                    call(f.transpose, (to + v * vector, step, place, f.b_column, *shape))
+                            to, src = to + each * step, src + f.b_image
+                    if f.panels == BROUGHT and f.joined == 1:  # what is brought next
+                        ahead = source + each * f.b_term
+                        if unit == f.units - 1:
+                            ahead = own_b + (at + width) * f.b_column
+                panels, parts = -(-width // wide), part_1 - part_0
+                turns, inner = panels, parts
+                if f.by_rows:
+                    turns, inner = parts, panels
+                for turn in range(turns):
                     for image in range(images):
-                        for part in range(part_0, part_1):
-                            row = part * f.rows // f.parts - row_0
-                            m = (part + 1) * f.rows // f.parts - row_0 - row
+                        for i in range(inner):
+                            panel, part = turn * wide, i
+                            if f.by_rows:
+                                panel, part = i * wide, turn
+                            vectors = min(f.nr, (width - panel) // f.lanes)
+                            right, step = room + panel * f.longest * f.element, vectors * vector
+                            if f.panels == IN_PLACE:
+                                right, step = source + panel * f.b_column, f.b_term
+                            elif f.panels == READY:
+                                right = b + group * f.ready_group + (column + panel) * f.terms * f.element + term * step
+                            soon, soon_step = right, 0
+                            if ahead and part < vectors:
+                                soon, soon_step = ahead + panel * f.b_column + part * 64, f.b_term
+                            elif f.panels == IN_PLACE and part < vectors:
+                                soon, soon_step = right + vectors * vector + part * 64, f.b_term
+                            row = (part_0 + part) * f.rows // f.parts - row_0
+                            m = (part_0 + part + 1) * f.rows // f.parts - row_0 - row
                             here = left + image * f.a_image + row * left_row
                             to = base + image * pitch_image + row * pitch + panel * f.element
                             before = f.zero if fresh else 0
@@ -156,12 +179,12 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             ready = tail and unit == f.units - 1 and base == into and f.sums != TRANSPOSED
                             if ready:
                                 call(f.ask, (tail, to, apart, m, vectors * f.lanes))
-                            call(f.panel, (*shape, here, *moves, to, pitch, before, each_start))
+                            call(f.panel, (*shape, here, *moves, to, pitch, before, each_start, soon, soon_step))
                             if ready:
                                 shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0 + row
                                 call(f.finish, (tail, bias + shift * f.element, to, apart, m, vectors * f.lanes))
                 if unit >= f.fold and (unit % f.fold == f.fold - 1 or unit == f.units - 1):
-                    for panel in range(0, width, f.nr * f.lanes):
+                    for panel in range(0, width, wide):
                         vectors = min(f.nr, (width - panel) // f.lanes)
                         for image in range(images):
                             to, src = into + image * c_image, partial + image * rows * partial_row
@@ -171,7 +194,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                                 shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0
                                 call(f.finish, (tail, bias + shift * f.element, to, apart, rows, vectors * f.lanes))
             if f.sums == DELIVERED:
-                for panel in range(0, width, f.nr * f.lanes):
+                for panel in range(0, width, wide):
                     vectors = min(f.nr, (width - panel) // f.lanes)
                     for image in range(images):
                         to = own_c + image * f.c_image + (at + panel) * f.c_column

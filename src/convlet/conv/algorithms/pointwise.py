@@ -60,6 +60,11 @@ LONG = 400
 TURN = 0.5
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
+# Columns of a block, and bytes of its panels and of its sums.
+BLOCK = 768
+BLOCK_BYTES = 384 << 10
+# Parts of rows from which panels are brought before they are read.
+MANY = 3
 # Tasks for each worker.
 TASKS = 4
 # Bytes of the images of a task that share panels of weights, and pass by them from L2 or L3.
@@ -457,7 +462,8 @@ class _Product:
     def _images(self, m: Matrices, left: bool, workers: int, codes: tuple[int, int]) -> _Step:
         """The launch of a product for each image, a panel of columns at a time."""
         element = self.element
-        wide = target.current().panel_nr * self.lanes
+        machine = target.current()
+        mr, wide = machine.panel_mr(element), machine.panel_nr * self.lanes
         tiles = max(1, m.columns // wide)
         transposed = m.c_column != storage_size(codes[1], element)
         wanted = TASKS * workers if workers > 1 else 1
@@ -484,15 +490,31 @@ class _Product:
             sums = kernels.TRANSPOSED
         elif codes[1] != NATIVE:
             sums = kernels.DELIVERED
-        schedule = self._cut(m, panels=False) | {
+        cut = self._cut(m, panels=False)
+        block = wide
+        if how != kernels.READY and not transposed and split(m.rows, mr) >= MANY:
+            how = kernels.BROUGHT
+            block = self._block(m, cut, m.columns // spans)
+        schedule = cut | {
+            "by_rows": int(block > wide),
             "bundle": bundle,
             "row_shares": shares,
             "span": span,
-            "block": wide,
+            "block": block,
             "panels": how,
             "sums": sums,
         }
         return self._panels(m, left, schedule, workers, codes)
+
+    def _block(self, m: Matrices, cut: dict[str, int], columns: int) -> int:
+        """Of so many, columns that are computed at a time: rows of the result, and what is brought, are long in memory.
+        """
+        lanes = self.lanes
+        wide = target.current().panel_nr * lanes
+        column = cut["longest"] if cut["units"] == 1 else max(cut["longest"], m.rows)
+        most = max(wide, min(BLOCK, BLOCK_BYTES // (column * self.element)))
+        whole = columns // lanes * lanes
+        return split(split(whole, split(whole, most)), wide) * wide
 
     def _cut(self, m: Matrices, panels: bool) -> dict[str, int]:
         """How a sum is cut into chunks: `panels` if they may be of several images, or should be whole vectors."""
