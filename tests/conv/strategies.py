@@ -67,12 +67,12 @@ WRITABLE = LAYOUTS[:-2]  # no element twice
 def available() -> list[str]:
     """The algorithms of the table that can run here (without Numba, those that need it cannot) and only reorder sums.
 
-    Winograd makes its sums of other terms and has tests of its own.
+    Winograd, and shallow along the rows, make sums of other terms and have tests of their own.
     """
     one = ConvProblem.parse("g2 ic4 ih4 iw4 oc4 kh1 kw1 sh2 sw2")
     with warnings.catch_warnings(action="ignore"):
         reasons = {name: load(name).refuse(one) or "" for name in ALGORITHMS}
-    return [name for name in ALGORITHMS if name != "winograd" and "Numba" not in reasons[name]]
+    return [name for name in ALGORITHMS if name not in ("winograd", "shallow") and "Numba" not in reasons[name]]
 
 
 def takers(texts: Iterable[str], directions: Iterable[str] = DIRECTIONS) -> pytest.MarkDecorator:

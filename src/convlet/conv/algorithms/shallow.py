@@ -1,0 +1,336 @@
+"""Images of few channels, the first layer of a network: the lanes are columns, so that no channels have to fill them.
+
+Sums are short there, and results many: they are stored as they leave the registers. Along the rows Winograd's algorithm
+saves half the multiplications, F(m, r) of winograd_matrices.py; the columns are left as they are.
+
+As in direct.py, nothing here touches data: it plans the frame that kernels/shallow.py reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...kernels import launch, shallow_steps, target
+from ...kernels import shallow as kernels
+from ...kernels.winograd_matrices import Axis
+from ...kernels.winograd_transforms import transform
+from ...runtime import memory
+from ...runtime.storage import Storage
+from ..gradient import Array, Run
+from ..padding import index_map
+from ..precision import get_convolution_precision
+from ..problem import DTYPES, ConvProblem
+from . import direct
+from .bands import Band, planes_of, split
+from .chains import chain
+from .frames import CODES, Frame, Frames, compute_dtype, input_fields, layout, output_fields, size_fields, workers_for
+
+name = "shallow"
+# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
+TAILS = (("relu",),)
+
+# Input channels up to which it is faster than algorithms whose lanes are channels, and with a stride, where it saves
+# fewer multiplications; output channels from which on tiles are full; and how full the vectors of a row must be.
+# AVX-512, Zen 4 (EPYC, 3.3 GHz), two threads, November 2026: forty forwards of 1..16 input and 1..96 output channels.
+FEW, FEW_STRIDED = 8, 4
+OUTPUTS = 4
+FULL = 0.7
+# Rows of a group, and taps of a run, to choose from; points at most: more cost too much precision.
+ROWS = (2, 3, 4)
+RUNS = (2, 3, 4)
+POINTS = 7
+# Bytes of a band of rows, and of a group's rows at their points: more do not stay in the L2 cache.
+BAND_BYTES = 128 << 10
+POINT_BYTES = 256 << 10
+# Tasks for each worker, where there are rows for so many.
+TASKS = 8
+
+STEPS = ("transpose", "gather")
+
+
+def refuse(problem: ConvProblem) -> str | None:
+    """Why this algorithm does not take the problem, or None."""
+    p = problem
+    reason = direct.refuse(p)
+    if reason is not None:
+        return reason
+    if p.direction != "fwd":
+        return "computes forwards"
+    if p.g > 1 or p.ic > (FEW if p.sw == 1 else FEW_STRIDED):
+        return f"{p.ic} input channels in {p.g} groups fill the vectors of others"
+    if p.oc < OUTPUTS:
+        return f"{p.oc} output channels leave its tiles empty"
+    plan = best(p)
+    if plan.full < FULL:
+        return f"{p.ow} columns do not fill vectors"
+    if plan.band_bytes(1) > 2 * BAND_BYTES or plan.point_bytes > POINT_BYTES:
+        return "rows are too long for the cache"
+    return None
+
+
+def plan(problem: ConvProblem) -> Run:
+    """run(a, b, bias, out), which fills out."""
+    return _Forward(problem)
+
+
+# How rows are computed
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Groups of m rows of outputs: taps in runs, each an F(m, taps); the taps of a run lie `step` apart."""
+
+    m: int
+    taps: int
+    runs: tuple[int, ...]  # the first tap of each
+    step: int
+
+    @property
+    def points(self) -> int:
+        return self.m + self.taps - 1
+
+    @property
+    def reach(self) -> int:
+        """Taps of the kernel, with those of zero that fill up shorter runs."""
+        return max(self.runs) + self.step * (self.taps - 1) + 1
+
+
+def ways(p: ConvProblem) -> Iterator[Rows]:
+    """The ways to compute the rows of a problem."""
+    yield Rows(1, 1, tuple(range(p.kh)), 1)
+    if get_convolution_precision() == "highest" or p.dtype == "f64" or p.dh > 1 or p.kh == 1:
+        return
+    # Taps `sh` apart read rows that far apart: a run has no others.
+    classes = [range(first, p.kh, p.sh) for first in range(min(p.sh, p.kh))]
+    for longest in RUNS:
+        taps = max(split(len(each), split(len(each), longest)) for each in classes)
+        runs = tuple(each[i] for each in classes for i in range(0, len(each), taps))
+        for m in ROWS:
+            if taps > 1 and m + taps - 1 <= POINTS:
+                yield Rows(m, taps, runs, p.sh)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A way to compute a problem, and the memory that it takes."""
+
+    problem: ConvProblem
+    rows: Rows
+    element: int
+
+    @property
+    def lanes(self) -> int:
+        return target.current().lanes(self.element)
+
+    @property
+    def groups(self) -> int:
+        return split(self.problem.oh, self.rows.m)
+
+    @property
+    def unbroken(self) -> bool:
+        """Whether the columns of all rows may follow one another, because no two read the same."""
+        p = self.problem
+        return self.rows.points == 1 and p.dw * (p.kw - 1) < p.sw
+
+    @property
+    def full(self) -> float:
+        """How full vectors are."""
+        columns = self.problem.ow * (self.problem.oh if self.unbroken else 1)
+        return columns / (split(columns, self.lanes) * self.lanes)
+
+    def band(self, groups: int) -> Band:
+        """What so many groups read; in rows of whole vectors, unless they follow one another."""
+        p = self.problem
+        columns = planes_of(p.kw, p.sw, p.dw, apart=False)
+        reach = max(columns.extras)
+        wide = p.ow if self.unbroken else split(split(p.ow, self.lanes) * self.lanes + reach, self.lanes) * self.lanes
+        rows = planes_of(self.rows.reach, p.sh, p.dh, apart=False)
+        return Band(rows, columns, groups * self.rows.m, wide - (0 if self.unbroken else reach), joined=False)
+
+    def band_bytes(self, groups: int) -> int:
+        return self.problem.ic * self.band(groups).channel_elements * self.element
+
+    @property
+    def row_bytes(self) -> int:
+        """Of a row at a point: an odd number of lines, or rows would meet in cache sets."""
+        return memory.lines(self.band(1).pitch * self.element) | memory.LINE
+
+    @property
+    def row_count(self) -> int:
+        """Rows at a point: of each channel, run and phase of columns."""
+        return self.problem.ic * len(self.rows.runs) * len(self.band(1).columns.starts)
+
+    @property
+    def point_bytes(self) -> int:
+        return self.rows.points * self.row_count * self.row_bytes if self.rows.points > 1 else 0
+
+    @property
+    def cost(self) -> float:
+        """Cycles of a core for a vector of columns of a row and an output channel, about."""
+        p, rows = self.problem, self.rows
+        terms = p.ic * len(rows.runs) * p.kw
+        sums = rows.points * terms + 4 * rows.points
+        packing = (2 * rows.m * p.sh * p.ic * p.sw + 4 * rows.points * self.row_count * (rows.points > 1)) / p.oc
+        return (sums + packing) * self.groups / p.oh
+
+
+@lru_cache(maxsize=1024)
+def _best(p: ConvProblem, precision: str) -> Plan:
+    element = compute_dtype(p).itemsize
+    return min((Plan(p, rows, element) for rows in ways(p)), key=lambda plan: plan.cost)
+
+
+def best(problem: ConvProblem) -> Plan:
+    """The cheapest way to compute a problem, for one image, at the precision now set."""
+    return _best(problem.per_image(), get_convolution_precision())
+
+
+# Frames
+
+
+class _Forward:
+    """The forward convolution of a problem; a frame for each combination of strides."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.plan = best(problem)
+        self.terms = chain(problem)
+        self.compute = compute_dtype(problem)
+        self.frames: dict[Any, Frame] = Frames()
+
+    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        workers = workers_for(self.problem)
+        if w.strides[2] < 0 or w.strides[3] < 0:
+            w, kept = np.ascontiguousarray(w), None
+        key = (x.strides, w.strides, out.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _forward_frame(self.problem, self.plan, x, w, out, workers, self.terms)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.compute)
+        at = 0 if bias is None else memory.address(bias)
+        packed, _keep = self._pack(frame, memory.address(w), kept)
+        a, to = memory.address(x), memory.address(out)
+        launch.launch(kernels.forward.address, frame.address, a, packed, at, to, frame.slot, frame.workers)
+
+    def _pack(self, frame: Frame, weight: int, kept: Storage | None) -> tuple[int, np.ndarray]:
+        def pack(to: int) -> None:
+            how = frame.address, weight, 0, 0, to, frame.slot, frame.pack_workers
+            launch.launch(kernels.pack_weights.address, *how)
+
+        found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, pack)
+        if found is None:
+            found = memory.scratch(frame.packed_bytes, "weights")
+            pack(found[0])
+        return found
+
+
+def _band_fields(
+    p: ConvProblem, plan: Plan, x: np.ndarray, bands: int, tables: list[np.ndarray]
+) -> tuple[Band, dict[str, int]]:
+    """The fields of a frame that say how bands are packed and how they are read."""
+    rows, element = plan.rows, plan.element
+    band = plan.band(split(plan.groups, bands))
+    columns, starts = band.columns, band.row_starts
+    firsts = [band.rows.taps[tap] for tap in rows.runs]
+    where = [(starts[plane] + shift) * band.pitch * element for plane, shift in firsts]
+    runs = np.array(list(zip(where, rows.runs)), np.int64)
+    c, run = np.arange(p.ic)[:, None, None], np.arange(len(runs))[:, None]
+    q, shift = np.array(columns.taps).T
+    if rows.points > 1:
+        offsets = ((c * len(runs) + run) * len(columns.starts) + q) * plan.row_bytes + shift * element
+    else:
+        offsets = (c * band.channel_elements + q * band.plane_elements + shift) * element + runs[run, 0]
+    offsets = np.ascontiguousarray(offsets.reshape(-1), np.int32)
+    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
+    # A last group may read rows below the padded image: there is nothing.
+    below = starts[-1] * p.sh + p.oh * p.sh + rows.reach * p.dh
+    row_map = np.append(index_map(p.ih, p.pt, p.pb, p.mode_h), np.full(below, -1)).astype(np.int64)
+    tables += [runs, offsets, row_map]
+    return band, fields | {
+        "row_map": memory.address(row_map),
+        "bands_h": bands,
+        "icg": p.ic,
+        "ocg": p.oc,
+        "groups": plan.groups,
+        "group": rows.m,
+        "points": rows.points,
+        "run_count": len(runs),
+        "runs": memory.address(runs),
+        "tap_step": rows.step,
+        "row_bytes": plan.row_bytes,
+        "point_at": plan.row_count * plan.row_bytes,
+        "chunk": offsets.size,
+        "offsets": memory.address(offsets),
+    }
+
+
+def _forward_frame(
+    p: ConvProblem, plan: Plan, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int, terms: int
+) -> Frame:
+    rows, element, lanes = plan.rows, plan.element, plan.lanes
+    machine = target.current()
+    vector, size = machine.vector, DTYPES[p.dtype][1]
+    tables: list[np.ndarray] = []
+    bands = min(plan.groups, split(TASKS * workers, p.n))
+    while bands < plan.groups and plan.band_bytes(split(plan.groups, bands)) > BAND_BYTES:
+        bands += 1
+    band, fields = _band_fields(p, plan, x, bands, tables)
+    fields |= output_fields(p, out)
+    in_place = out.strides[3] == element == size
+    unbroken = plan.unbroken and in_place and out.strides[2] == p.ow * element
+    result_row = split(p.ow, lanes) * vector
+    taps = p.ic * p.kh * p.kw
+    spare = lanes * (max(band.pitch, taps) + lanes) * element
+    places, slot = layout(
+        {
+            "band_at": (p.ic * band.channel_elements + 2 * lanes) * element,
+            "other_at": plan.point_bytes,
+            "row_at": spare,
+            "result_at": 0 if in_place else p.oc * rows.m * result_row,
+        }
+    )
+    weight = direct.Weight.of(p, w)
+    tiles = shallow_steps.shapes(machine, element, rows.points)
+    one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
+    if rows.points > 1:
+        fields["rows_in"] = transform("input", axis, one).address
+        fields["weights_in"] = transform("weight", axis, one).address
+    weight_block = fields["chunk"] * rows.points * vector
+    fields |= places | {
+        "columns_tile": shallow_steps.tile(element, rows.m, rows.taps).address,
+        **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
+        "w_size": size,
+        "w_code": CODES[p.dtype],
+        "run": weight.run(p.ic, size),
+        "terms": split(fields["chunk"], split(fields["chunk"], terms)),
+        "tile_channels": max(channels for channels, _ in tiles),
+        "tile_vectors": max(vectors for _, vectors in tiles),
+        "unbroken": int(unbroken),
+        "weight_block": weight_block,
+        "spare_taps": spare,
+        "tap_zeros": max(0, rows.reach - p.kh) * p.kw * lanes,
+        "in_place": int(in_place),
+        "result_row": result_row,
+        "result_channel": rows.m * result_row,
+        "relu": int("relu" in p.tail),
+        "slot": max(slot, spare + (rows.reach * p.kw + 1) * vector),
+    }
+    record = np.zeros(1, kernels.FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return Frame(
+        record,
+        tables,
+        memory.address(record),
+        slot=fields["slot"],
+        workers=min(workers, p.n * bands),
+        pack_workers=min(workers, split(p.oc, lanes)) if taps * p.oc > 100_000 else 1,
+        packed_bytes=split(p.oc, lanes) * weight_block,
+        form=("shallow", p.oc, p.ic, weight.strides, p.kh, p.kw, rows, p.dtype),
+    )

@@ -1,0 +1,163 @@
+"""Convolution of images of few channels: lanes are columns, results are stored as the sums leave their registers.
+
+A task copies the rows that it reads into a band (edges.py). The rows that a group of outputs reads are evaluated at the
+points of Winograd's algorithm, once for each run of taps (winograd_matrices.py), and multiplied with all the weights:
+
+    sums[point][o][column] = sum over (channel, run, v) of rows[point][channel, run][column + v] * weight[...][point][o]
+
+With one point the rows are those of the band, and each tap is a run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from . import edges
+from .edges import pack_band, pack_weight
+from .emit import NATIVE, call, load_i64
+from .launch import Kernel, frame_reader, next_task
+
+FRAME = np.dtype(
+    [
+        *edges.FRAME.descr,
+        *(
+            (name, np.int64)
+            for name in (
+                # steps: the tile; what makes points of rows, of weights (0 where there is one point)
+                *("columns_tile", "rows_in", "weights_in"),
+                # groups of so many rows (`points`: theirs); runs of taps, `tap_step` apart, and for each of them (where
+                # its first row is in a column plane of the band, its first tap)
+                *("groups", "group", "run_count", "runs", "tap_step"),
+                # rows at their points: bytes of a row, and between points
+                *("row_bytes", "point_at"),
+                # the widest tile; columns that follow one another in the band and in the output: of all rows, or of one
+                *("tile_channels", "tile_vectors", "unbroken"),
+                # packed weights: bytes of a vector of output channels; taps of a channel in scratch, zeros behind them
+                *("weight_block", "spare_taps", "tap_zeros"),
+                # results that are not stored in place: where in scratch, bytes of a row and of a channel
+                *("in_place", "result_at", "result_row", "result_channel"),
+            )
+        ),
+    ]
+)
+frame_at = frame_reader(FRAME)
+
+
+def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
+    """packed[vector of output channels][(channel, run, column of taps)][point][lane], a task for each vector."""
+    f = frame_at(frame)
+    spare = scratch + 64 + worker * f.slot
+    vector = f.lanes * f.element
+    tasks = -(-f.ocg // f.lanes)
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        width = min(f.lanes, f.ocg - task * f.lanes)
+        src = weight + task * f.lanes * f.w_o
+        to = packed + task * f.weight_block
+        if not f.weights_in:
+            pack_weight(f, src, width, 0, f.icg, to, spare)
+            continue
+        taps = spare + f.spare_taps
+        # A run that is shorter than the others ends with taps of zero.
+        call(f.gather, (taps + f.kh * f.kw * vector, 0, taps, 0, 1, f.element, f.tap_zeros, 0, 0, NATIVE))
+        point, step = f.kw * f.points * vector, f.points * vector
+        for c in range(f.icg):
+            pack_weight(f, src, width, c, c + 1, taps, spare)
+            for run in range(f.run_count):
+                first = taps + load_i64(f.runs + 16 * run + 8) * f.kw * vector
+                call(f.weights_in, (f.kw, to, vector, 0, step, first, f.tap_step * f.kw * vector, 0, vector))
+                to += point
+
+
+@njit(error_model="numpy")
+def pack_points(f, source, dst):
+    """A group's rows at their points: dst[point][channel, run, column plane]; `source` is its first row in the band."""
+    vector = f.lanes * f.element
+    pitch = f.pitch * f.element
+    for c in range(f.icg):
+        for run in range(f.run_count):
+            for q in range(f.col_planes):
+                src = source + c * f.channel_at + q * (f.channel_at // f.col_planes) + load_i64(f.runs + 16 * run)
+                call(f.rows_in, (f.row_bytes // vector, dst, f.point_at, 0, vector, src, pitch, 0, vector))
+                dst += f.row_bytes
+
+
+@njit(error_model="numpy")
+def multiply(f, source, weight, bias, rows, columns, out, y_h, y_c):
+    """All output channels of a group of rows."""
+    vector = f.lanes * f.element
+    vectors = -(-columns // f.lanes)
+    o = 0
+    while o < f.ocg:
+        most = f.tile_channels
+        if f.points == 1 and f.ocg - o <= most // 2:
+            most = most // 2
+        channels = min(most, f.ocg - o)
+        own = weight + o // f.lanes * f.weight_block + o % f.lanes * f.element
+        shift = bias + o * f.element if bias else 0
+        done = 0
+        while done < vectors:
+            left = vectors - done
+            wide = min(f.tile_vectors, left)
+            count = left // wide
+            # Four vectors are two tiles of two, not three and one: so few sums would wait for one another.
+            if wide > 2 and left % wide == 1:
+                wide, count = (wide, count - 1) if count > 1 else (2, 2)
+            src, to = source + done * vector, out + o * y_c + done * vector
+            what = 16 * most + wide, count, f.chunk, f.terms, own, f.offsets, src, f.point_at
+            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, f.relu))
+            done += count * wide
+        o += channels
+
+
+@njit(error_model="numpy")
+def store(f, results, rows, columns, out):
+    """Results in scratch to where they belong: transposed if the channels lie side by side."""
+    for r in range(rows):
+        src, dst = results + r * f.result_row, out + r * f.y_h
+        if f.y_last:
+            for o in range(0, f.ocg, f.lanes):
+                n = min(f.lanes, f.ocg - o)
+                at = src + o * f.result_channel
+                call(f.transpose, (dst + o * f.element, f.y_w, at, f.result_channel, n, columns, n, 0, 0))
+        else:
+            call(f.scatter, (dst, f.y_c, src, f.result_channel, f.ocg, f.y_w, columns, f.y_code, 0))
+
+
+def _forward(frame, x, weight, bias, out, scratch, worker):
+    """The forward convolution; a task is (image, band of groups of rows)."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    band, ready, spare, results = slot + f.band_at, slot + f.other_at, slot + f.row_at, slot + f.result_at
+    tasks = f.n * f.bands_h
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        image, by = task // f.bands_h, task % f.bands_h
+        first, last = by * f.groups // f.bands_h, (by + 1) * f.groups // f.bands_h
+        count = last - first
+        pack_band(f, x + image * f.x_n, f.icg, first * f.group, count * f.group, 0, band, spare)
+        own = out + image * f.y_n + first * f.group * f.y_h
+        if f.unbroken:
+            multiply(f, band, weight, bias, 1, count * f.ow, own, f.y_h, f.y_c)
+            continue
+        for i in range(count):
+            source = band + i * f.group * f.pitch * f.element
+            rows = min(f.group, f.oh - (first + i) * f.group)
+            if f.points > 1:
+                pack_points(f, source, ready)
+                source = ready
+            to = own + i * f.group * f.y_h
+            if f.in_place:
+                multiply(f, source, weight, bias, rows, f.ow, to, f.y_h, f.y_c)
+            else:
+                multiply(f, source, weight, bias, rows, f.ow, results, f.result_row, f.result_channel)
+                store(f, results, rows, f.ow, to)
+
+
+pack_weights = Kernel(_pack_weights)
+forward = Kernel(_forward)

@@ -1,0 +1,211 @@
+"""Emitted steps for images of few channels, whose lanes are columns: sums of whole tiles stay in registers.
+
+A tile is a few rows of a vector of columns, of a few channels. Its sums are made at the *points* of Winograd's
+algorithm along the rows (F(m, r) of winograd_matrices.py, one point where m is 1), become results in registers and are
+stored where they belong. Columns are not transformed, so that all lanes do the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import emit, target
+from .emit import DOUBLE, FLOAT, I32, I64, _constant, _load, _plus, _size, _splat, _steps
+from .launch import Kernel
+from .winograd_matrices import matrices
+from .winograd_transforms import _Lanes
+
+# Points from which on a tile is one vector wide.
+NARROW = 2
+
+
+def shapes(machine: target.Target, element: int, points: int) -> list[tuple[int, int]]:
+    """Tiles of channels x vectors, the largest last: their sums, the vectors of a term and a number in registers."""
+    if points >= NARROW:
+        return [(1 << ((machine.registers - 2) // points).bit_length() - 1, 1)]
+    most = machine.panel_mr(element)
+    return [(m, v) for m in sorted({max(1, most // 2), most}) for v in range(1, machine.panel_nr + 1)]
+
+
+def _tile(builder: Any, compute: Any, m: int, taps: int, arguments: tuple[Any, ...]) -> None:
+    """The code of `tile`."""
+    shape, count, k, piece, weights, offsets, source, point_at = arguments[:8]
+    out, y_h, y_c, channels, rows, columns, bias, relu = arguments[8:]
+    machine = target.current()
+    element = _size(compute)
+    lanes = machine.lanes(element)
+    vector = ir.VectorType(compute, lanes)
+    arithmetic = _Lanes(builder, vector)
+    a_t = matrices(m, taps).a_t
+    points = a_t.shape[1]
+    zero = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
+    nothing = builder.ptrtoint(zero, I64)
+    biased = builder.icmp_signed("!=", bias, _constant(0))
+    lowest = builder.select(
+        builder.icmp_signed("!=", relu, _constant(0)), ir.Constant(compute, 0.0), ir.Constant(compute, float("-inf"))
+    )
+
+    def summed(most: int, vectors: int, source: Any) -> dict[tuple[int, int, int], Any]:
+        """The sums of a tile at its points, of pieces of so many terms if it has one point."""
+        cells = [(p, i, v) for p in range(points) for i in range(most) for v in range(vectors)]
+        pieces = points == 1
+        entry = builder.block
+        start = builder.append_basic_block("shallow_piece") if pieces else entry
+        body = builder.append_basic_block("shallow_loop")
+        done = builder.append_basic_block("shallow_end")
+        begin, last = _constant(0), k
+        if pieces:
+            totals = [cgutils.alloca_once(builder, vector) for _ in cells]
+            builder.branch(start)
+            builder.position_at_end(start)
+            begin = builder.phi(I64)
+            begin.add_incoming(_constant(0), entry)
+            last = builder.add(begin, piece)
+            last = builder.select(builder.icmp_signed("<", last, k), last, k)
+        first = builder.add(weights, builder.mul(begin, _constant(points * machine.vector)))
+        builder.branch(body)
+
+        builder.position_at_end(body)
+        j, at = builder.phi(I64), builder.phi(I64)
+        j.add_incoming(begin, start)
+        at.add_incoming(first, start)
+        sums = {cell: builder.phi(vector) for cell in cells}
+        move = builder.sext(_load(builder, builder.add(offsets, builder.mul(j, _constant(4))), I32), I64)
+        place = builder.add(source, move)
+        result = {}
+        for p in range(points):
+            row = builder.add(place, builder.mul(point_at, _constant(p))) if p else place
+            read = [_load(builder, _plus(builder, row, v * machine.vector), vector) for v in range(vectors)]
+            for i in range(most):
+                number = _load(builder, _plus(builder, at, p * machine.vector + i * element), compute)
+                spread = _splat(builder, number, lanes)
+                for v in range(vectors):
+                    result[p, i, v] = emit._multiply_add(builder, spread, read[v], sums[p, i, v])
+        following = builder.add(j, _constant(1))
+        j.add_incoming(following, body)
+        at.add_incoming(_plus(builder, at, points * machine.vector), body)
+        for cell in cells:
+            sums[cell].add_incoming(ir.Constant(vector, None), start)
+            sums[cell].add_incoming(result[cell], body)
+        builder.cbranch(builder.icmp_signed("<", following, last), body, done)
+
+        builder.position_at_end(done)
+        if not pieces:
+            return result
+        add = builder.append_basic_block("shallow_add")
+        added = builder.append_basic_block("shallow_added")
+        keep = builder.append_basic_block("shallow_keep")
+        after = builder.append_basic_block("shallow_summed")
+        builder.cbranch(builder.icmp_signed("==", begin, _constant(0)), added, add)
+        builder.position_at_end(add)
+        more = {cell: builder.fadd(builder.load(total), result[cell]) for cell, total in zip(cells, totals)}
+        builder.branch(added)
+        builder.position_at_end(added)
+        whole = {cell: builder.phi(vector) for cell in cells}
+        for cell in cells:
+            whole[cell].add_incoming(result[cell], done)
+            whole[cell].add_incoming(more[cell], add)
+        builder.cbranch(builder.icmp_signed("<", last, k), keep, after)
+        builder.position_at_end(keep)
+        for cell, total in zip(cells, totals):
+            builder.store(whole[cell], total)
+        begin.add_incoming(last, keep)
+        builder.branch(start)
+        builder.position_at_end(after)
+        return whole
+
+    def results(sums: dict[tuple[int, int, int], Any], i: int, v: int) -> list[Any]:
+        """The rows of a channel and a vector of columns."""
+        shift = builder.select(biased, _plus(builder, bias, i * element), nothing)
+        shift, floor = _splat(builder, _load(builder, shift, compute), lanes), _splat(builder, lowest, lanes)
+        values = arithmetic.multiply(a_t, [sums[p, i, v] for p in range(points)])
+        values = [builder.fadd(value, shift) for value in values]
+        # NaN is not below, and -0 not below 0.
+        return [builder.select(builder.fcmp_ordered(">", floor, value), floor, value) for value in values]
+
+    def one(most: int, vectors: int) -> None:
+        wide = vectors * machine.vector
+        with _steps(builder, count, 1) as t:
+            moved = builder.mul(t, _constant(wide))
+            sums = summed(most, vectors, builder.add(source, moved))
+            to = builder.add(out, moved)
+            left = builder.sub(columns, builder.mul(t, _constant(vectors * lanes)))
+            whole = builder.and_(
+                builder.icmp_signed("==", rows, _constant(m)), builder.icmp_signed("==", channels, _constant(most))
+            )
+            whole = builder.and_(whole, builder.icmp_signed(">=", left, _constant(vectors * lanes)))
+
+            def place(i: int, r: int, v: int) -> Any:
+                row = builder.add(builder.add(to, builder.mul(y_c, _constant(i))), builder.mul(y_h, _constant(r)))
+                return _plus(builder, row, v * machine.vector)
+
+            with builder.if_else(whole, likely=True) as (all_of_it, part_of_it):
+                with all_of_it:
+                    for i in range(most):
+                        for v in range(vectors):
+                            for r, value in enumerate(results(sums, i, v)):
+                                emit._store(builder, value, place(i, r, v))
+                with part_of_it:
+                    for i in range(most):
+                        with builder.if_then(builder.icmp_signed("<", _constant(i), channels)):
+                            for v in range(vectors):
+                                mask = emit._mask(builder, _plus(builder, left, -v * lanes), lanes)
+                                for r, value in enumerate(results(sums, i, v)):
+                                    with builder.if_then(builder.icmp_signed("<", _constant(r), rows)):
+                                        emit._store_masked(builder, value, place(i, r, v), mask)
+
+    after = builder.append_basic_block("shallow_done")
+    switch = builder.switch(shape, after)
+    for most, vectors in shapes(machine, element, points):
+        block = builder.append_basic_block(f"shallow_{most}x{vectors}")
+        switch.add_case(_constant(16 * most + vectors), block)
+        builder.position_at_end(block)
+        one(most, vectors)
+        builder.branch(after)
+    builder.position_at_end(after)
+
+
+@intrinsic(prefer_literal=True)
+def tile_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15):
+    """A tile, named by a literal text: bytes of an element, m and taps."""
+    element, m, taps = map(int, which.literal_value.split())
+
+    def codegen(context, builder, sig, args):
+        _tile(builder, FLOAT if element == 4 else DOUBLE, m, taps, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(which, *[types.int64] * 16), codegen
+
+
+@functools.cache
+def tile(element: int, m: int, taps: int) -> Kernel:
+    """tile(shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, ...)
+
+    out[c][row][:] = act(bias[c] + sum over points p of A^T[row, p] *
+                         sum over j < k of weights[j][p][c] * source[p * point_at + offsets[j]][:])
+
+    for `channels` c, `rows` of the m rows and so many columns: `count` tiles side by side, the last of them not whole.
+    The last arguments are bias, or 0, and whether act is a ReLU.
+    shape is 16 * channels + vectors of one of `shapes`. With one point no more than `piece` terms are added in a row.
+    Weights of a term and a point are a vector apart.
+    """
+    which = f"{element} {m} {taps}"
+
+    def run(
+        shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, bias, relu
+    ):
+        tile_step(
+            which, shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c,
+            channels, rows, columns, bias, relu,
+        )
+
+    # Numba's files are named after functions: see winograd_transforms.transform.
+    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"shallow tile {which}")
+    return Kernel(run)
