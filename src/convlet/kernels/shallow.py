@@ -29,6 +29,8 @@ FRAME = np.dtype(
                 # groups of so many rows (`points`: theirs); runs of taps, `tap_step` apart, and for each of them (where
                 # its first row is in a column plane of the band, its first tap)
                 *("groups", "group", "run_count", "runs", "tap_step"),
+                # terms that are added one after the other; whether negative results are stored as zeros
+                *("piece", "rectified"),
                 # rows at their points: bytes of a row, and between points
                 *("row_bytes", "point_at"),
                 # the widest tile; columns that follow one another in the band and in the output: of all rows, or of one
@@ -107,8 +109,8 @@ def multiply(f, source, weight, bias, rows, columns, out, y_h, y_c):
             if wide > 2 and left % wide == 1:
                 wide, count = (wide, count - 1) if count > 1 else (2, 2)
             src, to = source + done * vector, out + o * y_c + done * vector
-            what = 16 * most + wide, count, f.chunk, f.terms, own, f.offsets, src, f.point_at
-            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, f.relu))
+            what = 16 * most + wide, count, f.chunk, f.piece, own, f.offsets, src, f.point_at
+            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, f.rectified))
             done += count * wide
         o += channels
 

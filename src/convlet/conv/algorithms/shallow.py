@@ -27,7 +27,7 @@ from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from . import direct
 from .bands import Band, planes_of, split
-from .chains import chain
+from .chains import chain, is_long
 from .frames import CODES, Frame, Frames, compute_dtype, input_fields, layout, output_fields, size_fields, workers_for
 
 name = "shallow"
@@ -65,6 +65,8 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"{p.ic} input channels in {p.g} groups fill the vectors of others"
     if p.oc < OUTPUTS:
         return f"{p.oc} output channels leave its tiles empty"
+    if is_long(chain(p), p.ic * p.kh * p.kw, 1):
+        return "sums are long, and it does not remember what they lose"
     plan = best(p)
     if plan.full < FULL:
         return f"{p.ow} columns do not fill vectors"
@@ -199,7 +201,7 @@ class _Forward:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.plan = best(problem)
-        self.terms = chain(problem)
+        self.chain = chain(problem)
         self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
@@ -210,7 +212,7 @@ class _Forward:
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = _forward_frame(self.problem, self.plan, x, w, out, workers, self.terms)
+            frame = self.frames[key] = _forward_frame(self.problem, self.plan, x, w, out, workers, self.chain)
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else memory.address(bias)
@@ -271,7 +273,7 @@ def _band_fields(
 
 
 def _forward_frame(
-    p: ConvProblem, plan: Plan, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int, terms: int
+    p: ConvProblem, plan: Plan, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int, chain: int
 ) -> Frame:
     rows, element, lanes = plan.rows, plan.element, plan.lanes
     machine = target.current()
@@ -308,7 +310,7 @@ def _forward_frame(
         "w_size": size,
         "w_code": CODES[p.dtype],
         "run": weight.run(p.ic, size),
-        "terms": split(fields["chunk"], split(fields["chunk"], terms)),
+        "piece": split(fields["chunk"], split(fields["chunk"], chain)) if chain else fields["chunk"],
         "tile_channels": max(channels for channels, _ in tiles),
         "tile_vectors": max(vectors for _, vectors in tiles),
         "unbroken": int(unbroken),
@@ -318,7 +320,7 @@ def _forward_frame(
         "in_place": int(in_place),
         "result_row": result_row,
         "result_channel": rows.m * result_row,
-        "relu": int("relu" in p.tail),
+        "rectified": int("relu" in p.tail),
         "slot": max(slot, spare + (rows.reach * p.kw + 1) * vector),
     }
     record = np.zeros(1, kernels.FRAME)
