@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import numpy as np
+
 from . import memory
 
 # All kept forms together.
@@ -66,7 +68,8 @@ class Storage:
             return None
         kept = form.kept
         if kept is None:
-            block = memory.empty((nbytes + memory.LINE,), "u1")
+            # Not from the pool, which keeps free blocks in proportion to what is in use for a while.
+            block = np.empty(nbytes + memory.LINE, np.uint8)
             kept = memory.lines(memory.address(block)), block
             make(kept[0])
             form.kept = kept

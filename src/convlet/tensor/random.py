@@ -72,9 +72,12 @@ def uniform(
     low: float = 0.0,
     high: float = 1.0,
     generator: Generator | None = None,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Numbers uniform in [low, high): x (high - low) + low with x = k 2**-24 from the low 24 bits of one
     32-bit draw.
+
+    ``out``, contiguous and of this shape and dtype (not complex), is filled instead of a new array.
 
     float64 takes k 2**-53 from a 64-bit draw; the 16-bit types compute in float32 and round; complex types
     draw real and imaginary parts in turn. Raises NotImplementedError for integer types, RuntimeError for
@@ -85,7 +88,7 @@ def uniform(
         return _complex(uniform((*shape, 2), _real(dtype), low, high, generator))
     _require_floating(dtype, "check_uniform_bounds")
     _check_bounds(dtype, low, high)
-    out = np.empty(shape, dtype)
+    out = np.empty(shape, dtype) if out is None else out
     _fill_uniform(out.reshape(-1), low, high, generator or default_generator)
     return out
 
@@ -98,13 +101,15 @@ def normal(
     generator: Generator | None = None,
     *,
     contiguous: bool = True,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Normal numbers of this mean and standard deviation, by Box and Muller's transform (1958).
 
     From 16 numbers on, blocks of 16 uniform numbers become blocks of 16 normal ones; a last incomplete block
     is replaced by a whole one drawn anew. Fewer numbers, or numbers for a tensor that is not ``contiguous``,
     are made pair by pair in float64, and an odd one waits in the generator. Complex types divide the variance
-    evenly between real and imaginary part. Raises RuntimeError for a negative std, NotImplementedError for
+    evenly between real and imaginary part. ``out``, contiguous and of this shape and dtype, may be filled instead of a
+    new array. Raises RuntimeError for a negative std, NotImplementedError for
     integer types.
     """
     dtype = np.dtype(dtype)
@@ -120,7 +125,7 @@ def normal(
     generator = generator or default_generator
     with generator.lock:
         if count >= 16 and contiguous:
-            values = _normal_blocks(count, dtype, mean, std, generator)
+            values = _normal_blocks(count, dtype, mean, std, generator, out)
         else:
             values = _normal_pairs(count, dtype, mean, std, generator)
     return values.reshape(shape)
@@ -369,13 +374,13 @@ def _check_bounds(dtype: np.dtype[Any], low: float, high: float) -> None:
 
 
 def _normal_blocks(
-    count: int, dtype: np.dtype[Any], mean: float, std: float, generator: Generator
+    count: int, dtype: np.dtype[Any], mean: float, std: float, generator: Generator, out: np.ndarray | None
 ) -> np.ndarray:
     """At least 16 numbers, in blocks of 16."""
     compute = _FLOAT64 if dtype == _FLOAT64 else _FLOAT32
     transform = _box_muller64 if dtype == _FLOAT64 else box_muller
     whole = count - count % 16
-    values = np.empty(count, compute)
+    values = np.empty(count, compute) if out is None or dtype != compute else out.reshape(-1)
     # The 16-bit types do not draw for the incomplete block before it is replaced.
     _fill_uniform(values if dtype == compute else values[:whole], 0.0, 1.0, generator)
     transform(values[:whole].reshape(-1, 2, 8), mean, std)

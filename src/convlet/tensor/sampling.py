@@ -44,7 +44,9 @@ def memory_order(array: Array) -> tuple[int, ...]:
 def fill_in_memory_order(array: Array, draw: Callable[[tuple[int, ...]], Array]) -> None:
     """Fill with what ``draw(shape)`` gives, first to last as the elements lie in memory, as PyTorch does."""
     if array.flags.c_contiguous:
-        array[...] = draw(array.shape)
+        drawn = draw(array.shape)
+        if not np.may_share_memory(drawn, array):  # it was not filled itself
+            array[...] = drawn
     else:
         turned = array.transpose(memory_order(array))
         turned[...] = draw(turned.shape)
@@ -68,16 +70,21 @@ class Sampling(Variable):
     ) -> Self:
         """Numbers uniform in [from, to)."""
         low = float(named.get("from", from_))
-        return self._draw(lambda shape: _random.uniform(shape, self.array.dtype, low, float(to), generator))
+        into, dtype = self._filled_itself(), self.array.dtype
+        return self._draw(lambda shape: _random.uniform(shape, dtype, low, float(to), generator, into))
 
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
         """Normal numbers of this mean and standard deviation."""
         return self._draw(
             lambda shape: _random.normal(
                 shape, self.array.dtype, float(mean), float(std), generator,
-                contiguous=self.array.flags.c_contiguous,
+                contiguous=self.array.flags.c_contiguous, out=self._filled_itself(),
             )
         )  # fmt: skip
+
+    def _filled_itself(self) -> Array | None:
+        """The array, where numbers can be drawn into it: the weights of large layers take no memory twice."""
+        return self.array if self.array.flags.c_contiguous and self.array.dtype.kind == "f" else None
 
     def random_(self, *bounds: Any, generator: Generator | None = None, **named: Any) -> Self:
         """Integers uniform in [from, to): ``random_()``, ``random_(to)`` or ``random_(from, to)``."""
