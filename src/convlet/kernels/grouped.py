@@ -43,6 +43,7 @@ FRAME = np.dtype(
             # what is written: channels of a group, rows of planes; strides, storage, steps between rows and columns
             *("outputs", "rows", "columns", "y_n", "y_c", "y_h", "y_w", "y_code", "step_h", "step_w", "interleaved"),
             *("y_row", "y_column", "y_height"),  # steps of the array where that is transposed, and its rows
+            "finish",  # the step that applies a tail, or 0; then bias is the address of the tail (see tail.py)
             # scratch of a worker
             *("slot", "band_at", "sum_at", "row_sums", "part_sums", "x_at", "y_at"),
             # weight gradient: terms of an output channel and their offsets; the block of pairs; planes of the gradient
@@ -164,6 +165,9 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
     slot = scratch + 64 + worker * f.slot
     planes, sums, room = slot + f.band_at, slot + f.sum_at, slot + f.y_at
     several = -(-f.g // f.together)
+    tail = 0
+    if f.finish:
+        tail, bias = bias, load_i64(bias)
     while True:
         task = next_ticket(scratch)
         if task >= f.n * several * f.bands * f.shares:
@@ -193,11 +197,16 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                     row = sums + (i - o) * f.row_sums
                     for part in range(0, f.parts, 1 + f.interleaved):
                         store(f, part, first_row, rows, row + part * f.part_sums, shift, to + i * f.y_c)
+                    if tail and not f.y_column:  # rows of a plane are one
+                        call(f.finish, (tail, shift, to + i * f.y_c + first_row * f.y_h, 0, 1, rows * f.columns))
             to += f.outputs * f.y_c
         if f.y_column:
             first, last = first_row * f.step_h, min(f.y_height, (first_row + rows) * f.step_h)
             to = out + image * f.y_n + group * f.outputs * f.element
             out_of_rows(f, room, f.y_c, first, last, groups * f.outputs, to)
+            if tail:
+                shift, pixels = bias + group * f.outputs * f.element, (last - first) * f.columns
+                call(f.finish, (tail, shift, to + first * f.y_row, f.y_column, pixels, groups * f.outputs))
 
 
 @njit(error_model="numpy")

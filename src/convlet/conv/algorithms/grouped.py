@@ -12,6 +12,7 @@ import numpy as np
 
 from ...kernels import grouped as kernels
 from ...kernels import launch, planes, steps, target
+from ...kernels.tail import finish_lanes, finish_rows, pack_tail
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
@@ -19,6 +20,7 @@ from ..gradient import Array, Run
 from ..padding import gather, spans
 from ..precision import get_convolution_precision
 from ..problem import ConvProblem
+from ..tail import Tail, followed
 from . import direct, winograd
 from .bands import planes_of, split
 from .frames import CODES, Frame, Frames, compute_dtype, layout, workers_for
@@ -74,6 +76,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if p.direction != "bwd_weight" and outputs >= WINOGRAD_CHANNELS and winograd.refuse(p) is None:
         return f"Winograd is faster with {outputs} output channels a group"
     return None
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.dtype == "f32" and problem.mode_h == problem.mode_w == "zeros"
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -330,8 +337,15 @@ class _Forward:
         self.geometry = Geometry.of(problem, self.compute.itemsize)
         self.terms = TERMS[get_convolution_precision()]
         self.frames: dict[Any, Frame] = Frames()
+        # Results that are scattered get their tail where they are then.
+        self.scattered = followed(_Forward(replace(problem, tail=())), problem.tail) if problem.tail else None
 
-    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
+        if self.scattered is not None and not (out.flags.c_contiguous or _turned(out)):
+            self.scattered(x, w, bias, out, kept, tail)
+            return
         x = _readable(x)
         workers = workers_for(self.problem)
         w = w.astype(self.compute, copy=False)
@@ -341,12 +355,16 @@ class _Forward:
             frame = self.frames[key] = self._frame(x, w, out, workers)
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
+        at = 0 if bias is None else memory.address(bias)
+        if self.problem.tail:
+            finishing = pack_tail(self.problem.tail, tail, at, out)
+            at = memory.address(finishing)
         launch.launch(
             kernels.forward.address,
             frame.address,
             memory.address(x),
             memory.address(w),
-            0 if bias is None else memory.address(bias),
+            at,
             memory.address(out),
             frame.slot,
             frame.workers,
@@ -428,6 +446,8 @@ class _Forward:
             "row_sums": row_sums,
             "part_sums": part_sums,
         }
+        if p.tail:
+            fields["finish"] = (finish_lanes if _turned(out) else finish_rows).address
         return _finish(fields, tables, min(workers, tasks * shares))
 
 
