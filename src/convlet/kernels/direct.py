@@ -13,7 +13,7 @@ from __future__ import annotations
 from numba import njit
 
 from .edges import FRAME, pack_band, pack_weight, store_band
-from .emit import NATIVE, call, load_i64
+from .emit import call, load_i64
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)
@@ -23,13 +23,17 @@ STORED = 128
 
 
 @njit(error_model="numpy")
-def multiply(f, oy, rows, bx, columns, band, channels, weight, vectors, sums, first):
-    """Adds the products of a band's channels and a block of weights to the sums of all positions in rows oy.."""
+def multiply(f, oy, rows, bx, columns, band, channels, weight, vectors, sums, width, first):
+    """Adds the products of a band's channels and a block of weights to the sums of a part, in its rows oy...
+
+    The sums have `width` positions a row; those of the part are f.grid_h and f.grid_w from one another.
+    """
     runs, length = rows, columns
     if f.joined:
         runs, length = 1, rows * columns
     parts = -(-length // f.mr)
     wide = vectors * f.lanes * f.element
+    step, row_step = f.grid_w * wide, f.grid_h * width * wide
     taps, offsets, steps = f.taps, f.offsets, f.step2 if vectors == 2 else f.step1
     for run in range(runs):
         entry = f.used + 32 * ((oy + run) * f.bands_w + bx) * f.tiles
@@ -41,8 +45,8 @@ def multiply(f, oy, rows, bx, columns, band, channels, weight, vectors, sums, fi
             start = part * length // parts
             m = (part + 1) * length // parts - start
             a = band + (run * f.pitch + start) * f.element
-            c = sums + (run * length + start) * wide
-            call(f.tile, (m, vectors, channels * taps, a, offsets, weight, steps, c, wide, first, f.chain, f.lost))
+            c = sums + run * row_step + start * step
+            call(f.tile, (m, vectors, channels * taps, a, offsets, weight, steps, c, step, first, f.chain, f.lost))
 
 
 def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
@@ -66,8 +70,8 @@ def _pack_weights(frame, weight, unused, bias, packed, scratch, worker):
 
 
 @njit(error_model="numpy")
-def multiply_task(f, task, x, weight, bias, tail, out, slot):
-    """One task of a forward convolution: a share of the channel blocks of a band."""
+def multiply_task(f, frame, task, x, weight, bias, tail, out, slot):
+    """One task of a forward convolution: a share of the channel blocks of a band, all parts of its results."""
     band, sums, spare_weight, spare = slot + f.band_at, slot + f.sum_at, slot + f.weight_at, slot + f.row_at
     wide = 2 * f.lanes
     blocks = -(-f.ocg // wide)
@@ -82,14 +86,9 @@ def multiply_task(f, task, x, weight, bias, tail, out, slot):
     rows = (by + 1) * f.oh // f.bands_h - oy
     columns = (bx + 1) * f.ow // f.bands_w - ox
     block_0, block_1 = share * blocks // f.shares, (share + 1) * blocks // f.shares
-    if f.clear:
-        call(f.gather, (spare, 0, spare, 0, 1, f.element, columns, 0, 0, NATIVE))
-        for o in range(group * f.ocg + block_0 * wide, group * f.ocg + min(f.ocg, block_1 * wide)):
-            to = out + image * f.y_n + o * f.y_c + oy * f.y_h
-            call(f.store_positions, (to, f.y_h, spare, 0, rows, columns, f.y_code, 0, 0))
-        return
+    stored_columns = min(columns * f.grid_w, f.out_w - ox * f.grid_w)
     # A sum of one chunk is stored while it is in the cache, a few rows at a time.
-    piece = max(1, STORED // columns) if f.chunk == f.icg else rows
+    piece = max(1, STORED // (columns * f.parts)) if f.chunk == f.icg else rows
     for segment in range(segments):
         s0 = segment * f.segment
         s1 = min(f.icg, s0 + f.segment)
@@ -98,48 +97,59 @@ def multiply_task(f, task, x, weight, bias, tail, out, slot):
         for block in range(block_0, block_1):
             width = min(wide, f.ocg - block * wide)
             vectors = 1 if width <= f.lanes else 2
+            vector = vectors * f.lanes * f.element
             own = sums + (block - block_0 if segments > 1 else 0) * f.sum_size
             o = group * f.ocg + block * wide
-            to = out + image * f.y_n + o * f.y_c + oy * f.y_h + ox * f.y_w
+            to = out + image * f.y_n + o * f.y_c + oy * f.grid_h * f.y_h + ox * f.grid_w * f.y_w
             shift = bias + o * f.element if bias else 0
             for row in range(0, rows, piece):
                 some = min(piece, rows - row)
-                for c0 in range(s0, s1, f.chunk):
-                    c1 = min(s1, c0 + f.chunk)
-                    if f.packed:
-                        start = (group * blocks + block) * max(f.icg, f.by_tap) * taps * wide
-                        channel = (1 if f.by_tap else taps) * vectors * f.lanes
-                        ready = weight + (start + c0 * channel) * f.element
-                    else:
-                        ready = spare_weight
-                        if row == 0:
-                            src = weight + group * f.w_g + block * wide * f.w_o
-                            pack_weight(f, src, width, c0, c1, ready, spare)
-                    part = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
-                    multiply(f, oy + row, some, bx, columns, part, c1 - c0, ready, vectors, own, c0 == 0)
+                for i in range(f.parts):
+                    g = frame_at(frame + i * FRAME_BYTES)
+                    # The last row and column of the grid may have no results of this part.
+                    part_rows = min(some, -((g.part_row - f.out_h) // f.grid_h) - oy - row)
+                    part_columns = min(columns, -((g.part_column - f.out_w) // f.grid_w) - ox)
+                    if part_rows <= 0 or part_columns <= 0:
+                        continue
+                    part_sums = own + (g.part_row * stored_columns + g.part_column) * vector
+                    for c0 in range(s0, s1, f.chunk):
+                        c1 = min(s1, c0 + f.chunk)
+                        if f.packed:
+                            start = (group * blocks + block) * max(f.icg, f.by_tap) * taps * wide
+                            channel = (1 if f.by_tap else taps) * vectors * f.lanes
+                            ready = weight + (start + c0 * channel) * f.element
+                        else:
+                            ready = spare_weight
+                            if row == 0:
+                                src = weight + group * f.w_g + block * wide * f.w_o
+                                pack_weight(f, src, width, c0, c1, ready, spare)
+                        at = band + (c0 - s0) * f.channel_at + row * f.pitch * f.element
+                        multiply(
+                            *(g, oy + row, part_rows, bx, part_columns, at, c1 - c0, ready, vectors),
+                            *(part_sums, stored_columns, c0 == 0),
+                        )
                 if s1 == f.icg:
-                    store_band(f, own, vectors, width, shift, tail, to + row * f.y_h, some, columns, spare)
+                    stored_rows = min(some * f.grid_h, f.out_h - (oy + row) * f.grid_h)
+                    place = to + row * f.grid_h * f.y_h
+                    store_band(f, own, vectors, width, shift, tail, place, stored_rows, stored_columns, spare)
 
 
 def _forward(frame, x, weight, bias, out, scratch, worker):
-    """Forward convolutions of one input, of as many tasks each: one, or the phases of an input gradient.
+    """A forward convolution, or the phases of an input gradient, which are parts of a band's results.
 
-    `weight` is packed, or as the user has it if f.packed is 0. Frames lie side by side. The phases of a band are one
-    task, because they write to the same cache lines.
+    `weight` is packed, or as the user has it if f.packed is 0. The frames of the parts lie side by side.
     """
-    first = frame_at(frame)
-    slot = scratch + 64 + worker * first.slot
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
     tail = 0
-    if first.tail:
+    if f.tail:
         tail, bias = bias, load_i64(bias)
-    tasks = first.n * first.g * first.bands_h * first.bands_w * first.shares
+    tasks = f.n * f.g * f.bands_h * f.bands_w * f.shares
     while True:
         task = next_task(scratch, worker, tasks)
         if task >= tasks:
             break
-        for i in range(first.frames):
-            f = frame_at(frame + i * FRAME_BYTES)
-            multiply_task(f, task, x, weight, bias, tail, out + f.out_at, slot)
+        multiply_task(f, frame, task, x, weight, bias, tail, out, slot)
 
 
 pack_weights = Kernel(_pack_weights)

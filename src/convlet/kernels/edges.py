@@ -44,12 +44,12 @@ FRAME = np.dtype(
             # output
             *("y_n", "y_c", "y_h", "y_w", "y_size", "y_code", "y_last"),
             "tail",  # whether bias is the address of a tail (see tail.py), which the stores apply
-            # convolutions of the same input, and where in the output a frame's begins; whether it is but zeros
-            *("frames", "out_at", "clear"),
+            # parts of the results, each a frame (see direct.py): how far they are from one another, where the first is
+            *("parts", "grid_h", "grid_w", "out_h", "out_w", "part_row", "part_column"),
             # scratch of a worker
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of the sums in the order of the output
-            *("block", "blocks", "parts", "order"),
+            *("block", "blocks", "order"),
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # what a tile of images reads, and how far the next is; what a tile writes

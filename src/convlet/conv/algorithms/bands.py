@@ -143,25 +143,29 @@ def reading(size: int, pad: int, starts: list[int], stride: int, kernel: int, di
     return found
 
 
-def used_taps(p: ConvProblem, cut: tuple[int, int], mr: int, joined: bool) -> list[tuple[int, ...]]:
+def used_taps(
+    p: ConvProblem, size: tuple[int, int], cut: tuple[int, int], mr: int, joined: bool
+) -> list[tuple[int, ...]]:
     """The taps that each tile reads outside of padding with zeros; nothing if all tiles read all of them.
 
-    There are `cut` bands along both axes. Tiles are of up to mr columns of a row, or of all rows of a `joined` band;
-    they are listed row by row, band by band, with places for as many tiles of a band as the widest has.
+    Positions of `size`, of which the problem has all or leaves out some at the end, are cut into `cut` bands along both
+    axes. Tiles are of up to mr columns of a row, or of all rows of a `joined` band; they are listed row by row, band by
+    band, with places for as many tiles of a band as the widest has.
     """
     if p.mode_h != "zeros" or p.mode_w != "zeros":
         return []
-    bands_h, bands_w = ([i * size // bands for i in range(bands + 1)] for size, bands in zip((p.oh, p.ow), cut))
+    bands_h, bands_w = (
+        [min(i * whole // bands, own) for i in range(bands + 1)] for whole, bands, own in zip(size, cut, (p.oh, p.ow))
+    )
     rows, columns = bands_h, bands_w
-    tiles = 1
     if not joined:
-        tiles = split(split(p.ow, cut[1]), mr)
         rows = list(range(p.oh + 1))
+        tiles = split(split(size[1], cut[1]), mr)
         columns = []
         for first, end in pairwise(bands_w):
-            own = split(end - first, mr)
+            own = max(1, split(end - first, mr))
             columns += [first + min(i, own) * (end - first) // own for i in range(tiles)]
-        columns.append(p.ow)
+        columns.append(bands_w[-1])
     by_row = reading(p.ih, p.pt, rows, p.sh, p.kh, p.dh)
     by_column = reading(p.iw, p.pl, columns, p.sw, p.kw, p.dw)
     if joined:

@@ -6,7 +6,7 @@ the sizes of the caches, and writes them into the frame that kernels/direct.py r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..gradient import Array, Run
 from ..problem import DTYPES, ConvProblem
 from ..tail import Tail
 from . import weight_gradient
-from .bands import BAND_BYTES, Band, band_of, choose_band, split, used_taps
+from .bands import BAND_BYTES, Band, choose_band, split, used_taps
 from .chains import chain, is_long
 from .frames import (
     CODES,
@@ -34,7 +34,6 @@ from .frames import (
     layout,
     output_fields,
     size_fields,
-    together,
     workers_for,
 )
 
@@ -45,9 +44,11 @@ name = "direct"
 WEIGHT_CHUNK = 72 << 10
 # Positions of a band: enough to use a chunk of weights often, few enough for the sums to stay in L2.
 BAND_POSITIONS = 448
+# The same of each part, where there are several.
+PARTS_POSITIONS = 224
 
 # The compiled steps its kernels call, besides those of bands.
-STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
+STEPS = ("tile", "transpose", "gather", "scatter")
 
 def refuse(problem: ConvProblem) -> str | None:
     """Why this algorithm does not take the problem, or None."""
@@ -81,8 +82,8 @@ def plan(problem: ConvProblem) -> Run:
 class Weight:
     """How a forward reads its weights: strides in bytes by group, output and input channel, row and column.
 
-    All kh x kw stored taps are packed; `taps` are the (row, column) of those that the problem uses, in its order.
-    So the phases of an input gradient share one packing, and a kernel that is read backwards is packed forwards.
+    All kh x kw stored taps are packed; `taps` are the (row, column) of the problem's, in its order. So the phases of an
+    input gradient share one packing, and a kernel that is read backwards is packed forwards.
     """
 
     strides: tuple[int, int, int, int, int]
@@ -132,8 +133,9 @@ class _Forward:
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            weight = Weight.of(self.problem, w)
-            frame = self.frames[key] = _forward_frame(self.problem, x, weight, out, workers, self.chain)
+            p, weight = self.problem, Weight.of(self.problem, w)
+            part = Part(p, 0, 0, tuple(range(p.kh * p.kw)), weight.taps)
+            frame = self.frames[key] = _frame(p, (part,), x, weight, out, workers, self.chain)
         address = memory.address
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
@@ -154,8 +156,7 @@ def _pack(frame: Frame, w: np.ndarray, kept: Storage | None) -> tuple[int, np.nd
         return weight, w
 
     def pack(ready: int) -> None:
-        how = frame.packing or frame.address
-        launch.launch(kernels.pack_weights.address, how, weight, 0, 0, ready, frame.slot, frame.pack_workers)
+        launch.launch(kernels.pack_weights.address, frame.address, weight, 0, 0, ready, frame.slot, frame.pack_workers)
 
     found = None if kept is None else kept.form((weight, frame.form), frame.packed_bytes, pack)
     if found is None:
@@ -165,106 +166,97 @@ def _pack(frame: Frame, w: np.ndarray, kept: Storage | None) -> tuple[int, np.nd
 
 
 class _InputGradient:
-    """The input gradient under zero padding: stride-1 forwards, one a phase, over weights packed once."""
+    """The input gradient under zero padding: its phases are stride-1 forwards of the same bands and packed weights."""
 
     def __init__(self, problem: ConvProblem):
         self.problem = problem
-        self.phases = gradient.input_phases(problem)
         self.chain = chain(problem)
-        self.frames: dict[Any, tuple[Frame | None, list[gradient.Phase]]] = Frames()
+        self.frames: dict[Any, Frame] = Frames()
+        phases = gradient.input_phases(problem)
+        self.nothing = all(phase.problem is None for phase in phases)
+        if not self.nothing:
+            self.band, self.parts = _parts(problem, phases)
 
     def __call__(self, grad: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        workers = workers_for(self.problem)
-        key = (grad.strides, w.strides, out.strides, workers)
-        found = self.frames.get(key)
-        if found is None:
-            found = self.frames[key] = self._prepare(grad, w, out, workers)
-        frame, rest = found
-        for phase in rest:
-            out[:, :, phase.rows, phase.columns] = 0
-        if frame is None:
+        if self.nothing:  # the stride leaves out what the kernel reads
+            out[...] = 0
             return
+        p = self.problem
+        workers = workers_for(p)
+        key = (grad.strides, w.strides, out.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            w_o, w_c, w_h, w_w = w.strides
+            weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, ())
+            grid = min(p.sh, p.ih), min(p.sw, p.iw)
+            frame = _frame(self.band, self.parts, grad, weight, out, workers, self.chain, grid)
+            self.frames[key] = frame
         packed, _keep = _pack(frame, w, kept)
         address = memory.address
         launch.launch(
             kernels.forward.address, frame.address, address(grad), packed, 0, address(out), frame.slot, frame.workers
         )
 
-    def _prepare(
-        self, grad: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int
-    ) -> tuple[Frame | None, list[gradient.Phase]]:
-        """The frames of all phases, and the phases that NumPy fills with zeros, because no tap reaches them."""
-        p = self.problem
-        w_o, w_c, w_h, w_w = w.strides
-        reached = [phase.problem for phase in self.phases if phase.problem is not None]
-        unreached = [phase for phase in self.phases if phase.problem is None]
-        # All are cut into as many bands: those of the phase that reads most.
-        if not reached:
-            return None, unreached
-        longest = max(reached, key=lambda each: each.kh * each.kw)
-        cut = band_cut(longest) if len(self.phases) > 1 else None
-        # Rows are cleared as a whole, just before the phases that are stored in them.
-        frames, clear = [], {}
-        if cut and cut[1] == 1 and out.strides[3] == out.itemsize:
-            unreached, clear = [], {phase.rows.start: phase for phase in unreached}
-        for phase in self.phases:
-            if cut and phase.rows.start in clear:
-                frames.append(self._clear(clear.pop(phase.rows.start), out, workers, cut))
-            if phase.problem is None:
-                continue
-            view = out[:, :, phase.rows, phase.columns]
-            taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
-            weight = Weight((p.oc // p.g * w_o, w_c, w_o, w_h, w_w), p.kh, p.kw, taps)
-            packed = True if len(self.phases) > 1 else None
-            frame = _forward_frame(phase.problem, grad, weight, view, workers, self.chain, packed, cut)
-            frame.record["out_at"] = memory.address(view) - memory.address(out)
-            frames.append(frame)
-        return together(frames), unreached
 
-    def _clear(self, phase: gradient.Phase, out: np.ndarray, workers: int, cut: tuple[int, int]) -> Frame:
-        """A frame that fills the rows of a phase with zeros."""
-        p = self.problem
-        view = out[:, :, phase.rows]
-        rows = ConvProblem(p.n, p.g, ic=p.oc, ih=view.shape[2], iw=p.iw, oc=p.ic, kh=1, kw=1, dtype=p.dtype)
-        element = compute_dtype(p).itemsize
-        fields = size_fields(rows, element, ())
-        places, slot = layout({"row_at": (p.iw + fields["lanes"]) * element})
-        bands = p.n * p.g * cut[0] * cut[1]
-        fields |= places | output_fields(rows, view) | {
-            "clear": 1,
-            "bands_h": cut[0],
-            "bands_w": cut[1],
-            "shares": channel_shares(bands, split(p.ic // p.g, 2 * fields["lanes"]), workers),
-            "out_at": memory.address(view) - memory.address(out),
-            "slot": slot,
-        }
-        return finish(fields, [], workers=workers)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Results that share their taps, every so manieth in each row and column: all, or a phase of an input gradient."""
+
+    problem: ConvProblem | None  # the forward that they are; None where no tap reaches them
+    row: int  # of the first of them
+    column: int
+    places: tuple[int, ...]  # which taps of the band it reads
+    taps: tuple[tuple[int, int], ...]  # row and column of each of these taps in the weights
 
 
-def forward_band(p: ConvProblem, cut: tuple[int, int] | None = None) -> Band:
-    """The bands of a forward convolution, of which there are `cut` along both axes where that is given."""
-    element = 8 if p.dtype == "f64" else 4
-    if cut is None:
-        return choose_band(p, element, p.ic // p.g, BAND_POSITIONS)
-    return band_of(p, split(p.oh, cut[0]), split(p.ow, cut[1]))
+def _parts(p: ConvProblem, phases: tuple[gradient.Phase, ...]) -> tuple[ConvProblem, tuple[Part, ...]]:
+    """A forward whose bands hold what all phases of an input gradient read, and these as its parts."""
+    if len(phases) == 1:
+        (phase,) = phases
+        assert phase.problem is not None
+        return phase.problem, (_part(p, phase, phase.problem),)
+    reached = [phase.problem for phase in phases if phase.problem is not None]
+    top, left = max(each.pt for each in reached), max(each.pl for each in reached)
+    kh = top + 1 + max((each.kh - 1) * each.dh - each.pt for each in reached)
+    kw = left + 1 + max((each.kw - 1) * each.dw - each.pl for each in reached)
+    height, width = split(p.ih, p.sh), split(p.iw, p.sw)
+    band = replace(
+        reached[0],
+        kh=kh,
+        kw=kw,
+        pt=top,
+        pb=height + kh - 1 - p.oh - top,
+        pl=left,
+        pr=width + kw - 1 - p.ow - left,
+        dh=1,
+        dw=1,
+    )
+    return band, tuple(_part(p, phase, band) for phase in phases)
 
 
-def band_cut(p: ConvProblem) -> tuple[int, int]:
-    """Bands along both axes, few enough for a phase that has a row or a column less."""
-    band = forward_band(p)
-    return min(split(p.oh, band.band_h), max(1, p.oh - 1)), min(split(p.ow, band.band_w), max(1, p.ow - 1))
+def _part(p: ConvProblem, phase: gradient.Phase, band: ConvProblem) -> Part:
+    own, places = phase.problem, tuple[int, ...]()
+    if own is not None:
+        places = tuple(
+            (u * own.dh - own.pt + band.pt) // band.dh * band.kw + (v * own.dw - own.pl + band.pl) // band.dw
+            for u in range(own.kh)
+            for v in range(own.kw)
+        )
+    taps = tuple((u, v) for u in range(p.kh)[phase.taps_h] for v in range(p.kw)[phase.taps_w])
+    return Part(own, phase.rows.start, phase.columns.start, places, taps)
 
 
-def _forward_frame(
+def _frame(
     p: ConvProblem,
+    parts: tuple[Part, ...],
     x: np.ndarray,
     weight: Weight,
     out: np.ndarray,
     workers: int,
     chain: int,
-    packed: bool | None = None,
-    cut: tuple[int, int] | None = None,
+    grid: tuple[int, int] = (1, 1),
 ) -> Frame:
+    """A record for each part, side by side; p says what the bands hold, and how the weights' channels are cut."""
     machine = target.current()
     element = 8 if p.dtype == "f64" else 4
     lanes = machine.lanes(element)
@@ -273,63 +265,49 @@ def _forward_frame(
     blocks = split(ocg, wide)
     tables: list[np.ndarray] = []
 
-    # A phase reads a few of the packed taps. How the sum is cut must not depend on the workers, as `packed` may.
-    read = len(weight.taps) if packed else taps
-    chunk = max(1, min(icg, WEIGHT_CHUNK // (read * wide * element)))
-    images = p.n * p.g
-    band = forward_band(p, cut)
+    several = len(parts) > 1
+    band = choose_band(p, element, icg, PARTS_POSITIONS if several else BAND_POSITIONS)
     segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
+    # A part reads a few of the packed taps. How the sum is cut must not depend on the workers, as `packed` may.
+    read = max(len(part.taps) for part in parts)
+    chunk = max(1, min(icg, WEIGHT_CHUNK // (read * wide * element)))
     if segment < icg:
         segment = max(chunk, segment // chunk * chunk)
-    cut = cut or (split(p.oh, band.band_h), split(p.ow, band.band_w))
-    bands = images * cut[0] * cut[1]
+    cut = split(p.oh, band.band_h), split(p.ow, band.band_w)
+    bands = p.n * p.g * cut[0] * cut[1]
     shares = channel_shares(bands, blocks, workers)
     # Weights are packed beforehand where each worker would pack them more than twice.
-    if packed is None:
-        packed = bands * shares > 2 * workers * max(1, shares)
+    packed = several or bands * shares > 2 * workers * max(1, shares)
+    # What a part reads lies together; one row between, so that the taps do not compete for the same cache lines.
+    by_tap = icg + 1 if several else 0
 
-    places = np.array([u * weight.kw + v for u, v in weight.taps])
-    # What a phase reads lies together; one row between, so that the taps do not compete for the same cache lines.
-    by_tap = icg + 1 if packed and len(weight.taps) < taps else 0
-    channel_rows, tap_rows = (1, by_tap) if by_tap else (taps, 1)
-    found = np.array(band.tap_offsets(), np.int64)
-    c = np.arange(chunk)[:, None]
-
-    def term_tables(which: list[int]) -> list[int]:
-        """Addresses of the tables of a chunk's terms, where these taps are read."""
-        offsets = (c * band.channel_elements + found[which]).reshape(-1) * element
-        rows = (c * channel_rows + places[which] * tap_rows).reshape(-1) * lanes * element
-        narrow = [each.astype(np.int32) for each in (offsets, rows, rows * 2)]
-        tables.extend(narrow)
-        return [memory.address(each) for each in narrow]
-
-    offsets, step1, step2 = term_tables(list(range(len(found))))
     fields = size_fields(p, element, STEPS, chain) | input_fields(p, x, band, element, tables)
-    used = used_taps(p, cut, fields["mr"], band.joined)
-    by_taps = {each: [len(each), *term_tables(list(each))] for each in set(used)}
-    used_table = np.array([by_taps[each] for each in used], np.int64)
-    tables.append(used_table)
     size = DTYPES[p.dtype][1]
-    sum_size = band.band_h * band.band_w * wide * element
+    sum_size = band.band_h * band.band_w * len(parts) * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
     lost = memory.lines(sum_size * shared_blocks) if is_long(chain, chunk * read, split(icg, chunk)) else 0
+    positions = band.band_w * band.band_h * len(parts)
     rooms, slot = layout(
         {
             "band_at": (segment * band.channel_elements + wide) * element,
             "sum_at": sum_size * shared_blocks + lost,
             "weight_at": chunk * taps * wide * element,
-            "row_at": lanes * (max(band.band_w * band.band_h, chunk * taps) + lanes) * element,
+            "row_at": lanes * (max(positions, chunk * taps) + lanes) * element,
         }
     )
-    fields |= rooms | {
-        "frames": 1,
+    fields |= rooms | output_fields(p, out) | {
+        "parts": len(parts),
+        "grid_h": grid[0],
+        "grid_w": grid[1],
+        "out_h": out.shape[2],
+        "out_w": out.shape[3],
+        "joined": int(band.joined and not several),
         "bands_h": cut[0],
         "bands_w": cut[1],
         "shares": shares,
         **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
         "kh": weight.kh,
         "kw": weight.kw,
-        "taps": len(weight.taps),
         "by_tap": by_tap,
         "w_size": size,
         "w_code": CODES[p.dtype],
@@ -338,22 +316,10 @@ def _forward_frame(
         "chunk": chunk,
         "lost": lost,
         "segment": segment,
-        "offsets": offsets,
-        "step1": step1,
-        "step2": step2,
-        "used": memory.address(used_table) if used else 0,
-        "tiles": len(used) // (p.oh * cut[1]),
-        "y_n": out.strides[0],
-        "y_c": out.strides[1],
-        "y_h": out.strides[2],
-        "y_w": out.strides[3],
-        "y_size": size,
-        "y_code": CODES[p.dtype],
-        "y_last": int(out.strides[1] == size != out.strides[3]),
         "slot": slot,
         "sum_size": sum_size,
     }
-    return finish(
+    frame = finish(
         fields,
         tables,
         workers=min(workers, bands * shares),
@@ -362,3 +328,57 @@ def _forward_frame(
         weight_offset=weight.offset,
         form=("direct", p.g, icg, ocg, weight.strides, weight.kh, weight.kw, by_tap, p.dtype),
     )
+    frame.record = np.repeat(frame.record, len(parts))
+    frame.address = memory.address(frame.record)
+    steps = (1, by_tap) if by_tap else (taps, 1)
+    mr = fields["mr"]
+    for record, part in zip(frame.record, parts):
+        for field, value in _part_fields(part, p, band, cut, chunk, weight, steps, mr, several, tables).items():
+            record[field] = value
+    return frame
+
+
+def _part_fields(
+    part: Part,
+    p: ConvProblem,
+    band: Band,
+    cut: tuple[int, int],
+    chunk: int,
+    weight: Weight,
+    steps: tuple[int, int],
+    mr: int,
+    several: bool,
+    tables: list[np.ndarray],
+) -> dict[str, int]:
+    """What a part reads: tables of offsets in the band and in the packed weights, for each set of taps of a tile.
+
+    `steps` are the rows of packed weights between channels, and between taps.
+    """
+    element = 8 if p.dtype == "f64" else 4
+    vector = target.current().vector
+    c = np.arange(chunk)[:, None]
+    found = np.array(band.tap_offsets(), np.int64)[list(part.places)]
+    rows = np.array([u * weight.kw + v for u, v in part.taps], np.int64)
+
+    def term_tables(which: tuple[int, ...]) -> list[int]:
+        """How many taps of a channel these are, and the addresses of the tables of a chunk's terms."""
+        own = list(which)
+        offsets = (c * band.channel_elements + found[own]).reshape(-1) * element
+        places = (c * steps[0] + rows[own] * steps[1]).reshape(-1) * vector
+        narrow = [each.astype(np.int32) for each in (offsets, places, places * 2)]
+        tables.extend(narrow)
+        return [len(own), *(memory.address(each) for each in narrow)]
+
+    used: list[tuple[int, ...]] = []
+    if part.problem is not None:
+        used = used_taps(part.problem, (p.oh, p.ow), cut, mr, band.joined and not several)
+    by_taps = {each: term_tables(each) for each in set(used)}
+    table = np.array([by_taps[each] for each in used], np.int64)
+    tables.append(table)
+    return {
+        "part_row": part.row,
+        "part_column": part.column,
+        **dict(zip(("taps", "offsets", "step1", "step2"), term_tables(tuple(range(len(part.taps)))))),
+        "used": memory.address(table) if used else 0,
+        "tiles": len(used) // (part.problem.oh * cut[1]) if part.problem is not None else 0,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,6 @@ class Frame:
     address: int
     slot: int
     workers: int
-    packing: int = 0  # address of the record that says how weights are packed, where it is not the first
     pack_workers: int = 1
     packed_bytes: int = 0
     weight_offset: int = 0
@@ -178,22 +177,3 @@ def finish(fields: dict, tables: list[np.ndarray], kind: np.dtype = FRAME, **res
     for field, value in fields.items():
         record[field] = value
     return Frame(record, tables, memory.address(record), slot=fields["slot"], **rest)
-
-
-def together(frames: list[Frame]) -> Frame:
-    """Frames side by side, for one launch that does a task of each at a time."""
-    # Weights are packed as the first that has any wants them: all want the same.
-    number, first = next((i, each) for i, each in enumerate(frames) if each.packed_bytes or len(frames) == 1)
-    if len(frames) > 1:
-        slot = max(each.slot for each in frames)
-        first = replace(
-            first,
-            record=np.concatenate([each.record for each in frames]),
-            tables=[table for each in frames for table in each.tables],
-            slot=slot,
-        )
-        first.record["slot"] = slot
-        first.address = memory.address(first.record)
-        first.packing = first.address + number * FRAME.itemsize
-    first.record["frames"] = len(frames)
-    return first

@@ -267,7 +267,7 @@ def _read(problem: ConvProblem) -> float:
     forward = problem.with_direction("fwd")
     if problem.direction == "bwd_input":
         forward = next(each.problem for each in gradient.input_phases(problem) if each.problem is not None)
-    used = used_taps(forward, direct.band_cut(forward), target.current().mr, joined=False)
+    used = used_taps(forward, (forward.oh, forward.ow), (1, 1), target.current().mr, joined=False)
     return sum(map(len, used)) / (len(used) * forward.kh * forward.kw) if used else 1
 
 
