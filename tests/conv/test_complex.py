@@ -9,6 +9,7 @@ pytest.importorskip("numba")
 
 from convlet.conv.algorithms import complex as algorithm
 from convlet.conv.plan import plan_for
+from convlet.conv.precision import convolution_precision
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import LAYOUTS, check_exact
 
@@ -27,7 +28,8 @@ SHAPES = (
 def test_exact(shape: str, dtype: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
     assert plan_for(problem).algorithm == "complex"
-    check_exact(algorithm.plan(problem), problem)
+    with convolution_precision("highest"):  # the three real convolutions only reorder sums
+        check_exact(algorithm.plan(problem), problem)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

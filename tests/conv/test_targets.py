@@ -44,7 +44,7 @@ ROUNDED = {
 
 def check_exactly(name: str) -> None:
     """All that an algorithm takes of the shapes."""
-    if name == "shallow":  # which makes its sums of other terms otherwise
+    if name in ("shallow", "complex"):  # of which sums are made of other terms otherwise
         set_convolution_precision("highest")
     taken = False
     for shape in SHAPES:
