@@ -386,10 +386,13 @@ WINDOWS = {
 }
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 6, 5), (2, 7, 19, 34), (3, 13, 40)], ids=str)
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 6, 5), (2, 7, 19, 34), (3, 13, 40), (2, 70, 9, 8)], ids=str)
 @pytest.mark.parametrize("windows", WINDOWS)
-def test_max_pool(windows, shape, threshold):
+def test_max_pool(windows, shape, last, threshold):
     x = np.round(odd(*shape))  # with many equal elements
+    if last:
+        x = channels_last(x) if x.ndim == 4 else pytest.skip("four axes only")
     found = []
     for elements in (NUMPY, COMPILED):
         threshold(elements)
@@ -411,13 +414,17 @@ AVERAGES = {
 }
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 6, 6), (2, 7, 20, 34), (3, 14, 40)], ids=str)
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 6, 6), (2, 7, 20, 34), (3, 14, 40), (2, 70, 8, 9)], ids=str)
 @pytest.mark.parametrize("windows", AVERAGES)
-def test_avg_pool_has_numpys_bits(windows, shape, threshold):
+def test_avg_pool_has_numpys_bits(windows, shape, last, threshold):
     found = []
+    x = odd(*shape)
+    if last:
+        x = channels_last(x) if x.ndim == 4 else pytest.skip("four axes only")
     for elements in (NUMPY, COMPILED):
         threshold(elements)
-        found.append(results(odd(*shape), function=lambda x: AVERAGES[windows](x) * 1))
+        found.append(results(x, function=lambda x: AVERAGES[windows](x) * 1))
     for expected, result in zip(*found):
         np.testing.assert_array_equal(result, expected)
 
@@ -482,3 +489,11 @@ def test_nothing_is_read_or_written_outside(shape):
     average.average(out, (3, 3), (2, 2), (1, 1), 9, best, spread=True)
     pool.scatter(best, places, out)
     np.testing.assert_allclose(out.sum((2, 3)), best.sum((2, 3)), rtol=1e-4)
+    best, places = (
+        guarded(np.zeros(pooled, dtype).transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for dtype in (np.float32, np.int64)
+    )
+    pool.maximum(lasts[0], (3, 3), (2, 2), (1, 1), best, places)
+    pool.scatter(best, places, lasts[2])
+    np.testing.assert_allclose(lasts[2].sum((2, 3)), best.sum((2, 3)), rtol=1e-4)
+    average.average(lasts[0], (3, 3), (2, 2), (1, 1), 9, best)
+    average.average(lasts[2], (3, 3), (2, 2), (1, 1), 9, best, spread=True)

@@ -2,6 +2,7 @@
 
 A window's maximum is that of its columns' maxima. For a row of outputs the columns are taken first, a vector of
 them at a time, and then the few columns of each window. Of equal elements the first counts, of several NaN the last.
+Where channels lie side by side, a window takes its elements one after the other, all channels at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from .elements import TASK, Fields, floats, integers
 from .launch import Kernel, next_task
 
 _fields = Fields(
-    "x", "out", "places", "planes", "count",  # float32 [plane, h, w] and [plane, oh, ow]; int64 or 0; planes of a task
+    "x", "out", "places",  # float32 [plane, h, w, c] and [plane, oh, ow, c]; int64 or 0
+    "planes", "c", "count",  # ..; planes, or rows of windows, or channels of a task
     "h", "w", "oh", "ow", "kh", "kw", "sh", "sw", "ph", "pw", "slot",
 )  # fmt: skip
 frame_at = _fields.reader
@@ -110,19 +112,106 @@ def _scatter(frame, a, b, bias, out, scratch, worker):
                     to[places[i]] += values[i]
 
 
-_kernels = {"maximum": Kernel(_maximum), "scatter": Kernel(_scatter)}
+# Channels side by side: planes are images, and the lanes are channels.
+
+
+@njit(error_model="numpy")
+def _lead(x, n, at, value, place):
+    """The next element of a window of n channels, number `at` of its plane: where it leads, it and its number."""
+    for k in range(n):
+        leads = (x[k] > value[k]) | (x[k] != x[k])
+        value[k] = x[k] if leads else value[k]
+        place[k] = at if leads else place[k]
+
+
+@njit(error_model="numpy")
+def _greater(x, n, value):
+    for k in range(n):
+        value[k] = x[k] if (x[k] > value[k]) | (x[k] != x[k]) else value[k]
+
+
+def _maximum_last(frame, a, b, bias, out, scratch, worker):
+    """A task is a few rows of windows."""
+    f = frame_at(frame)
+    rows = f.planes * f.oh
+    tasks = -(-rows // f.count)
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        for row in range(task * f.count, min((task + 1) * f.count, rows)):
+            plane, top = row // f.oh, row % f.oh * f.sh - f.ph
+            for ox in range(f.ow):
+                left = ox * f.sw - f.pw
+                at = (row * f.ow + ox) * f.c
+                value, place = floats(f.out + 4 * at, f.c), integers(f.places + 8 * at, f.c)
+                first = max(top, 0) * f.w + max(left, 0)
+                x = floats(f.x + 4 * (plane * f.h * f.w + first) * f.c, f.c)
+                for k in range(f.c):
+                    value[k] = x[k]
+                if f.places:
+                    for k in range(f.c):
+                        place[k] = first
+                for y in range(max(top, 0), min(top + f.kh, f.h)):
+                    for column in range(max(left, 0), min(left + f.kw, f.w)):
+                        number = y * f.w + column
+                        x = floats(f.x + 4 * (plane * f.h * f.w + number) * f.c, f.c)
+                        if f.places:
+                            _lead(x, f.c, number, value, place)
+                        else:
+                            _greater(x, f.c, value)
+
+
+def _scatter_last(frame, a, b, bias, out, scratch, worker):
+    """As `_scatter`; a task is a few channels of an image."""
+    f = frame_at(frame)
+    area, windows = f.h * f.w, f.oh * f.ow
+    shares = -(-f.c // f.count)
+    tasks = f.planes * shares
+    while True:
+        task = next_task(scratch, worker, tasks)
+        if task >= tasks:
+            break
+        plane, first = task // shares, task % shares * f.count
+        n = min(f.count, f.c - first)
+        x = floats(f.x + 4 * (plane * area * f.c + first), area * f.c - first)
+        for i in range(area):
+            for k in range(n):
+                x[i * f.c + k] = np.float32(0)
+        for i in range(windows):
+            at = (plane * windows + i) * f.c + first
+            values, places = floats(f.out + 4 * at, n), integers(f.places + 8 * at, n)
+            for k in range(n):
+                if 0 <= places[k] < area:
+                    x[places[k] * f.c + k] += values[k]
+
+
+_kernels = {
+    "maximum": Kernel(_maximum),
+    "scatter": Kernel(_scatter),
+    "maximum last": Kernel(_maximum_last),
+    "scatter last": Kernel(_scatter_last),
+}
+CHANNELS = 32  # of a task that scatters: two lines of floats
 HIGHEST = 1 << 24  # rows or columns that float32 can number
 
 
 def _run(name: str, x: np.ndarray, out: np.ndarray, places: np.ndarray | None, **windows: int) -> None:
     (h, w), (oh, ow) = x.shape[-2:], out.shape[-2:]
-    planes = x.size // (h * w)
+    c = 1 if x.flags.c_contiguous and out.flags.c_contiguous else x.shape[1]
+    planes = x.size // (h * w * c)
     count = max(1, TASK // (h * w))
+    tasks = -(-planes // count)
+    if c > 1 and name == "maximum":
+        count = max(1, TASK * planes * oh // x.size)
+        tasks = -(-planes * oh // count)
+    elif c > 1:
+        count, tasks = CHANNELS, planes * -(-c // CHANNELS)
     slot = memory.lines(8 * (w + ow))
     values = dict.fromkeys(_fields.names, 0) | windows
-    values.update(planes=planes, count=count, h=h, w=w, oh=oh, ow=ow, slot=slot)
+    values.update(planes=planes, c=c, count=count, h=h, w=w, oh=oh, ow=ow, slot=slot)
     arrays = {"x": x, "out": out, "places": places}
-    _fields.run(_kernels[name], -(-planes // count), values | arrays, slot)
+    _fields.run(_kernels[name if c == 1 else f"{name} last"], tasks, values | arrays, slot)
 
 
 def maximum(
@@ -133,11 +222,17 @@ def maximum(
     out: np.ndarray,
     places: np.ndarray | None,
 ) -> None:
-    """Fills out[..., oh, ow] and places from x[..., h, w]; every window sees an element."""
+    """Fills out[..., oh, ow] and places from x[..., h, w], all contiguous or all channels-last.
+
+    Every window sees an element.
+    """
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
     _run("maximum", x, out, places, kh=kh, kw=kw, sh=sh, sw=sw, ph=ph, pw=pw)
 
 
 def scatter(values: np.ndarray, places: np.ndarray, planes: np.ndarray) -> None:
-    """Fills planes[..., h, w] with zeros and the values[..., oh, ow] added, in order, at their flat places."""
+    """Fills planes[..., h, w] with zeros and the values[..., oh, ow] added, in order, at their flat places.
+
+    All are contiguous, or all channels-last.
+    """
     _run("scatter", planes, values, places)

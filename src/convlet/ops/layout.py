@@ -21,6 +21,17 @@ def empty_like_layout(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]
     return memory.empty(shape, dtype, (0, 2, 3, 1) if is_channels_last(array) else None)
 
 
+def lying_as(array: Array, like: Array) -> Array:
+    """The array, or a copy of it, in the layout of another that is contiguous or channels-last."""
+    if like.flags.c_contiguous:
+        return np.ascontiguousarray(array)
+    if array.transpose(0, 2, 3, 1).flags.c_contiguous:
+        return array
+    copy = memory.empty(array.shape, array.dtype, (0, 2, 3, 1))
+    np.copyto(copy, array)
+    return copy
+
+
 def without_data(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """An array of this shape that takes no memory: what an operation on meta tensors returns."""
     return np.broadcast_to(np.zeros((), dtype), shape)

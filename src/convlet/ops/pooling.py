@@ -22,7 +22,7 @@ from ..kernels import large
 from ..runtime import memory
 from .conversion import is_half
 from .elementwise import mul
-from .layout import empty_like_layout, without_data
+from .layout import empty_like_layout, lying_as, without_data
 from .powers import pow
 from .reduction import mean
 
@@ -108,9 +108,9 @@ def max_over_windows(x: Array, windows: Windows, want_places: bool) -> tuple[Arr
     """The maximum of each window and, if wanted, its flat index in the image: of equal ones the first; NaN wins."""
     best = empty_like_layout(x, x.shape[:-2] + windows.out)
     kernels = large.once_loaded("pool", x)
-    fits = windows.dilation == (1, 1) and x.flags.c_contiguous
+    fits = windows.dilation == (1, 1) and large.dense(x)
     if fits and kernels is not None and max(windows.size) < kernels.HIGHEST:
-        places = memory.empty(best.shape, int64.numpy) if want_places else None
+        places = memory.empty_like(best, int64.numpy) if want_places else None
         kernels.maximum(x, windows.kernel, windows.stride, windows.padding, best, places)
         return best, places
     best[...] = _lowest(x.dtype)
@@ -187,9 +187,9 @@ class ScatterPlanes(Operation):
         ctx.settings = size, once
         ctx.save(places)
         kernels = large.once_loaded("pool", values)
-        if kernels is not None and places.flags.c_contiguous:
-            planes = memory.empty(values.shape[:-2] + size, values.dtype)
-            kernels.scatter(np.ascontiguousarray(values), places, planes)
+        if kernels is not None and large.dense(places):
+            planes = empty_like_layout(places, values.shape[:-2] + size, values.dtype)
+            kernels.scatter(lying_as(values, places), places, planes)
             return planes
         return scatter_planes(values, places, size, once)
 
@@ -305,7 +305,7 @@ def _divide(total: Array, divisor: Any) -> Array:
 
 def _averages(x: Array, windows: Windows) -> Any:
     """The kernels, which have NumPy's bits, where they take these windows."""
-    return large.once_loaded("average", x) if windows.dilation == (1, 1) and x.flags.c_contiguous else None
+    return large.once_loaded("average", x) if windows.dilation == (1, 1) and large.dense(x) else None
 
 
 def _even_regions(size: Pair, out: Pair) -> Windows | None:
@@ -320,7 +320,7 @@ def mean_of_windows(x: Array, windows: Windows, divisor: Any) -> Array:
     """The sum of each window, its rows first, divided."""
     kernels = _averages(x, windows)
     if kernels is not None:
-        means = memory.empty(x.shape[:-2] + windows.out, x.dtype)
+        means = empty_like_layout(x, x.shape[:-2] + windows.out)
         kernels.average(x, windows.kernel, windows.stride, windows.padding, divisor, means)
         return means
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
@@ -338,7 +338,7 @@ def spread_to_windows(grad: Array, windows: Windows, divisor: Any) -> Array:
     """The adjoint: each value, divided, added to all elements its window sees."""
     kernels = _averages(grad, windows)
     if kernels is not None:
-        spread = memory.empty(grad.shape[:-2] + windows.size, grad.dtype)
+        spread = empty_like_layout(grad, grad.shape[:-2] + windows.size)
         kernels.average(spread, windows.kernel, windows.stride, windows.padding, divisor, grad, spread=True)
         return spread
     wide = np.dtype(np.float32) if is_half(grad.dtype) else grad.dtype

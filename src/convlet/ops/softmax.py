@@ -15,6 +15,7 @@ from ..runtime import memory
 from .axes import array_of, axis_of
 from .conversion import cast, dtype_of, is_half
 from .keywords import numpy_names
+from .layout import lying_as
 from .reduction import Sum
 from .summation import sum_over
 from .unary import exp
@@ -29,16 +30,10 @@ def _compiled(name: str, axis: int, *operands: Array) -> Array | None:
     seen = None if kernels is None else large.along(first, (axis % first.ndim,))
     if seen is None:
         return None
-    arrays = [each if large.alike(first, each) else _lying_as(first, each) for each in operands]
+    arrays = [lying_as(each, first) for each in operands]
     out = memory.empty_like(first)
     kernels.apply(name, seen, *arrays, out)
     return out
-
-
-def _lying_as(like: Array, array: Array) -> Array:
-    copy = memory.empty_like(like)
-    np.copyto(copy, array)
-    return copy
 
 
 def softmax_of(x: Array, axis: int) -> Array:
