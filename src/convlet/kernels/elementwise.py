@@ -15,6 +15,8 @@ from ..runtime import memory
 from .lanes import Formula, Lanes
 from .series import SCALED_ERFC
 
+_TWICE, _CUBE = 2 * math.sqrt(2 / math.pi), 0.044715  # 2 u = _TWICE (x + _CUBE x^3), in GELU's approximation by tanh
+
 
 def _add(numbers: Sequence[Lanes], a: Lanes, b: Lanes) -> list[Lanes]:
     return [a + b]
@@ -61,11 +63,31 @@ def _silu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
     return [g * (s * (x * (1 - s) + 1))]
 
 
+def _sigmoid(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return [1 / ((-x).exp() + 1)]
+
+
+def _sigmoid_gradient(numbers: Sequence[Lanes], y: Lanes, g: Lanes) -> list[Lanes]:
+    return [g * ((1 - y) * y)]
+
+
+def _elu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    alpha, scale, input_scale = numbers
+    return [(x > 0).choose(x * scale, (x * input_scale).expm1() * (alpha * scale))]
+
+
+def _elu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    alpha, scale, input_scale = numbers
+    return [g * (x > 0).choose(scale, (x * input_scale).exp() * (alpha * scale * input_scale))]
+
+
 def _normal_distribution(x: Lanes) -> Lanes:
     """Phi(x): half of erfc(-x / sqrt 2), from that of the positive argument."""
     z = x.abs() * math.sqrt(0.5)
     z = (z > 12).choose(12, z)  # beyond, the tail is 0
-    tail = 0.5 * (-(z * z)).exp() / (z * 2 + 1) * ((z - 3.75) / (z + 3.75)).polynomial(SCALED_ERFC)
+    one, other = z * 2 + 1, z + 3.75
+    both = 1 / (one * other)  # a division for two
+    tail = (-(z * z)).exp() * (other * both * 0.5) * ((z - 3.75) * one * both).polynomial(SCALED_ERFC)
     return (x > 0).choose(1 - tail, tail)
 
 
@@ -76,6 +98,16 @@ def _gelu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
 def _gelu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
     density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
     return [g * (_normal_distribution(x) + x * density)]
+
+
+def _gelu_tanh(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    """x (1 + tanh u) / 2, which is x / (1 + exp(-2u))."""
+    return [x / ((x * (x * x * _CUBE + 1) * -_TWICE).exp() + 1)]
+
+
+def _gelu_tanh_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    s = 1 / ((x * (x * x * _CUBE + 1) * -_TWICE).exp() + 1)
+    return [g * (s + x * s * (1 - s) * (x * x * (3 * _CUBE) + 1) * _TWICE)]
 
 
 def _activation(name: str, forward: Any, backward: Any, numbers: int = 0) -> dict[str, Formula]:
@@ -92,6 +124,9 @@ FORMULAS = {
     **_activation("hardswish", _hardswish, _hardswish_gradient),
     **_activation("silu", _silu, _silu_gradient),
     **_activation("gelu", _gelu, _gelu_gradient),
+    **_activation("gelu_tanh", _gelu_tanh, _gelu_tanh_gradient),
+    **_activation("sigmoid", _sigmoid, _sigmoid_gradient),
+    **_activation("elu", _elu, _elu_gradient, 3),
 }
 
 

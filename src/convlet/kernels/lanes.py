@@ -162,6 +162,11 @@ class Lanes:
             result = result * Lanes(builder, builder.bitcast(bits, self.value.type))
         return result
 
+    def expm1(self) -> Lanes:
+        """e to this power, less 1: exact near 0, too."""
+        near = (self * self).times_plus(self.polynomial(EXP), self)
+        return (self.abs() < math.log(2) / 2).choose(near, self.exp() - 1)
+
     def log(self) -> Lanes:
         """The natural logarithm of normal numbers, NaN of NaN: m 2^k with m around 1 (Cephes' logf)."""
         builder, count = self.builder, self.value.type.count

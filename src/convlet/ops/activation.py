@@ -333,6 +333,7 @@ def _elu_gradient(grad: Any, input: Any, alpha: float, scale: float, input_scale
 @_inplace_named("EluBackward1")
 class Elu(Activation):
     kernel = "elu_cpu"
+    formula, exact = "elu", False
     settings = ("alpha", "scale", "input_scale")
     gradients: ClassVar = {"input": _elu_gradient}
 
@@ -377,6 +378,7 @@ def _gelu_tanh_gradient(grad: Any, input: Any) -> Any:
 class GeluTanh(Activation):
     kernel = "GeluKernelImpl"
     backward_name = "GeluBackward0"
+    formula, exact = "gelu_tanh", False
     gradients: ClassVar = {"input": _gelu_tanh_gradient}
 
     @staticmethod

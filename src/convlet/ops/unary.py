@@ -14,6 +14,8 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.variable import Array, Variable
+from ..kernels import large
+from ..runtime import memory
 from .complex_numbers import conj
 from .conversion import cast, is_half, real_part
 from .error_function import erf_of, erfc_of, erfinv_of
@@ -310,14 +312,29 @@ rad2deg, rad2deg_ = unary(
 
 
 def _sigmoid(x: Array) -> Array:
+    kernels = large.of_images("elementwise", x)
+    if kernels is not None and large.dense(x):
+        out = memory.empty_like(x)
+        kernels.apply("sigmoid", x, out)
+        return out
     result = np.negative(x, out=np.empty_like(x))
     np.exp(result, out=result)
     result += x.dtype.type(1)
     return np.divide(1, result, out=result)
 
 
+def _sigmoid_gradient(grad: Any, result: Any) -> Any:
+    if type(grad) is np.ndarray:
+        kernels = large.of_images("elementwise", grad)
+        if kernels is not None and large.alike(grad, result) and large.dense(grad):
+            out = memory.empty_like(grad)
+            kernels.apply("sigmoid gradient", result, grad, out)
+            return out
+    return grad * conj((1 - result) * result)
+
+
 sigmoid, sigmoid_ = unary(
-    "sigmoid", _sigmoid, lambda grad, result: grad * conj((1 - result) * result), "1 / (1 + e ** -input)",
+    "sigmoid", _sigmoid, lambda grad, result: _sigmoid_gradient(grad, result), "1 / (1 + e ** -input)",
     ("[0.0, 1.0]", "[0.5000, 0.7311]"),
 )  # fmt: skip
 erf, erf_ = unary(
