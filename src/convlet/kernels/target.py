@@ -34,8 +34,9 @@ class Target:
 
     @property
     def chained_mr(self) -> int:
-        """Positions of a tile whose sums are made of short ones: twice 7*2 sums + 2 + 1 registers, or twice 3*2."""
-        return 7 if self.registers >= 32 else 3
+        """Positions of a tile whose sums are made of short ones: twice 7*2 sums + 2 + 1 registers. With few registers
+        the sums of sums are on the stack."""
+        return 7 if self.registers >= 32 else self.mr
 
     def panel_mr(self, element: int) -> int:
         """Rows of a product of matrices, panel_nr vectors wide: 8*3 + 3 + 1 registers, or 4*3 + 3 + 1."""

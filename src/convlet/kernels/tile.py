@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from numba.core import cgutils
 
 from . import target
 from .emit import (
@@ -19,6 +20,7 @@ from .emit import (
     FLOAT,
     I32,
     I64,
+    _at,
     _constant,
     _intrinsic,
     _load,
@@ -54,8 +56,9 @@ def _tile(
     or a vector apart. A tile is added to c as a whole: long sums made of several have small rounding errors.
 
     `chain` and `lost` are for chained ones. No more than `chain` products are added in a row; their sums are added up
-    in registers of their own. And if `lost` is not 0, what the addition to c rounds away is kept so many bytes behind
-    c and counts in the next (Kahan's summation): c errs by its last rounding only, however many tiles are added.
+    in registers of their own, or on the stack. And if `lost` is not 0, what the addition to c rounds away is kept so
+    many bytes behind c and counts in the next (Kahan's summation): c errs by its last rounding only, however many tiles
+    are added.
     """
 
     def emit(builder, m, nr, k, a, a_offsets, b, b_offsets, c, c_step, first, chain, lost):
@@ -133,27 +136,21 @@ class _Block:
     def chains(self, k: Any, chain: Any) -> dict[tuple[int, int], Any]:
         """The sums of k products, `chain` at a time."""
         builder, cells = self.builder, self.cells
-        entry = builder.block
-        body = builder.append_basic_block("chains")
-        builder.branch(body)
-
-        builder.position_at_end(body)
-        start = builder.phi(I64)
-        totals = {cell: builder.phi(self.vector) for cell in cells}
-        stop = builder.add(start, chain)
-        more = builder.icmp_signed("<", stop, k)
-        sums = self.sums(start, builder.select(more, stop, k))
-        result = {cell: builder.fadd(totals[cell], sums[cell]) for cell in cells}
-        end = builder.block
-        start.add_incoming(_constant(0), entry)
-        start.add_incoming(stop, end)
-        for cell in cells:
-            totals[cell].add_incoming(self.zero, entry)
-            totals[cell].add_incoming(result[cell], end)
-        done = builder.append_basic_block("chains_end")
-        builder.cbranch(more, body, done)
-        builder.position_at_end(done)
-        return result
+        if 2 * len(cells) + self.vectors < target.current().registers:
+            # LLVM makes registers of these.
+            totals = {cell: cgutils.alloca_once(builder, self.vector) for cell in cells}
+        else:
+            room = builder.ptrtoint(cgutils.alloca_once(builder, self.vector, size=_constant(len(cells))), I64)
+            places = [_at(builder, _plus(builder, room, i * self.size), self.vector) for i in range(len(cells))]
+            totals = dict(zip(cells, places))
+        for place in totals.values():
+            builder.store(self.zero, place)
+        with cgutils.for_range_slice(builder, _constant(0), k, chain, intp=I64) as (start, _):
+            stop = builder.add(start, chain)
+            sums = self.sums(start, builder.select(builder.icmp_signed("<", stop, k), stop, k))
+            for cell, place in totals.items():
+                builder.store(builder.fadd(sums[cell], builder.load(place)), place)
+        return {cell: builder.load(place) for cell, place in totals.items()}
 
     def _places(self, c: Any, c_step: Any) -> dict[tuple[int, int], Any]:
         builder = self.builder

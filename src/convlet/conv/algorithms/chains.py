@@ -10,13 +10,18 @@ from .bands import split
 # 1.75e-8 * sqrt(n), a sum of N such sums by 1.75e-8 * sqrt(n + N), and so on: 'highest' stays under 2e-7 while no more
 # than LEVELS are added in a row over all levels (Zen 4, November 2026: tests/conv/test_precision.py). Beyond, the last
 # level remembers what it loses (kernels/tile.py).
-CHAIN = 32
+CHAIN = 48
 LEVELS = 80
 
 
 def chain(problem: ConvProblem) -> int:
     """Terms of a sum that may be added one after the other, at the precision now set; 0: any number."""
-    return CHAIN if problem.dtype != "f64" and get_convolution_precision() == "highest" else 0
+    p = problem
+    if p.dtype == "f64" or get_convolution_precision() != "highest":
+        return 0
+    taps = p.kh * p.kw
+    terms = {"fwd": p.ic // p.g * taps, "bwd_input": p.oc // p.g * taps, "bwd_weight": p.n * p.oh * p.ow}
+    return CHAIN if terms[p.direction] > LEVELS else 0
 
 
 def is_long(chain: int, terms: int, sums: int) -> bool:
