@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +44,8 @@ from .unary import rsqrt
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True)
+class Plan:
     """How the input is seen: its shape, the axes of each mean, the shape of weight and bias beside it."""
 
     shape: tuple[int, ...]
@@ -51,18 +54,23 @@ class Plan(NamedTuple):
     parameters: tuple[int, ...] | None  # the shape that weight and bias have themselves; None when there are neither
     eps: float
 
-    @property
+    @cached_property
     def elements(self) -> int:
         """How many elements each mean is taken over."""
         return math.prod(self.shape[axis] for axis in self.axes)
 
-    @property
+    @cached_property
     def affine_axes(self) -> tuple[int, ...]:
         return tuple(axis for axis, size in enumerate(self.affine) if size == 1)
 
-    @property
+    @cached_property
     def moments_shape(self) -> tuple[int, ...]:
-        return tuple(1 if axis in self.axes else size for axis, size in enumerate(self.shape))
+        return tuple([1 if axis in self.axes else size for axis, size in enumerate(self.shape)])
+
+    @cached_property
+    def of_channels(self) -> bool:
+        """Whether the means are those of channels, as batch norm's are."""
+        return self.affine == self.moments_shape and self.axes[:2] == (0, 2)
 
 
 _BLOCK = 64  # rows added one after the other before their sum goes on in float64
@@ -104,7 +112,7 @@ def _wide(array: Array) -> Array:
 
 def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
     """The compiled kernels, where the statistics are those of the channels of a large dense array."""
-    if x.shape != plan.shape or plan.affine != plan.moments_shape or plan.axes[:2] != (0, 2):
+    if not plan.of_channels or x.shape != plan.shape:
         return None
     for each in (weight, bias):
         if each is not None and not (each.dtype == np.float32 and each.flags.c_contiguous):
@@ -416,7 +424,7 @@ def batch_norm(
         elif "running" in name and not training:
             raise RuntimeError(f"{name} must be defined in evaluation mode")
     _check_dtypes("batch_norm", input, weight, bias, running_mean, running_var)
-    plan = Plan(shape, (0, *range(2, len(shape))), (1, channels) + (1,) * (len(shape) - 2), _shared(weight, bias), eps)
+    plan = _plan_of_channels(shape, _shared(weight, bias), eps)
     fixed = None if training else (running_mean.array, running_var.array)
     result, average, variance = NativeBatchNorm.apply(input, weight, bias, plan, fixed)
     if training and running_mean is not None and not input.meta:
@@ -425,6 +433,12 @@ def batch_norm(
         _move(running_mean, average.array, momentum)
         _move(running_var, unbiased, momentum)
     return result
+
+
+@lru_cache(maxsize=512)
+def _plan_of_channels(shape: tuple[int, ...], parameters: tuple[int, ...] | None, eps: float) -> Plan:
+    ones = (1,) * (len(shape) - 2)
+    return Plan(shape, (0, *range(2, len(shape))), (1, shape[1], *ones), parameters, eps)
 
 
 def _shared(weight: Any, bias: Any) -> tuple[int, ...] | None:
@@ -437,7 +451,9 @@ def _move(running: Variable, value: Array, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * value, in place."""
     check_writable(running, False)
     array = running.array
-    array[...] = (1 - momentum) * array.astype(np.float64) + momentum * value.reshape(array.shape)
+    moved = np.multiply(array, 1 - momentum, dtype=np.float64)
+    moved += momentum * value.reshape(array.shape)
+    array[...] = moved
     record_write(running)
 
 
@@ -609,6 +625,9 @@ def _require_several(shape: tuple[int, ...], values: int, text: str, what: str =
 
 def _check_dtypes(kernel: str, input: Any, *others: Any) -> None:
     """The others have the input's dtype, or float32 beside a half-precision input."""
+    dtype = input.array.dtype
+    if dtype.kind == "f" and all(each is None or each.array.dtype is dtype for each in others):
+        return
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_name}'")
     for each in others:
