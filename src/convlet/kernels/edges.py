@@ -226,6 +226,10 @@ def pack_weight(f, w, width, c0, c1, dst, spare):
             pack_run(f, to, step, first + c0 * f.w_c, rows, (c1 - c0) * taps, spare)
             continue
         if f.run == 1 or f.run == 2:  # the taps of a channel do
+            if f.pack_taps and rows == lanes:
+                src = first + c0 * f.w_c
+                call(f.pack_taps, (c1 - c0, to, channel_rows * step, tap_rows * step, src, f.w_c, f.w_o))
+                continue
             for c in range(c0, c1):
                 pack_run(f, to, tap_rows * step, first + c * f.w_c, rows, taps, spare)
                 to += channel_rows * step

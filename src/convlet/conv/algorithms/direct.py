@@ -14,6 +14,7 @@ import numpy as np
 from ...kernels import direct as kernels
 from ...kernels import launch, target
 from ...kernels.tail import pack_tail
+from ...kernels.taps import pack_taps
 from ...runtime import memory
 from ...runtime.storage import Storage
 from .. import gradient
@@ -46,6 +47,11 @@ WEIGHT_CHUNK = 72 << 10
 BAND_POSITIONS = 448
 # The same of each part, where there are several.
 PARTS_POSITIONS = 224
+
+# Weights from which on several threads pack them.
+PACKED_TOGETHER = 50_000
+# All weights of an output channel lie in a run of memory; the taps of each of its channels do (see Weight.run).
+RUN_OF_ALL, RUN_OF_TAPS = 1, 2
 
 # The compiled steps its kernels call, besides those of bands.
 STEPS = ("tile", "transpose", "gather", "scatter")
@@ -111,9 +117,9 @@ class Weight:
         taps = self.kh * self.kw
         if (self.kw == 1 or w_w == size) and (self.kh == 1 or w_h == self.kw * size):
             if w_c == taps * size or icg == 1:
-                return 1
+                return RUN_OF_ALL
             if taps > 1:
-                return 2
+                return RUN_OF_TAPS
         return 3 if w_c == size else 0
 
 
@@ -196,6 +202,15 @@ class _InputGradient:
         launch.launch(
             kernels.forward.address, frame.address, address(grad), packed, 0, address(out), frame.slot, frame.workers
         )
+
+
+def _pack_taps(p: ConvProblem, weight: Weight, by_tap: int) -> int:
+    """The step that packs a channel's taps where they lie in a run, for weights that are worth compiling it; else 0."""
+    taps, run = weight.kh * weight.kw, weight.run(p.ic // p.g, DTYPES[p.dtype][1])
+    one_by_one = run == RUN_OF_TAPS or (run == RUN_OF_ALL and by_tap > 0)
+    large = taps * p.ic * p.oc // p.g > PACKED_TOGETHER
+    fits = taps <= target.current().lanes(4)
+    return pack_taps(taps).address if one_by_one and large and fits and p.dtype == "f32" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +328,7 @@ def _frame(
         "w_code": CODES[p.dtype],
         "run": weight.run(icg, size),
         "packed": int(packed),
+        "pack_taps": _pack_taps(p, weight, by_tap),
         "chunk": chunk,
         "lost": lost,
         "segment": segment,
@@ -323,7 +339,7 @@ def _frame(
         fields,
         tables,
         workers=min(workers, bands * shares),
-        pack_workers=min(workers, p.g * blocks) if taps * icg * ocg > 100_000 else 1,
+        pack_workers=min(workers, p.g * blocks) if taps * icg * p.oc > PACKED_TOGETHER else 1,
         packed_bytes=p.g * blocks * max(icg, by_tap) * taps * wide * element if packed else 0,
         weight_offset=weight.offset,
         form=("direct", p.g, icg, ocg, weight.strides, weight.kh, weight.kw, by_tap, p.dtype),
