@@ -37,9 +37,9 @@ FRAME = np.dtype(
             # how a sum is cut: chunks of terms, of one image or of several joined; how many, and how many are summed
             # before they are added to the others; terms of the longest
             *("chunk", "chunks", "joined", "units", "fold", "longest"),
-            # the tasks of a group: ranges of images, of rows (parts, each a tile), of columns; columns that stay in the
-            # cache
-            *("bundle", "row_shares", "parts", "spans", "span", "block", "by_rows"),
+            # the tasks of a group: ranges of images, of rows, of columns; columns that stay in the cache. A part of the
+            # rows is a tile; the row that each begins with, and bytes to it in a, are a table, with one entry more
+            *("bundle", "row_shares", "parts", "places", "spans", "span", "block", "by_rows"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
@@ -84,10 +84,10 @@ def _panels(frame, a, b, bias, c, scratch, worker):
         group, image_0 = place % f.groups, place // f.groups * f.bundle
         images = min(f.bundle, f.images - image_0)
         part_0, part_1 = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
-        row_0 = part_0 * f.rows // f.parts
-        rows = part_1 * f.rows // f.parts - row_0
+        row_0 = load_i64(f.places + 16 * part_0)
+        rows = load_i64(f.places + 16 * part_1) - row_0
         last = f.columns if span == f.spans - 1 else (span + 1) * f.span
-        own_a = a + image_0 * f.a_image + group * f.a_group + row_0 * f.a_row
+        own_a = a + image_0 * f.a_image + group * f.a_group
         own_b = b + image_0 * f.b_image + group * f.b_group
         own_c = c + image_0 * f.c_image + group * f.c_group + row_0 * f.c_row
         start, start_step = f.zero, 0
@@ -116,7 +116,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                 if f.copied:
                     copy, left_row = room + f.left_at, f.left_row
                     for i in range(joined):
-                        to, src = copy + i * each * f.element, left + i * f.a_image
+                        to, src = copy + i * each * f.element, left + i * f.a_image + row_0 * f.a_row
                         call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
                     left = copy
                 source = own_b + first * f.b_image + term * f.b_term + at * f.b_column
@@ -158,14 +158,16 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                                 right, step = source + panel * f.b_column, f.b_term
                             elif f.panels == READY:
                                 right = b + group * f.ready_group + (column + panel) * f.terms * f.element + term * step
+                            place = f.places + 16 * (part_0 + part)
+                            row, m = load_i64(place) - row_0, load_i64(place + 16) - load_i64(place)
+                            here = left + image * f.a_image
+                            here += row * left_row if f.copied else load_i64(place + 8)
                             soon, soon_step = right, 0
                             if ahead and part < vectors:
                                 soon, soon_step = ahead + panel * f.b_column + part * 64, f.b_term
                             elif f.panels == IN_PLACE and part < vectors:
                                 soon, soon_step = right + vectors * vector + part * 64, f.b_term
-                            row = (part_0 + part) * f.rows // f.parts - row_0
-                            m = (part_0 + part + 1) * f.rows // f.parts - row_0 - row
-                            here = left + image * f.a_image + row * left_row
+                            row -= row_0
                             to = base + image * pitch_image + row * pitch + panel * f.element
                             before = f.zero if fresh else 0
                             if bias and unit == 0:

@@ -61,14 +61,16 @@ TURN = 0.5
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
 # Columns of a block, and bytes of its panels and of its sums.
-BLOCK = 768
+BLOCK = 400
 BLOCK_BYTES = 384 << 10
 # Parts of rows from which panels are brought before they are read.
 MANY = 3
+# Columns of a block where images share panels of weights, and rows of such a bundle of images: a chunk of all of them,
+# and the sums, stay in L2.
+BUNDLE_BLOCK = 192
+BUNDLE_ROWS = 200
 # Tasks for each worker.
 TASKS = 4
-# Bytes of the images of a task that share panels of weights, and pass by them from L2 or L3.
-BUNDLE_BYTES = 1 << 20
 # Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
 ROWS_BYTES = 256 << 10
 # How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
@@ -145,6 +147,12 @@ class Matrices:
     c_group: int
     c_row: int
     c_column: int
+    lines: int = 1  # of rows of a, evenly apart in each
+    a_line: int = 0
+
+    def fields(self) -> dict[str, int]:
+        """The fields of a frame of these names."""
+        return {name: value for name, value in asdict(self).items() if name in kernels.FRAME.names}
 
     def fit(self, dots: bool, sizes: tuple[int, int, int], lanes: int, packed: bool = False) -> bool:
         """Whether what the lanes run along lies side by side, in elements of these sizes of a, b and c.
@@ -302,6 +310,9 @@ class _Product:
         sides = [_strides(a), _strides(b), _strides(out)]
         codes = [self.code, self.code, self.code]
         if self.strided and p.direction == "fwd":
+            step = self._strided_rows(a, b, out, workers)
+            if step is not None:
+                return _InPlace(self, [None, None], step)
             pixels[0] = read = self._copied(a[:, :, :: p.sh, :: p.sw], workers)
             sides[0], codes[0] = read.strides, NATIVE
         elif self.strided:
@@ -325,6 +336,20 @@ class _Product:
                 if not dots and self._suits(m, left, right):
                     return _InPlace(self, copies, self._images(m, left, workers, right), spread)
         return planned(direct, p)
+
+    def _strided_rows(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> _Step | None:
+        """A forward whose rows are the pixels that the stride reads, where they lie."""
+        p, element = self.dense, self.element
+        weights, to = _strides(b), _strides(out)
+        if self.code != NATIVE or weights is None or to is None or p.ow < SMALL or p.oh * p.ow > LONG:
+            return None
+        pixels = (a.strides[0], a.strides[1], a.strides[3] * self.problem.sw)
+        _, (_, left, m) = _matrices(p, pixels, weights, to)
+        m = replace(m, lines=p.oh, a_line=a.strides[2] * self.problem.sh)
+        transposed = m.c_column != element
+        if not self._suits(m, left, (NATIVE, NATIVE)) or (transposed and _fill(m.columns, self.lanes) < FULL):
+            return None
+        return self._images(m, left, workers, (NATIVE, NATIVE))
 
     def _weight_gradient(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
         """The run, if a, b and out lie as it needs them. Halves are summed in float32, and stored at the end."""
@@ -469,7 +494,7 @@ class _Product:
         wanted = TASKS * workers if workers > 1 else 1
         bundle = shares = 1
         if transposed:  # panels are of weights, so that images may share them
-            bundle = split(m.images, split(m.images, max(1, BUNDLE_BYTES // (m.rows * m.terms * element))))
+            bundle = split(m.images, split(m.images, max(1, BUNDLE_ROWS // m.rows)))
             products = split(m.images, bundle) * m.groups
             spans = min(tiles, split(wanted, products))
             shares = split(wanted, products * spans)
@@ -495,8 +520,10 @@ class _Product:
         if how != kernels.READY and not transposed and split(m.rows, mr) >= MANY:
             how = kernels.BROUGHT
             block = self._block(m, cut, m.columns // spans)
+        elif transposed:
+            block = min(BUNDLE_BLOCK, span)
         schedule = cut | {
-            "by_rows": int(block > wide),
+            "by_rows": int(block > wide and not transposed),
             "bundle": bundle,
             "row_shares": shares,
             "span": span,
@@ -507,8 +534,7 @@ class _Product:
         return self._panels(m, left, schedule, workers, codes)
 
     def _block(self, m: Matrices, cut: dict[str, int], columns: int) -> int:
-        """Of so many, columns that are computed at a time: rows of the result, and what is brought, are long in memory.
-        """
+        """Of so many, columns to compute at a time: rows of the result, and what is brought, are long in memory."""
         lanes = self.lanes
         wide = target.current().panel_nr * lanes
         column = cut["longest"] if cut["units"] == 1 else max(cut["longest"], m.rows)
@@ -542,7 +568,13 @@ class _Product:
         machine = target.current()
         element, lanes = self.element, self.lanes
         mr, nr = machine.panel_mr(element), machine.panel_nr
-        parts = split(m.rows, mr)
+        length = m.rows // m.lines
+        of_line = split(length, mr)
+        parts = m.lines * of_line
+        places = np.zeros((parts + 1, 2), np.int64)
+        for part in range(parts + 1):
+            line, row = part // of_line, part % of_line * length // of_line
+            places[part] = line * length + row, line * m.a_line + row * m.a_row
         f = {"bundle": 1, "fold": FOLD} | schedule
         row_shares = min(parts, f["row_shares"])
         spans = max(1, m.columns // f["span"])
@@ -560,12 +592,13 @@ class _Product:
         sums_at = left_at + copied * memory.lines(rows * left_row)
         partial_at = sums_at + (room if f["sums"] != kernels.DIRECT else 0)
         fields = (
-            asdict(m)
+            m.fields()
             | f
             | {
                 "mr": mr,
                 "nr": nr,
                 "parts": parts,
+                "places": memory.address(places),
                 "row_shares": row_shares,
                 "spans": spans,
                 "copied": int(copied),
@@ -586,6 +619,7 @@ class _Product:
             fields["ask"] = finishing.ask.address
         tasks = split(m.images, f["bundle"]) * m.groups * spans * row_shares
         frame = self._frame(fields, ("panel", "transpose", "gather"), min(workers, tasks))
+        frame.tables.append(places)
         frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
         frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
         return _Step(kernels.panels, frame, left, ready)
@@ -598,7 +632,7 @@ class _Product:
         chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
         row_shares = min(split(m.rows, mr), split(wanted, m.groups))
         spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
-        fields = asdict(m) | {
+        fields = m.fields() | {
             "mr": mr,
             "nr": nr,
             "chunk": chunk,
