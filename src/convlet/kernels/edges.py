@@ -52,6 +52,8 @@ FRAME = np.dtype(
             *("block", "blocks", "order"),
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
+            # the different forms of weights, those of a row of points; a table: the form of each, and whether it is new
+            *("forms", "forms_w", "form_table"),
             # what a tile of images reads, and how far the next is; what a tile writes
             *("reads_h", "reads_w", "step_h", "step_w", "tile_h", "tile_w", "image_at"),
             # dilation, the classes of places that are equal modulo it, bytes between two of rows; a unit's tiles of one

@@ -10,6 +10,8 @@ xi, which are as many as a tile has products along one axis times those along th
 with V = B^T d B of the input, U = G g G^T of the weights and W = A e A^T of the output's gradient; each axis has
 matrices of its own. An input gradient is a forward product from the output's gradient.
 
+Points that take the same of U (the products of a single tap) have a *form* in common: U and P have one plane for each.
+
 A dilation of d cuts an axis into d *classes*: places that are equal modulo d, each a problem without dilation. So the
 tiles of a class lie among those of the others, and read and write places d apart.
 
@@ -168,7 +170,7 @@ def transform_weight(f, src, width, vectors, c0, c1, u, packed, spare):
         for i in range(vectors):
             to = u + (c - c0) * step + i * vector
             first = packed + f.taps_at * step + i * vector
-            call(f.transform_weight, (count, to, f.points_w * f.u_plane, f.u_plane, step, first, row, column, taps))
+            call(f.transform_weight, (count, to, f.forms_w * f.u_plane, f.u_plane, step, first, row, column, taps))
 
 
 def _transform_weights(frame, weight, unused, bias, u, scratch, worker):
@@ -199,7 +201,7 @@ def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
     step = vectors * vector
     parts = -(-tiles // f.mr)
     left = v + xi * f.v_plane + c0 // f.lanes * f.v_block
-    right, sums = u + xi * f.u_plane, products + xi * f.m_plane
+    right, sums = u + load_i64(f.form_table + 16 * xi) * f.u_plane, products + xi * f.m_plane
     steps = f.step2 if vectors == 2 else f.step1
     for part in range(parts):
         start = part * tiles // parts
@@ -308,7 +310,7 @@ def _together(frame, x, weight, bias, out, scratch, worker):
 
 @njit(error_model="numpy")
 def add_products(f, channels, vectors, tiles, v, w, products, fresh):
-    """products[xi][c][o] = the sums over some tiles, of a block each of input and output channels; else added.
+    """products[form][c][o] = the sums over some tiles, of a block each of input and output channels; else added.
 
     They are made of chunks: in that way the rounding errors of many tiles stay small.
     """
@@ -316,6 +318,8 @@ def add_products(f, channels, vectors, tiles, v, w, products, fresh):
     wide = 2 * f.lanes * f.element
     parts = -(-channels // f.mr)
     for xi in range(f.points):
+        sums = products + load_i64(f.form_table + 16 * xi) * f.u_plane
+        new = load_i64(f.form_table + 16 * xi + 8)
         for t in range(0, tiles, f.chunk):
             for part in range(parts):
                 start = part * channels // parts
@@ -330,9 +334,9 @@ def add_products(f, channels, vectors, tiles, v, w, products, fresh):
                         f.offsets,
                         w + xi * f.g_plane + t * wide,
                         f.step2,
-                        products + xi * f.u_plane + start * step,
+                        sums + start * step,
                         step,
-                        fresh and t == 0,
+                        fresh and new and t == 0,
                         f.chain,
                         f.lost,
                     ),
@@ -353,7 +357,7 @@ def store_gradient(f, group, c, o, total, out, taps):
             f.transform_result,
             (
                 *(channels, taps + i * vector, f.kw * row, row, step),
-                *(total + i * vector, f.points_w * f.u_plane, f.u_plane, step),
+                *(total + i * vector, f.forms_w * f.u_plane, f.u_plane, step),
             ),
         )
     store_products(f, taps, channels, width, out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c)
@@ -377,14 +381,14 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
         c, group = place % f.blocks, place // f.blocks
         channels = min(f.block, f.icg - c * f.block)
         vectors = 1 if f.ocg - o * wide <= f.lanes else 2
-        total = sums + task * f.points * f.u_plane if sums else slot + f.sum_at
+        total = sums + task * f.forms * f.u_plane if sums else slot + f.sum_at
         products = total if f.first or f.chain else slot + f.sum_at
         left = v + group * f.v_group + c * f.v_block
         right = w + group * f.g_group + o * f.g_block
         fresh = f.first or not f.chain
         add_products(f, channels, vectors, tiles, left, right, products, fresh)
         if not f.first and not f.chain:
-            call(f.accumulate, (total, products, f.points * f.u_plane // f.element))
+            call(f.accumulate, (total, products, f.forms * f.u_plane // f.element))
         if f.last:
             store_gradient(f, group, c, o, total, out, slot + f.band_at)
 
@@ -410,7 +414,7 @@ def _gradient_parts(frame, x, grad, unused, sums, scratch, worker):
             last = min(unit_1, unit + f.unit_blocks)
             transform_channels(of_x, x, group, unit, last, v, pixels, spare)
             transform_channels(of_grad, grad, group, unit, last, w, pixels, spare)
-            products = sums + task * f.blocks * all_blocks * f.points * f.u_plane
+            products = sums + task * f.blocks * all_blocks * f.forms * f.u_plane
             for c in range(f.blocks):
                 channels = min(f.block, f.icg - c * f.block)
                 for o in range(all_blocks):
@@ -418,7 +422,7 @@ def _gradient_parts(frame, x, grad, unused, sums, scratch, worker):
                     left, right = v + c * f.v_block, w + o * f.g_block
                     tiles = (last - unit) * f.unit_tiles
                     add_products(f, channels, vectors, tiles, left, right, products, unit == unit_0)
-                    products += f.points * f.u_plane
+                    products += f.forms * f.u_plane
 
 
 @njit(error_model="numpy")
@@ -434,7 +438,7 @@ def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     all_blocks = -(-f.ocg // (2 * f.lanes))
-    size = f.points * f.u_plane
+    size = f.forms * f.u_plane
     tasks = f.g * f.blocks * all_blocks
     while True:
         task = next_task(scratch, worker, tasks)

@@ -150,6 +150,18 @@ class Tiling:
         """Inputs that a tile reads."""
         return self.matrices.b_t.shape[1]
 
+    @functools.cached_property
+    def forms(self) -> list[int]:
+        """For each product, which of the weights' `forms_g` it takes: the products of a run of one tap share one."""
+        found = np.unique(self.matrices.g, axis=0, return_index=True, return_inverse=True)
+        order = np.argsort(np.argsort(found[1]))  # in the order in which they come first
+        return [int(order[each]) for each in found[2].reshape(-1)]
+
+    @functools.cached_property
+    def forms_g(self) -> np.ndarray:
+        """The different rows of G."""
+        return self.matrices.g[[self.forms.index(i) for i in range(max(self.forms) + 1)]]
+
 
 def _runs(taps: list[int], longest: int) -> list[list[int]]:
     """The taps in as many runs as needed, as even as possible, the longer ones first."""

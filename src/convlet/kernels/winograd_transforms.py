@@ -32,13 +32,13 @@ UNROLLED = 36
 
 def matrix_of(purpose: str, axis: Axis) -> np.ndarray:
     """The matrix that an axis is multiplied with."""
-    of = tiling(axis).matrices
+    of, forms = tiling(axis).matrices, tiling(axis).forms_g
     return {
         "input": of.b_t,
-        "weight": of.g,
+        "weight": forms,
         "output": of.a_t,
         "output_gradient": of.a_t.T,
-        "weight_gradient": of.g.T,
+        "weight_gradient": forms.T,
     }[purpose]
 
 

@@ -12,7 +12,7 @@ This file plans; kernels/winograd.py says how it is computed and kernels/winogra
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product as pairs
 from typing import Any, NamedTuple
 
@@ -81,9 +81,9 @@ LEAST_TASK_TILES = 28
 TASK_BYTES = 900 << 10
 LEAST_TILES_TOGETHER = 14
 LEAST_BUSY = 0.9
-# Input channels whose transformed weights are in the L2 cache at a time, for up to so many points; half for more.
+# Input channels whose transformed weights are in the L2 cache at a time, for up to so many forms; half for more.
 SEGMENT = 64
-SEGMENT_POINTS = 64
+SEGMENT_FORMS = 64
 # Taps of a vector of weights that are packed at a time, in the L1 cache.
 CHUNK_TAPS = 144
 # Weight gradient: sums of a task in vectors, and tiles that are summed up before they are added to others.
@@ -225,7 +225,7 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
     ic, oc, height, width = p.ic // p.g, p.oc // p.g, p.oh, p.ow
     if p.direction == "bwd_input":
         ic, oc, height, width = oc, ic, p.ih, p.iw
-    points = rows.products * columns.products
+    points, forms = rows.products * columns.products, len(rows.forms_g) * len(columns.forms_g)
     dh, dw = dilations(p)
     tiles = p.n * _tiles(height, rows.outputs, dh) * _tiles(width, columns.outputs, dw)
     inputs, outputs, weights = p.g * split(ic, lanes), p.g * split(oc, lanes), p.g * ic * split(oc, lanes)
@@ -233,7 +233,7 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
         points * tiles * weights,
         (points + rows.inputs * columns.inputs) * tiles * inputs,
         (points + rows.outputs * columns.outputs) * tiles * outputs,
-        (points + p.kh * p.kw) * weights,
+        (forms + p.kh * p.kw) * weights,
         1,
     )
 
@@ -362,6 +362,17 @@ class _Product:
         """Products of a tile and two channels."""
         return self.rows.products * self.columns.products
 
+    @property
+    def forms(self) -> int:
+        """Transformed weights of two channels."""
+        return len(self.rows.forms_g) * len(self.columns.forms_g)
+
+    @cached_property
+    def form_table(self) -> np.ndarray:
+        """For each point the form of its weights, and whether no point before has it."""
+        forms = np.add.outer(np.array(self.rows.forms) * len(self.columns.forms_g), self.columns.forms).reshape(-1)
+        return np.array([(form, form not in forms[:i]) for i, form in enumerate(forms)], np.int64)
+
     @classmethod
     def of(cls, p: ConvProblem, pair: tuple[Axis, Axis] | None = None) -> _Product:
         """A weight gradient reads images as the forward product does."""
@@ -472,6 +483,9 @@ def _product_fields(product: _Product) -> dict:
         "apart": (kernels.chained if product.chain else kernels.apart).address,
         "points": product.points,
         "points_w": product.columns.products,
+        "forms": product.forms,
+        "forms_w": len(product.columns.forms_g),
+        "form_table": memory.address(product.form_table),
         "tile_h": product.rows.outputs,
         "tile_w": product.columns.outputs,
         **dict(zip(("dh", "dw", "classes_h", "classes_w"), product.dilations + product.classes)),
@@ -545,8 +559,8 @@ class _Weights:
         p = product.problem
         lanes = target.current().lanes(4)
         wide = 2 * lanes
-        icg, blocks, points, taps = product.icg, split(product.ocg, wide), product.points, p.kh * p.kw
-        segment = SEGMENT if points <= SEGMENT_POINTS else SEGMENT // 2
+        icg, blocks, forms, taps = product.icg, split(product.ocg, wide), product.forms, p.kh * p.kw
+        segment = SEGMENT if forms <= SEGMENT_FORMS else SEGMENT // 2
         self.segment = min(segment, split(icg, lanes) * lanes)
         self.tasks = p.g * blocks * split(icg, self.segment)
         size = DTYPES[p.dtype][1]
@@ -558,7 +572,7 @@ class _Weights:
         chunk = max(1, min(icg, CHUNK_TAPS // taps))
         run = weight.run(icg, size)
         plane = _plane(icg * wide * 4)
-        block = points * plane
+        block = forms * plane
         self.fields = _product_fields(product) | {
             "transform_weight": transform("weight", *product.axes).address,
             **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
@@ -623,7 +637,7 @@ def _cut(product: _Product, workers: int) -> _Cut:
     g, lanes = product.problem.g, target.current().lanes(4)
     tile_bytes = split(product.icg, lanes) * lanes * 4 * product.points
     blocks = g * split(product.ocg, 2 * lanes)
-    weights = blocks * product.points * product.icg * 2 * lanes * 4
+    weights = blocks * product.forms * product.icg * 2 * lanes * 4
     pass_bytes = max(PASS_BYTES, min(weights, LARGE_PASS_BYTES))
     units = _Units(product, g * tile_bytes, pass_bytes * max(1, workers // 2))
     largest = max(1, TASK_PRODUCTS // product.points)
@@ -738,7 +752,7 @@ class _Forward:
         places, slot = layout(
             {
                 "image_at": image_fields["v_group"] if together else 0,
-                "weight_at": 0 if ready else points * u_plane,
+                "weight_at": 0 if ready else product.forms * u_plane,
                 "sum_at": points * m_plane + lost,
                 "band_at": (tile_h * columns + tile_w) * wide * 4,
                 "other_at": image_scratch["band_at"] if ready else weights.scratch["other_at"],
@@ -792,7 +806,7 @@ class _WeightGradient:
         # Tiles that are transformed together in parts; in how many the sum is made (0: in passes).
         self.together = max(1, min(PART_IMAGES * p.g // self.tile_bytes, GRADIENT_CHUNK))
         units = self.units = _Units(product, 0, 0, unit_tiles=self.together)
-        sums = p.g * self.vectors * self._plane(lanes) * self.all_blocks * product.points
+        sums = p.g * self.vectors * self._plane(lanes) * self.all_blocks * product.forms
         most = min(units.count, units.tiles // PART_TILES, PART_SUMS // sums)
         # Few for the precision 'highest', whose errors their addition would make larger.
         ways = PARTS[:1] if product.chain else PARTS
@@ -857,11 +871,11 @@ class _WeightGradient:
             "u_plane": u_plane,
             "w_o": out.strides[0],
             "w_c": out.strides[1],
-        }, product.points * u_plane
+        }, product.forms * u_plane
 
     def _side(self, most: int) -> int:
         """Vectors of input channels that are multiplied at a time, `most` at most."""
-        most = min(most, GRADIENT_SUMS // self.product.points // target.current().lanes(4))
+        most = min(most, GRADIENT_SUMS // self.product.forms // target.current().lanes(4))
         return split(self.vectors, split(self.vectors, max(1, most)))
 
     def _prepare(
