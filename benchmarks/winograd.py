@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,7 +25,7 @@ from convlet.runtime import threads
 from convlet.runtime.storage import Storage
 
 KERNELS = "3x3,3x3,3x3s2,5x5,1x7,7x1,1x3,4x4s2,5x5s2,2x2,7x7,9x9"
-CHANNELS = (8, 16, 32, 64, 128, 256)
+CHANNELS = (8, 16, 32, 64, 128, 256, 512)
 SIZES = (4, 5, 7, 8, 10, 14, 20, 28, 56)
 FLOPS = 3e6, 3e8
 EACH = 6
@@ -87,9 +88,13 @@ def main() -> None:
         plain: tuple[list, list] = ([], [])
         for problem in problems(kernels):
             problem = problem.with_direction(direction)
+            if direction != "fwd":
+                problem = replace(problem, n=winograd.BATCH)
             pairs = winograd.candidates(problem)
             *mine, other = times(problem, [*(winograd.plan(problem, pair) for pair in pairs), direct.plan(problem)])
             for pair, seconds in zip(pairs, mine):
+                if not winograd.is_kept(problem, pair):
+                    continue
                 own[0].append(winograd.work(problem, pair))
                 own[1].append(seconds)
             plain[0].append(winograd.work_directly(problem))

@@ -25,7 +25,7 @@ from ...kernels.tail import pack_tail
 from ...kernels.taps import pack_taps
 from ...kernels.winograd_matrices import Axis, Tiling, tiling
 from ...kernels.winograd_transforms import transform
-from ...runtime import memory
+from ...runtime import memory, storage
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
@@ -34,7 +34,7 @@ from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from ..tail import Tail
 from . import direct, weight_gradient
-from .bands import split, used_taps
+from .bands import reading, split
 from .direct import Weight
 from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
 
@@ -111,24 +111,27 @@ class Cost(NamedTuple):
     direct_call: float
 
 
-# Fitted to 72 problems of 8..256 channels, 4x4..56x56 positions and twelve kernels from 2x2 to 9x9, strides 1 and 2,
+# Fitted to 72 problems of 8..512 channels, 4x4..56x56 positions and twelve kernels from 2x2 to 9x9, strides 1 and 2,
 # in all sizes of tiles; one thread, AVX-512, Zen 4, November 2026 (`python -m benchmarks.winograd`). Weights are kept
-# in forward passes and change before the others. Nine of ten times were predicted within 17%; what input gradients
-# cost directly for 'high' was lowered since, after a few strided ones of 64..256 channels.
+# in forward passes, where they may be, and change before the others. Nine of ten times were predicted within 18%.
 COSTS = {
     "high": {
-        "fwd": Cost(0.94, 9, 6.4, 2.3, 30_000, direct_weight=16, direct_result=6.6, direct_call=45_000),
-        "bwd_input": Cost(1.18, 6.8, 4.4, 6.5, 40_000, direct_weight=18, direct_result=8, direct_call=30_000),
-        "bwd_weight": Cost(1.1, 7.2, 4.1, 10, 39_000, direct_weight=27, direct_result=21, direct_call=27_000),
+        "fwd": Cost(0.98, 9.2, 5.6, 1.4, 24_000, direct_weight=9, direct_result=12, direct_call=12_000),
+        "bwd_input": Cost(1.13, 8.1, 5.7, 4.6, 57_000, direct_weight=35, direct_result=15, direct_call=22_000),
+        "bwd_weight": Cost(1.11, 9.5, 5.5, 8, 12_000, direct_weight=21, direct_result=0, direct_call=60_000),
     },
     "highest": {
-        "fwd": Cost(1.05, 8.9, 7.6, 1.5, 24_000, direct_weight=9, direct_result=11, direct_call=27_000),
-        "bwd_input": Cost(1.1, 8.2, 8.4, 5.9, 25_000, direct_weight=18, direct_result=20, direct_call=25_000),
-        "bwd_weight": Cost(1.2, 8, 5.5, 15.5, 25_000, direct_weight=17, direct_result=11, direct_call=45_000),
+        "fwd": Cost(1.05, 8.9, 7.6, 0.9, 24_000, direct_weight=9, direct_result=11, direct_call=27_000),
+        "bwd_input": Cost(1.1, 8.2, 8.4, 3.4, 25_000, direct_weight=18, direct_result=20, direct_call=25_000),
+        "bwd_weight": Cost(1.2, 8, 5.5, 9, 25_000, direct_weight=17, direct_result=11, direct_call=45_000),
     },
 }
-# Images that tiles of weight gradients are chosen for: transforming the result costs as much for a batch as for one.
-BATCH = 8
+# How many results a result of a strided input gradient counts for, which direct convolution stores between others.
+BETWEEN = 2.5
+# How many transformed weights a tap counts for, which is packed or stored besides.
+TAP = 3
+# Images that tiles of gradients are chosen for: transforming weights costs as much for a batch as for one.
+BATCH = 4
 # So much faster it must be expected to be, because expectations err.
 MARGIN = 1.1
 # Operations an image below which it saves a few microseconds: not worth compiling for.
@@ -169,7 +172,7 @@ def _axes(problem: ConvProblem, precision: str) -> tuple[Axis, Axis]:
 
 def _typical(problem: ConvProblem) -> ConvProblem:
     """The batch for which tiles are chosen, whatever the batch is."""
-    return replace(problem, n=BATCH if problem.direction == "bwd_weight" else 1)
+    return replace(problem, n=1 if problem.direction == "fwd" else BATCH)
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -233,17 +236,26 @@ def work(problem: ConvProblem, pair: tuple[Axis, Axis]) -> tuple[int, int, int, 
         points * tiles * weights,
         (points + rows.inputs * columns.inputs) * tiles * inputs,
         (points + rows.outputs * columns.outputs) * tiles * outputs,
-        (forms + p.kh * p.kw) * weights,
+        (forms + TAP * p.kh * p.kw) * weights,
         1,
     )
 
 
 def _cost(problem: ConvProblem, pair: tuple[Axis, Axis]) -> float:
     """The time of a typical batch, in multiplications of a vector."""
-    cost = COSTS[get_convolution_precision()][problem.direction]
+    costs = COSTS[get_convolution_precision()]
+    cost = costs[problem.direction]
     products, images, results, weights, _ = work(_typical(problem), pair)
     multiplying = cost.product * products
-    return multiplying + cost.image * images + cost.result * results + cost.weight * weights + cost.call
+    transforming = cost.weight if is_kept(problem, pair) else costs["bwd_input"].weight
+    return multiplying + cost.image * images + cost.result * results + transforming * weights + cost.call
+
+
+def is_kept(problem: ConvProblem, pair: tuple[Axis, Axis]) -> bool:
+    """Whether transformed weights are few enough to be kept, if they do not change."""
+    p, wide = problem, 2 * target.current().lanes(4)
+    forms = len(tiling(pair[0]).forms_g) * len(tiling(pair[1]).forms_g)
+    return problem.direction != "fwd" or forms * p.ic * split(p.oc // p.g, wide) * wide * 4 < storage.LARGEST
 
 
 def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
@@ -252,6 +264,8 @@ def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
     ic, oc, stored = p.ic // p.g, p.oc // p.g, p.n * p.oh * p.ow
     if p.direction == "bwd_input":
         ic, oc, stored = oc, ic, p.n * p.ih * p.iw
+        if (p.sh, p.sw) != (1, 1):
+            stored = round(stored * BETWEEN)
     weights, taps = p.g * ic * split(oc, lanes), p.kh * p.kw
     if p.direction == "bwd_weight":
         products = weight_gradient.multiplied(p)
@@ -261,14 +275,16 @@ def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
 
 
 def _read(problem: ConvProblem) -> float:
-    """The part of the taps that direct convolution reads: not those that find but padding in a band."""
-    if dilations(problem) == (1, 1):
-        return 1
-    forward = problem.with_direction("fwd")
+    """The part of the taps that direct convolution reads: not those that find but padding in a tile."""
+    p = problem.with_direction("fwd")
     if problem.direction == "bwd_input":
-        forward = next(each.problem for each in gradient.input_phases(problem) if each.problem is not None)
-    used = used_taps(forward, (forward.oh, forward.ow), (1, 1), target.current().mr, joined=False)
-    return sum(map(len, used)) / (len(used) * forward.kh * forward.kw) if used else 1
+        p = next(each.problem for each in gradient.input_phases(problem) if each.problem is not None)
+    if (p.mode_h, p.mode_w) != ("zeros", "zeros"):
+        return 1
+    tiles = split(p.ow, target.current().mr)
+    rows = reading(p.ih, p.pt, list(range(p.oh + 1)), p.sh, p.kh, p.dh)
+    columns = reading(p.iw, p.pl, [i * p.ow // tiles for i in range(tiles + 1)], p.sw, p.kw, p.dw)
+    return sum(map(len, rows)) * sum(map(len, columns)) / (p.oh * p.kh * tiles * p.kw)
 
 
 def speedup(problem: ConvProblem) -> float:
