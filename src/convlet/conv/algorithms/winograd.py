@@ -117,7 +117,7 @@ class Cost(NamedTuple):
 COSTS = {
     "high": {
         "fwd": Cost(0.98, 9.2, 5.6, 1.4, 24_000, direct_weight=9, direct_result=12, direct_call=12_000),
-        "bwd_input": Cost(1.13, 8.1, 5.7, 4.6, 57_000, direct_weight=35, direct_result=15, direct_call=22_000),
+        "bwd_input": Cost(1.13, 8.1, 5.7, 4.6, 57_000, direct_weight=33, direct_result=8, direct_call=5_000),
         "bwd_weight": Cost(1.11, 9.5, 5.5, 8, 12_000, direct_weight=21, direct_result=0, direct_call=60_000),
     },
     "highest": {
@@ -126,8 +126,6 @@ COSTS = {
         "bwd_weight": Cost(1.2, 8, 5.5, 9, 25_000, direct_weight=17, direct_result=11, direct_call=45_000),
     },
 }
-# How many results a result of a strided input gradient counts for, which direct convolution stores between others.
-BETWEEN = 2.5
 # How many transformed weights a tap counts for, which is packed or stored besides.
 TAP = 3
 # Images that tiles of gradients are chosen for: transforming weights costs as much for a batch as for one.
@@ -264,8 +262,6 @@ def work_directly(problem: ConvProblem) -> tuple[int, int, int, int]:
     ic, oc, stored = p.ic // p.g, p.oc // p.g, p.n * p.oh * p.ow
     if p.direction == "bwd_input":
         ic, oc, stored = oc, ic, p.n * p.ih * p.iw
-        if (p.sh, p.sw) != (1, 1):
-            stored = round(stored * BETWEEN)
     weights, taps = p.g * ic * split(oc, lanes), p.kh * p.kw
     if p.direction == "bwd_weight":
         products = weight_gradient.multiplied(p)
