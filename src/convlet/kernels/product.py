@@ -167,7 +167,6 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                                 soon, soon_step = ahead + panel * f.b_column + part * 64, f.b_term
                             elif f.panels == IN_PLACE and part < vectors:
                                 soon, soon_step = right + vectors * vector + part * 64, f.b_term
-                            row -= row_0
                             to = base + image * pitch_image + row * pitch + panel * f.element
                             before = f.zero if fresh else 0
                             if bias and unit == 0:
