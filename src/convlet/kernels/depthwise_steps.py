@@ -470,7 +470,8 @@ def _correlate(compute: Any, kind: Kind) -> Any:
                         return _load_masked(builder, spot, vector, here.there)
                     return _load(builder, spot, vector)
 
-                totals = [[before(spot) for spot in column] for column in spots]
+                # The products of these rows are summed first: long sums made of short ones have small rounding errors.
+                totals = [[ir.Constant(vector, None) for _ in column] for column in spots]
                 load = here.loader(shift, rows, first, len(taps))
                 for i in range(count + length - 1):
                     for column, value in enumerate(load(i)):
@@ -480,6 +481,7 @@ def _correlate(compute: Any, kind: Kind) -> Any:
                                 totals[column][t] = _multiply_add(builder, value, factors[i - t], total)
                 for column, values in zip(spots, totals):
                     for spot, value in zip(column, values):
+                        value = builder.fadd(before(spot), value)
                         if kind.channels:
                             _store_masked(builder, value, spot, here.there)
                         else:
