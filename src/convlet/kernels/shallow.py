@@ -29,8 +29,8 @@ FRAME = np.dtype(
                 # groups of so many rows (`points`: theirs); runs of taps, `tap_step` apart, and for each of them (where
                 # its first row is in a column plane of the band, its first tap)
                 *("groups", "group", "run_count", "runs", "tap_step"),
-                # terms that are added one after the other; whether negative results are stored as zeros
-                *("piece", "rectified"),
+                # terms that are added one after the other; the step of a tail behind results that are transposed
+                *("piece", "finish"),
                 # rows at their points: bytes of a row, and between points
                 *("row_bytes", "point_at"),
                 # the widest tile; columns that follow one another in the band and in the output: of all rows, or of one
@@ -88,7 +88,7 @@ def pack_points(f, source, dst):
 
 
 @njit(error_model="numpy")
-def multiply(f, source, weight, bias, rows, columns, out, y_h, y_c):
+def multiply(f, source, weight, bias, tail, rows, columns, out, y_h, y_c):
     """All output channels of a group of rows."""
     vector = f.lanes * f.element
     vectors = -(-columns // f.lanes)
@@ -110,7 +110,7 @@ def multiply(f, source, weight, bias, rows, columns, out, y_h, y_c):
                 wide, count = (wide, count - 1) if count > 1 else (2, 2)
             src, to = source + done * vector, out + o * y_c + done * vector
             what = 16 * most + wide, count, f.chunk, f.piece, own, f.offsets, src, f.point_at
-            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, f.rectified))
+            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, tail))
             done += count * wide
         o += channels
 
@@ -134,6 +134,9 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     band, ready, spare, results = slot + f.band_at, slot + f.other_at, slot + f.row_at, slot + f.result_at
+    tail = 0
+    if f.tail:
+        tail, bias = bias, load_i64(bias)
     tasks = f.n * f.bands_h
     while True:
         task = next_task(scratch, worker, tasks)
@@ -145,7 +148,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
         pack_band(f, x + image * f.x_n, f.icg, first * f.group, count * f.group, 0, band, spare)
         own = out + image * f.y_n + first * f.group * f.y_h
         if f.unbroken:
-            multiply(f, band, weight, bias, 1, count * f.ow, own, f.y_h, f.y_c)
+            multiply(f, band, weight, bias, tail, 1, count * f.ow, own, f.y_h, f.y_c)
             continue
         for i in range(count):
             source = band + i * f.group * f.pitch * f.element
@@ -155,10 +158,12 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                 source = ready
             to = own + i * f.group * f.y_h
             if f.in_place:
-                multiply(f, source, weight, bias, rows, f.ow, to, f.y_h, f.y_c)
+                multiply(f, source, weight, bias, tail, rows, f.ow, to, f.y_h, f.y_c)
             else:
-                multiply(f, source, weight, bias, rows, f.ow, results, f.result_row, f.result_channel)
+                multiply(f, source, weight, bias, 0, rows, f.ow, results, f.result_row, f.result_channel)
                 store(f, results, rows, f.ow, to)
+                if tail:
+                    call(f.finish, (tail, bias, to, f.y_w, rows * f.ow, f.ocg))
 
 
 pack_weights = Kernel(_pack_weights)

@@ -18,7 +18,9 @@ from numba.extending import intrinsic
 
 from . import emit, target
 from .emit import DOUBLE, FLOAT, I32, I64, _constant, _load, _plus, _size, _splat, _steps
+from .following import AsTheyAre
 from .launch import Kernel
+from .tail import Finished
 from .winograd_matrices import matrices
 from .winograd_transforms import _Lanes
 
@@ -34,10 +36,12 @@ def shapes(machine: target.Target, element: int, points: int) -> list[tuple[int,
     return [(m, v) for m in sorted({max(1, most // 2), most}) for v in range(1, machine.panel_nr + 1)]
 
 
-def _tile(builder: Any, compute: Any, m: int, taps: int, arguments: tuple[Any, ...]) -> None:
+def _tile(
+    builder: Any, compute: Any, m: int, taps: int, following: type[AsTheyAre], arguments: tuple[Any, ...]
+) -> None:
     """The code of `tile`."""
     shape, count, k, piece, weights, offsets, source, point_at = arguments[:8]
-    out, y_h, y_c, channels, rows, columns, bias, relu = arguments[8:]
+    out, y_h, y_c, channels, rows, columns, bias, tail = arguments[8:]
     machine = target.current()
     element = _size(compute)
     lanes = machine.lanes(element)
@@ -48,9 +52,7 @@ def _tile(builder: Any, compute: Any, m: int, taps: int, arguments: tuple[Any, .
     zero = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
     nothing = builder.ptrtoint(zero, I64)
     biased = builder.icmp_signed("!=", bias, _constant(0))
-    lowest = builder.select(
-        builder.icmp_signed("!=", relu, _constant(0)), ir.Constant(compute, 0.0), ir.Constant(compute, float("-inf"))
-    )
+    after = following(builder, emit.NATIVE, compute, lanes, tail)
 
     def summed(most: int, vectors: int, source: Any) -> dict[tuple[int, int, int], Any]:
         """The sums of a tile at its points, of pieces of so many terms if it has one point."""
@@ -124,11 +126,9 @@ def _tile(builder: Any, compute: Any, m: int, taps: int, arguments: tuple[Any, .
     def results(sums: dict[tuple[int, int, int], Any], i: int, v: int) -> list[Any]:
         """The rows of a channel and a vector of columns."""
         shift = builder.select(biased, _plus(builder, bias, i * element), nothing)
-        shift, floor = _splat(builder, _load(builder, shift, compute), lanes), _splat(builder, lowest, lanes)
+        shift = _splat(builder, _load(builder, shift, compute), lanes)
         values = arithmetic.multiply(a_t, [sums[p, i, v] for p in range(points)])
-        values = [builder.fadd(value, shift) for value in values]
-        # NaN is not below, and -0 not below 0.
-        return [builder.select(builder.fcmp_ordered(">", floor, value), floor, value) for value in values]
+        return [builder.fadd(value, shift) for value in values]
 
     def one(most: int, vectors: int) -> None:
         wide = vectors * machine.vector
@@ -149,61 +149,66 @@ def _tile(builder: Any, compute: Any, m: int, taps: int, arguments: tuple[Any, .
             with builder.if_else(whole, likely=True) as (all_of_it, part_of_it):
                 with all_of_it:
                     for i in range(most):
-                        for v in range(vectors):
-                            for r, value in enumerate(results(sums, i, v)):
-                                emit._store(builder, value, place(i, r, v))
+                        values = [value for v in range(vectors) for value in results(sums, i, v)]
+                        places = [place(i, r, v) for v in range(vectors) for r in range(m)]
+                        values = after.sums(values, after.of_channel(_plus(builder, bias, i * element)))
+                        for value, at in zip(after.results(values, places), places):
+                            emit._store(builder, value, at)
                 with part_of_it:
                     for i in range(most):
                         with builder.if_then(builder.icmp_signed("<", _constant(i), channels)):
+                            numbers = after.of_channel(_plus(builder, bias, i * element))
                             for v in range(vectors):
                                 mask = emit._mask(builder, _plus(builder, left, -v * lanes), lanes)
-                                for r, value in enumerate(results(sums, i, v)):
+                                for r, value in enumerate(after.sums(results(sums, i, v), numbers)):
                                     with builder.if_then(builder.icmp_signed("<", _constant(r), rows)):
-                                        emit._store_masked(builder, value, place(i, r, v), mask)
+                                        at = place(i, r, v)
+                                        emit._store_masked(builder, *after.results([value], [at], mask), at, mask)
 
-    after = builder.append_basic_block("shallow_done")
-    switch = builder.switch(shape, after)
+    done = builder.append_basic_block("shallow_done")
+    switch = builder.switch(shape, done)
     for most, vectors in shapes(machine, element, points):
         block = builder.append_basic_block(f"shallow_{most}x{vectors}")
         switch.add_case(_constant(16 * most + vectors), block)
         builder.position_at_end(block)
         one(most, vectors)
-        builder.branch(after)
-    builder.position_at_end(after)
+        builder.branch(done)
+    builder.position_at_end(done)
 
 
 @intrinsic(prefer_literal=True)
 def tile_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15):
-    """A tile, named by a literal text: bytes of an element, m and taps."""
-    element, m, taps = map(int, which.literal_value.split())
+    """A tile, named by a literal text: bytes of an element, m, taps and whether there is a tail."""
+    element, m, taps, finished = map(int, which.literal_value.split())
 
     def codegen(context, builder, sig, args):
-        _tile(builder, FLOAT if element == 4 else DOUBLE, m, taps, args[1:])
+        following = Finished if finished else AsTheyAre
+        _tile(builder, FLOAT if element == 4 else DOUBLE, m, taps, following, args[1:])
         return context.get_dummy_value()
 
     return types.void(which, *[types.int64] * 16), codegen
 
 
 @functools.cache
-def tile(element: int, m: int, taps: int) -> Kernel:
+def tile(element: int, m: int, taps: int, finished: bool = False) -> Kernel:
     """tile(shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, ...)
 
-    out[c][row][:] = act(bias[c] + sum over points p of A^T[row, p] *
-                         sum over j < k of weights[j][p][c] * source[p * point_at + offsets[j]][:])
+    out[c][row][:] = bias[c] + sum over points p of A^T[row, p] *
+                     sum over j < k of weights[j][p][c] * source[p * point_at + offsets[j]][:]
 
     for `channels` c, `rows` of the m rows and so many columns: `count` tiles side by side, the last of them not whole.
-    The last arguments are bias, or 0, and whether act is a ReLU.
+    The last arguments are bias, or 0, and the tail that `finished` tiles apply (see tail.py).
     shape is 16 * channels + vectors of one of `shapes`. With one point no more than `piece` terms are added in a row.
     Weights of a term and a point are a vector apart.
     """
-    which = f"{element} {m} {taps}"
+    which = f"{element} {m} {taps} {int(finished)}"
 
     def run(
-        shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, bias, relu
+        shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, bias, tail
     ):
         tile_step(
             which, shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c,
-            channels, rows, columns, bias, relu,
+            channels, rows, columns, bias, tail,
         )
 
     # Numba's files are named after functions: see winograd_transforms.transform.

@@ -140,11 +140,13 @@ def size_fields(
     The tile adds no more than `chain` products in a row (0: any number).
     """
     machine = target.current()
-    found = steps.addresses(element, (*names, *BAND_STEPS) if bands else names)
+    wanted = (*names, *BAND_STEPS) if bands else names
+    stores = tail_stores.STEPS[element] if p.tail else {}
+    found = steps.addresses(element, tuple([each for each in wanted if each not in stores]))
     if chain:
         found["tile"] = steps.STEPS[element]["chained"].address
-    if p.tail:
-        found |= {name: step.address for name, step in tail_stores.STEPS[element].items()} | {"tail": 1}
+    if stores:
+        found |= {name: step.address for name, step in stores.items()} | {"tail": 1}
     return {
         **found,
         "chain": chain,

@@ -9,7 +9,7 @@ As in direct.py, nothing here touches data: it plans the frame that kernels/shal
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from ...kernels import launch, shallow_steps, target
 from ...kernels import shallow as kernels
+from ...kernels.tail import finish_lanes, pack_tail
 from ...kernels.winograd_matrices import Axis
 from ...kernels.winograd_transforms import transform
 from ...runtime import memory
@@ -25,14 +26,13 @@ from ..gradient import Array, Run
 from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
+from ..tail import Tail
 from . import direct
 from .bands import Band, planes_of, split
 from .chains import chain, is_long
 from .frames import CODES, Frame, Frames, compute_dtype, input_fields, layout, output_fields, size_fields, workers_for
 
 name = "shallow"
-# The tails (ConvProblem.tail) that it applies while it stores; others are passes of their own.
-TAILS = (("relu",),)
 
 # Input channels up to which it is faster than algorithms whose lanes are channels, and with a stride, where it saves
 # fewer multiplications; output channels from which on tiles are full; and how full the vectors of a row must be.
@@ -73,6 +73,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if plan.band_bytes(1) > 2 * BAND_BYTES or plan.point_bytes > POINT_BYTES:
         return "rows are too long for the cache"
     return None
+
+
+def finishes(problem: ConvProblem) -> bool:
+    """Whether it applies the problem's tail while it stores."""
+    return problem.dtype == "f32"
 
 
 def plan(problem: ConvProblem) -> Run:
@@ -205,7 +210,9 @@ class _Forward:
         self.compute = compute_dtype(problem)
         self.frames: dict[Any, Frame] = Frames()
 
-    def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+    def __call__(
+        self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
         workers = workers_for(self.problem)
         if w.strides[2] < 0 or w.strides[3] < 0:
             w, kept = np.ascontiguousarray(w), None
@@ -216,6 +223,9 @@ class _Forward:
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else memory.address(bias)
+        if self.problem.tail:
+            finishing = pack_tail(self.problem.tail, tail, at, out)
+            at = memory.address(finishing)
         packed, _keep = self._pack(frame, memory.address(w), kept)
         a, to = memory.address(x), memory.address(out)
         launch.launch(kernels.forward.address, frame.address, a, packed, at, to, frame.slot, frame.workers)
@@ -249,7 +259,7 @@ def _band_fields(
     else:
         offsets = (c * band.channel_elements + q * band.plane_elements + shift) * element + runs[run, 0]
     offsets = np.ascontiguousarray(offsets.reshape(-1), np.int32)
-    fields = size_fields(p, element, STEPS) | input_fields(p, x, band, element, tables)
+    fields = size_fields(replace(p, tail=()), element, STEPS) | input_fields(p, x, band, element, tables)
     # A last group may read rows below the padded image: there is nothing.
     below = starts[-1] * p.sh + p.oh * p.sh + rows.reach * p.dh
     row_map = np.append(index_map(p.ih, p.pt, p.pb, p.mode_h), np.full(below, -1)).astype(np.int64)
@@ -305,7 +315,7 @@ def _forward_frame(
         fields["weights_in"] = transform("weight", axis, one).address
     weight_block = fields["chunk"] * rows.points * vector
     fields |= places | {
-        "columns_tile": shallow_steps.tile(element, rows.m, rows.taps).address,
+        "columns_tile": shallow_steps.tile(element, rows.m, rows.taps, bool(p.tail and in_place)).address,
         **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
         "w_size": size,
         "w_code": CODES[p.dtype],
@@ -320,7 +330,8 @@ def _forward_frame(
         "in_place": int(in_place),
         "result_row": result_row,
         "result_channel": rows.m * result_row,
-        "rectified": int("relu" in p.tail),
+        "tail": int(bool(p.tail)),
+        "finish": finish_lanes.address if p.tail else 0,
         "slot": max(slot, spare + (rows.reach * p.kw + 1) * vector),
     }
     record = np.zeros(1, kernels.FRAME)
