@@ -20,7 +20,7 @@ from .launch import Kernel, frame_reader, next_task
 
 FRAME = np.dtype(
     [
-        *edges.FRAME.descr,
+        # Its own first: Numba warns of a record that begins with all the fields of another.
         *(
             (name, np.int64)
             for name in (
@@ -41,6 +41,7 @@ FRAME = np.dtype(
                 *("in_place", "result_at", "result_row", "result_channel"),
             )
         ),
+        *edges.FRAME.descr,
     ]
 )
 frame_at = frame_reader(FRAME)
