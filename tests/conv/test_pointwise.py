@@ -44,9 +44,15 @@ STRIDED = (
     "n2 ic18 ih20 iw22 oc33 kh1 kw1 sh2 sw2",
     "n2 ic18 ih21 iw33 oc17 kh1 kw1 sh2 sw2",
     "n2 g2 ic36 ih25 iw20 oc34 kh1 kw1 sh3 sw1",
+    "n3 g2 ic68 ih27 iw28 oc128 kh1 kw1 sh2 sw2",
     "n3 ic130 ih17 iw40 oc70 kh1 kw1 sw4",
 )
-MANY = ("n2 ic150 ih10 iw13 oc70 kh1 kw1", "n2 g2 ic60 ih20 iw21 oc130 kh1 kw1", "n3 ic17 ih10 iw10 oc100 kh1 kw1")
+MANY = (
+    "g2 ic64 ih18 iw18 oc64 kh1 kw1",
+    "n2 ic150 ih10 iw13 oc70 kh1 kw1",
+    "n2 g2 ic60 ih20 iw21 oc130 kh1 kw1",
+    "n3 ic17 ih10 iw10 oc100 kh1 kw1",
+)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)

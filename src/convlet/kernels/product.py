@@ -1,4 +1,4 @@
-"""Products of matrices that lie in memory as the tile wants them: nothing is copied, nothing is packed.
+"""Products of matrices, the left one read where it lies; panels of the right one are copied where that pays.
 
     panels:  c[row][column] = start[row] + sum over terms of a[row][term] * b[term][column]    lanes are columns
     dots:    c[column][row] = start[row] + sum over terms of a[row][term] * b[column][term]    lanes are terms

@@ -15,9 +15,11 @@ With the channels side by side (channels-last) they are such products too:
     forward          y[position][o] = sum over c of x[position][c] * w[o][c], over panels of w packed beforehand
     input gradient   gx[position][c] = sum over o of gy[position][o] * w[o][c]
 
-The weight gradient of small planes is the same after a copy of x with its channels side by side. With a stride the
-pixels that it reads are copied first; an input gradient is computed for them and spread, with zeros between. Halves
-are widened where they are packed or brought, or in such a copy. Arrays that lie otherwise go to the direct algorithm.
+Planes whose positions do not fill vectors are computed that way too, and the results transposed. Of a weight gradient
+the one operand is transposed to panels, a chunk of the sum at a time. With a stride the pixels that it reads are copied
+first, unless they are rows of a small plane; an input gradient is computed for them and spread, with zeros between.
+Halves are widened where they are packed or brought, or in such a copy. Arrays that lie otherwise go to the direct
+algorithm.
 """
 
 from __future__ import annotations
