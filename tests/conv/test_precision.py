@@ -43,6 +43,7 @@ OTHERS = (
     "g16 ic16 oc16 n8 ih40 iw40 kh3 kw3 sh2 sw2 ph1 pw1",
     "g8 ic8 oc8 ih60 iw60 kh31 kw31 ph15 pw15",
     "g8 ic64 oc64 ih28 iw28 kh3 kw3 ph1 pw1",
+    "n8 ic64 oc32 ih28 iw28 kh3 kw3 ph1 pw1",
     "g2 ic96 oc96 ih28 iw28 kh5 kw5 ph2 pw2",
     "ic64 oc32 ih17 iw17 kh1 kw7 pw3",
     "ic16 oc3 ih40 iw40 kh9 kw9 ph4 pw4",
