@@ -62,7 +62,8 @@ def test_a_batch_in_parts(problem: ConvProblem, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("ic192 ih28 iw28 oc384 kh2 kw2 sh2 sw2 bwd_input", "patches"),
+        ("ic192 ih28 iw28 oc384 kh2 kw2 sh2 sw2 bwd_input", "direct"),
+        ("ic3 ih224 iw224 oc96 kh4 kw4 sh4 sw4 bwd_input", "patches"),
         ("ic192 ih28 iw28 oc384 kh2 kw2 sh2 sw2 bwd_weight", "patches"),
         ("ic192 ih28 iw28 oc384 kh2 kw2 sh2 sw2 fwd", "direct"),
         ("ic512 ih4 iw4 oc100 kh4 kw4 fwd", "patches"),

@@ -45,6 +45,8 @@ def refuse(problem: ConvProblem) -> str | None:
     if p.oh * p.ow > 1:
         if p.direction == "fwd":
             return "the direct algorithm copies bands as fast"
+        if p.direction == "bwd_input" and p.ic // p.g >= target.current().lanes(compute_dtype(p).itemsize):
+            return "the direct algorithm stores whole rows of an input gradient with lanes enough"
         least = LEAST_FLOPS[p.direction]
         if p.per_image().flops < least:
             return f"below {least / 1e6} million operations an image copies cost more than they save"
