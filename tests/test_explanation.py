@@ -121,3 +121,8 @@ def test_mistakes():
         torch.explain(3)
     with pytest.raises(TypeError, match="nothing more after a str"):
         torch.explain("ic16 ih9 iw9 oc32 kh1 kw1", 3)
+
+
+def test_a_tail_is_told():
+    text = str(torch.explain("ic3 ih9 iw9 oc8 kh3 kw3 fwd norm add relu6"))
+    assert "8 channels of 7 x 7, then batch norm, then plus another array, then a ReLU6." in " ".join(text.split())

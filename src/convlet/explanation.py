@@ -306,6 +306,9 @@ def _both(name: str, first: int, second: int) -> str:
     return f"{name} {first}" if first == second else f"{name} {first} and {second}"
 
 
+_TAIL = {"norm": "batch norm", "add": "plus another array", "relu": "a ReLU", "relu6": "a ReLU6"}
+
+
 def _what(p: ConvProblem) -> str:
     dtype = DTYPES[p.dtype][0]
     given = f"{_many(p.n, 'image')} of {_many(p.ic, 'channel')} of {p.ih} x {p.iw} ({dtype})"
@@ -319,7 +322,8 @@ def _what(p: ConvProblem) -> str:
     how += _padding(p)
     result = f"{_many(p.oc, 'channel')} of {p.oh} x {p.ow}"
     if p.direction == "fwd":
-        return f"{given}, with {', '.join(how)}: {result}."
+        then = ", then ".join([result, *(_TAIL[word] for word in p.tail)])
+        return f"{given}, with {', '.join(how)}: {then}."
     wanted = "the images" if p.direction == "bwd_input" else "the kernels"
     return f"The gradient by {wanted} of: {given}, with {', '.join(how)}: {result}."
 
