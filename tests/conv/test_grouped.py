@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("numba")
 
 from convlet.conv.algorithms import grouped, load
+from convlet.conv.algorithms.grouped import TERMS
+from convlet.conv.algorithms.grouped_channels import Channels
 from convlet.conv.plan import plan_for
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import LAYOUTS, check_exact, operand_shapes
@@ -29,6 +31,16 @@ SHAPES = (
     "g2 ic4 ih3 iw300 oc4 kh3 kw3 ph1 pw1",
     "g2 ic4 ih3 iw150 oc4 kh3 kw3 sw2 ph1 pw1",
 )
+# Groups whose channels fill vectors: several are read and stored together, the last blocks of some are not whole.
+WIDE_SHAPES = (
+    "g2 ic32 ih7 iw7 oc32 kh3 kw3 ph1 pw1",
+    "n2 g7 ic112 ih14 iw15 oc112 kh3 kw3 sh2 sw2 ph1 pw1",
+    "n2 g3 ic96 ih9 iw31 oc96 kh3 kw3 sh2 sw2 ph1 pw1",
+    "g3 ic72 ih9 iw17 oc84 kh3 kw3 sh1 sw2 ph1 pw1",
+    "g2 ic48 ih30 iw31 oc40 kh3 kw3 ph1 pw1",
+    "g2 ic32 ih9 iw10 oc64 kh2 kw3 dh2 sh2 sw2 pt-1 pb2 pl2 pr1",
+    "g2 ic32 ih5 iw4 oc32 kh1 kw1 sh2 sw2 ph3 pw2",
+)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -38,6 +50,17 @@ def test_exact(shape: str, dtype: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
     assert grouped.refuse(problem.per_image()) is None
     check_exact(grouped.plan(problem), problem)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last", "reversed"])
+@pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
+@pytest.mark.parametrize("dtype", ["f32", "f64", "bf16"])
+@pytest.mark.parametrize("shape", WIDE_SHAPES)
+def test_lanes_that_are_channels(shape: str, dtype: str, direction: str, layout: str) -> None:
+    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+    for terms in TERMS.values():
+        check_exact(Channels(problem, terms), problem, (layout, "contiguous", layout))
+        check_exact(Channels(problem, terms), problem, ("channels_last", layout, "contiguous"))
 
 
 @pytest.mark.parametrize("channels", range(2, 33))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from . import matrices, planes, rows, tile
+from . import channel_tile, matrices, planes, rows, tile
 
+FILES = (tile, channel_tile, matrices, rows, planes)
 # By bytes of an element.
-STEPS = {
-    element: {
-        name: step for file in (tile, matrices, rows, planes) for name, step in file.STEPS[element].items()
-    }
-    for element in (4, 8)
-}
+STEPS = {element: {name: step for file in FILES for name, step in file.STEPS[element].items()} for element in (4, 8)}
 
 
 def addresses(element: int, names: tuple[str, ...]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Few channels a group (ResNeXt, RegNet, three colours): the lanes of a vector are positions, no channel is padded.
 
-As in direct.py, nothing here touches data: it plans the frame that kernels/grouped.py reads.
+Groups of 16 channels and more that lie side by side are an exception (grouped_channels.py). As in direct.py, nothing
+here touches data: it plans the frame that kernels/grouped.py reads.
 """
 
 from __future__ import annotations
@@ -24,19 +25,22 @@ from ..tail import Tail, followed
 from . import direct, winograd
 from .bands import planes_of, split
 from .frames import CODES, Frame, Frames, compute_dtype, layout, workers_for
+from .grouped_channels import Channels
 
 name = "grouped"
 
 # Output channels of a group up to which the lanes are positions whatever else; of several groups, channels of input and
-# output; output channels from which on Winograd is faster where it takes the problem; and channels up to which a weight
-# gradient sums over positions in its lanes. Every second column has to be picked out of rows: from so many positions
-# and channels on that costs more than packing the weights of full vectors.
+# output; output channels from which on Winograd is faster where it takes the problem; channels up to which a weight
+# gradient sums over positions in its lanes; and channels of input and output from which on the lanes are channels
+# where those lie side by side, or where every second column would have to be picked out of rows. From so many positions
+# on that costs more than packing the weights of full vectors.
 # AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
 FEW = 8
 CHANNELS = 32
 WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
-STRIDED_POSITIONS, STRIDED_CHANNELS = 128, 16
+LANE_CHANNELS = 16
+STRIDED_POSITIONS = 128
 # Channels of a forward group from which on the direct algorithm is faster if they fill whole vectors, 1.1 to 1.7 times.
 FULL_CHANNELS = 16
 # Bytes of the planes of a task.
@@ -69,7 +73,7 @@ def refuse(problem: ConvProblem) -> str | None:
         full = p.direction == "fwd" and min(icg, ocg) >= FULL_CHANNELS and ocg % target.current().lanes(element) == 0
         few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS and not full)
     if p.direction == "fwd" and p.sw == 2 and p.oh * p.ow >= STRIDED_POSITIONS:
-        few = few and ocg < STRIDED_CHANNELS
+        few = few and (ocg < LANE_CHANNELS or icg >= LANE_CHANNELS)
     if not few:
         return f"groups of {icg} by {ocg} channels fill the direct algorithm's vectors"
     if p.sw > 2:
@@ -342,11 +346,17 @@ class _Forward:
         self.frames: dict[Any, Frame] = Frames()
         # Results that are scattered get their tail where they are then.
         self.scattered = followed(_Forward(replace(problem, tail=())), problem.tail) if problem.tail else None
+        self.wide = problem.g > 1 and min(problem.ic, problem.oc) // problem.g >= LANE_CHANNELS
+        self.channels = Channels(problem, self.terms) if self.wide and not problem.tail else None
 
     def __call__(
         self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
     ) -> None:
-        if self.scattered is not None and not (out.flags.c_contiguous or _turned(out)):
+        by_channels = self.wide and (self.problem.sw > 1 or x.strides[1] == x.itemsize)
+        if self.channels is not None and by_channels:
+            self.channels(x, w, bias, out, kept)
+            return
+        if self.scattered is not None and (by_channels or not (out.flags.c_contiguous or _turned(out))):
             self.scattered(x, w, bias, out, kept, tail)
             return
         x = _readable(x)
