@@ -41,8 +41,6 @@ WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
 LANE_CHANNELS = 16
 STRIDED_POSITIONS = 128
-# Channels of a forward group from which on the direct algorithm is faster if they fill whole vectors, 1.1 to 1.7 times.
-FULL_CHANNELS = 16
 # Bytes of the planes of a task.
 BAND_BYTES = 256 << 10
 # Tasks for each worker, where there are rows for so many.
@@ -70,8 +68,7 @@ def refuse(problem: ConvProblem) -> str | None:
             return "the precision is 'highest', and sums over all positions are long"
         few = max(icg, ocg) <= GRADIENT_CHANNELS
     else:
-        full = p.direction == "fwd" and min(icg, ocg) >= FULL_CHANNELS and ocg % target.current().lanes(element) == 0
-        few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS and not full)
+        few = outputs <= FEW or (p.g > 1 and max(icg, ocg) <= CHANNELS)
     if p.direction == "fwd" and p.sw == 2 and p.oh * p.ow >= STRIDED_POSITIONS:
         few = few and (ocg < LANE_CHANNELS or icg >= LANE_CHANNELS)
     if not few:
@@ -348,11 +345,19 @@ class _Forward:
         self.scattered = followed(_Forward(replace(problem, tail=())), problem.tail) if problem.tail else None
         self.wide = problem.g > 1 and min(problem.ic, problem.oc) // problem.g >= LANE_CHANNELS
         self.channels = Channels(problem, self.terms) if self.wide and not problem.tail else None
+        # Direct convolution is 1.1 times as fast where columns lie side by side and channels fill whole vectors.
+        full = problem.oc // problem.g % target.current().lanes(self.compute.itemsize) == 0
+        is_direct = self.wide and full and problem.direction == "fwd"
+        self.direct = direct.plan(problem) if is_direct else None
 
     def __call__(
         self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
     ) -> None:
-        by_channels = self.wide and (self.problem.sw > 1 or x.strides[1] == x.itemsize)
+        beside = x.strides[1] == x.itemsize
+        if self.direct is not None and not beside:
+            self.direct(x, w, bias, out, kept, tail)
+            return
+        by_channels = self.wide and (self.problem.sw > 1 or beside)
         if self.channels is not None and by_channels:
             self.channels(x, w, bias, out, kept)
             return
