@@ -54,9 +54,8 @@ FOLD = 16
 # The same where the lanes are terms, and bytes of the columns of a chunk that stay in L2.
 DOTS_CHUNK = 1024
 DOTS_BYTES = 256 << 10
-# Positions from which the terms of a weight gradient are taken as they lie: adding up the lanes at the end makes that
-# 0.75 of the other way's speed at 14 x 14, and as fast at 28 x 28. Below, x is copied with its channels side by side,
-# at most so many bytes at a time.
+# Positions of a plane from which a weight gradient of few channels has its lanes along them, and from which the pixels
+# that a stride reads are copied.
 LONG = 400
 # What transposing a vector of one operand costs beside a vector's multiplications.
 TURN = 0.5
@@ -66,8 +65,8 @@ PANELS_BYTES = 256 << 10
 BLOCK = 400
 BLOCK_BYTES = 384 << 10
 # Tiles of rows from which panels are brought before they are read: with 3 or 4 that costs a tenth of the time where x
-# is in the cache, with 8 a twentieth, and where x comes from memory it is worth a fifth. BLOCK, BLOCK_BYTES and this: AMD EPYC Zen 4, 2
-# threads, November 2026, layers of ResNet-50 and MobileNetV2, one image in the cache and eight from memory.
+# is in the cache, with 8 a twentieth, and where x comes from memory it is worth a fifth. AMD EPYC Zen 4, 2 threads,
+# November 2026, layers of ResNet-50 and MobileNetV2, one image in the cache and eight from memory.
 MANY = 6
 # Columns of a block where images share panels of weights, and rows of such a bundle of images: a chunk of all of them,
 # and the sums, stay in L2.
@@ -78,7 +77,7 @@ TASKS = 4
 # Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
 ROWS_BYTES = 256 << 10
 # How full the vectors of a plane must be: 0.77 at 7 x 7 (0.9 of the direct algorithm's speed), 0.89 at 10 x 10 (as
-# fast), 1 at 8 x 8 (1.1 to 1.2 times as fast). These four: AMD EPYC Zen 4, 1 thread, November 2026,
+# fast), 1 at 8 x 8 (1.1 to 1.2 times as fast): AMD EPYC Zen 4, 1 thread, November 2026,
 # python -m benchmarks layers --table pointwise --threads 1 --algorithm direct,pointwise
 FULL = 0.88
 # Positions that are enough rows for a tile.
