@@ -31,8 +31,8 @@ PROBLEMS = [
     "n2 ic150 ih20 iw21 oc37 kh1 kw1",
     "n3 g2 ic1030 ih1 iw1 oc42 kh1 kw1",
     "n2 ic20 ih33 iw34 oc50 kh4 kw4 sh4 sw4",
-    "n3 ic3 ih41 iw46 oc20 kh3 kw3 ph1 pw1",
-    "ic2 ih50 iw93 oc36 kh7 kw7 sh2 sw2 ph3 pw3",
+    "n3 ic3 ih81 iw46 oc20 kh3 kw3 ph1 pw1",
+    "ic2 ih130 iw93 oc36 kh7 kw7 sh2 sw2 ph3 pw3",
 ]
 
 

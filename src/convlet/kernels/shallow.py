@@ -39,6 +39,9 @@ FRAME = np.dtype(
                 *("weight_block", "spare_taps", "tap_zeros"),
                 # results that are not stored in place: where in scratch, bytes of a row and of a channel
                 *("in_place", "result_at", "result_row", "result_channel"),
+                # weight gradient: steps; bytes between groups of rows, and of the output's gradient; blocks of pairs
+                *("lift", "pairs", "weights_out", "group_at", "grad_group", "grad_point", "grad_row"),
+                *("pairs_m", "pairs_n"),
             )
         ),
         *edges.FRAME.descr,
@@ -167,5 +170,108 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                     call(f.finish, (tail, bias, to, f.y_w, rows * f.ow, f.ocg))
 
 
+@njit(error_model="numpy")
+def pack_gradient(f, grad, first, count, channels, dst):
+    """The output's gradient of some groups of rows: dst[group][point][channel], or without points dst[row][channel]."""
+    for i in range(count):
+        row = (first + i) * f.group
+        for c in range(channels):
+            src, to = grad + c * f.y_c + row * f.y_h, dst + i * f.grad_group + c * f.grad_row
+            if f.points > 1:
+                call(f.lift, (to, f.grad_point, src, f.y_h, min(f.group, f.oh - row), f.ow, f.y_code))
+            else:
+                call(f.gather, (to, 0, src, 0, 1, f.y_w, f.ow, 0, f.ow, f.y_code))
+
+
+@njit(error_model="numpy")
+def multiply_pairs(f, count, columns, channels, grads, grad_row, grad_group, source, sums, fresh):
+    """Adds to sums[channel][point][term] the products of some groups of rows of one and the other."""
+    blocks = -(-f.chunk // f.pairs_n)
+    row = f.points * f.chunk * f.element
+    c = 0
+    while c < channels:
+        m = f.pairs_m
+        while m > channels - c:
+            m = m // 2
+        for p in range(f.points):
+            left, right = grads + c * grad_row + p * f.grad_point, source + p * f.point_at
+            for block in range(blocks):
+                j = block * f.chunk // blocks
+                n = (block + 1) * f.chunk // blocks - j
+                to = sums + c * row + (p * f.chunk + j) * f.element
+                what = m, n, count, columns, left, grad_row, grad_group
+                call(f.pairs, (*what, right, f.offsets + 4 * j, f.group_at, to, row, fresh))
+        c += m
+
+
+def _weight_gradient(frame, x, grad, unused, parts, scratch, worker):
+    """parts[part][o][point][term]: sums over the bands of a part of all images; a task is a part."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    band, ready, grads, spare = slot + f.band_at, slot + f.other_at, slot + f.sum_at, slot + f.row_at
+    row = f.points * f.chunk * f.element
+    units = f.n * f.bands_h
+    while True:
+        part = next_task(scratch, worker, f.parts)
+        if part >= f.parts:
+            break
+        sums = parts + part * f.ocg * row
+        first_unit = part * units // f.parts
+        for unit in range(first_unit, (part + 1) * units // f.parts):
+            fresh = unit == first_unit
+            image, by = unit // f.bands_h, unit % f.bands_h
+            first, last = by * f.groups // f.bands_h, (by + 1) * f.groups // f.bands_h
+            count = last - first
+            pack_band(f, x + image * f.x_n, f.icg, first * f.group, count * f.group, 0, band, spare)
+            source = band
+            if f.points > 1:
+                for i in range(count):
+                    pack_points(f, band + i * f.group * f.pitch * f.element, ready + i * f.group_at)
+                source = ready
+            own = grad + image * f.y_n
+            if f.in_place:
+                own += first * f.y_h
+                rows, columns = (1, count * f.ow) if f.unbroken else (count, f.ow)
+                multiply_pairs(f, rows, columns, f.ocg, own, f.y_c, f.y_h, source, sums, fresh)
+                continue
+            for o in range(0, f.ocg, f.pairs_m):
+                channels = min(f.pairs_m, f.ocg - o)
+                pack_gradient(f, own + o * f.y_c, first, count, channels, grads)
+                to = sums + o * row
+                multiply_pairs(f, count, f.ow, channels, grads, f.grad_row, f.grad_group, source, to, fresh)
+
+
+def _finish(frame, parts, unused, bias, out, scratch, worker):
+    """Adds up the parts of a weight gradient, first to last, and makes taps of points; a task is an output channel."""
+    f = frame_at(frame)
+    slot = scratch + 64 + worker * f.slot
+    vector = f.lanes * f.element
+    vectors = -(-f.chunk // f.lanes)
+    row = f.points * f.chunk * f.element
+    while True:
+        o = next_task(scratch, worker, f.ocg)
+        if o >= f.ocg:
+            break
+        sums, taps = slot + f.band_at, slot + f.other_at
+        call(f.gather, (sums, 0, parts + o * row, 0, 1, f.element, f.points * f.chunk, 0, f.points * f.chunk, NATIVE))
+        for part in range(1, f.parts):
+            call(f.accumulate, (sums, parts + (part * f.ocg + o) * row, -(-f.points * f.chunk // f.lanes) * f.lanes))
+        count = 1
+        if f.points > 1:
+            call(f.weights_out, (vectors, taps, vectors * vector, 0, vector, sums, f.chunk * f.element, 0, vector))
+            sums, count = taps, f.points - f.group + 1
+        for c in range(f.icg):
+            for run in range(f.run_count):
+                first = load_i64(f.runs + 16 * run + 8)
+                for tap in range(count):
+                    u = first + tap * f.tap_step
+                    if u < f.kh:
+                        src = sums + tap * vectors * vector + (c * f.run_count + run) * f.kw * f.element
+                        to = out + o * f.w_o + c * f.w_c + u * f.w_h
+                        call(f.scatter, (to, 0, src, 0, 1, f.w_w, f.kw, NATIVE, 0))
+
+
+weight_gradient = Kernel(_weight_gradient)
+finish = Kernel(_finish)
 pack_weights = Kernel(_pack_weights)
 forward = Kernel(_forward)

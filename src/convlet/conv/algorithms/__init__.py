@@ -35,7 +35,7 @@ from typing import Protocol
 from ..gradient import Run
 from ..problem import ConvProblem
 
-ALGORITHMS = ("pointwise", "patches", "depthwise", "shallow", "grouped", "winograd", "direct", "complex", "numpy")
+ALGORITHMS = ("pointwise", "depthwise", "shallow", "patches", "grouped", "winograd", "direct", "complex", "numpy")
 
 
 class Algorithm(Protocol):

@@ -45,12 +45,21 @@ ROWS = (2, 3, 4)
 RUNS = (2, 3, 4)
 POINTS = 7
 # Bytes of a band of rows, and of a group's rows at their points: more do not stay in the L2 cache.
-BAND_BYTES = 128 << 10
+BAND_BYTES = 256 << 10
 POINT_BYTES = 256 << 10
 # Tasks for each worker, where there are rows for so many.
 TASKS = 8
 
-STEPS = ("transpose", "gather")
+# Weight gradient: vectors that products are summed over before their lanes are added up, if there are so many; at
+# least, or that is more work than the products; and fewer yet if only then there are tasks for all. Terms up to which
+# one point is as fast as others are; bytes of the rows at their points, with the gradient's in the L2 cache; and parts
+# of the sum, which do not depend on the threads.
+GRADIENT_VECTORS, LEAST_VECTORS, FEWEST_VECTORS = 96, 40, 24
+GRADIENT_TERMS = 64
+GRADIENT_BYTES = 512 << 10
+PARTS = 8
+
+STEPS = ("transpose", "gather", "scatter", "accumulate")
 
 
 def refuse(problem: ConvProblem) -> str | None:
@@ -59,8 +68,10 @@ def refuse(problem: ConvProblem) -> str | None:
     reason = direct.refuse(p)
     if reason is not None:
         return reason
-    if p.direction != "fwd":
-        return "computes forwards"
+    if p.direction == "bwd_input":
+        return "computes forwards and weight gradients"
+    if p.direction == "bwd_weight" and p.dtype != "f64" and get_convolution_precision() == "highest":
+        return "the precision is 'highest', and sums over all positions are long"
     if p.g > 1 or p.ic > (FEW if p.sw == 1 else FEW_STRIDED):
         return f"{p.ic} input channels in {p.g} groups fill the vectors of others"
     if p.oc < OUTPUTS:
@@ -70,6 +81,11 @@ def refuse(problem: ConvProblem) -> str | None:
     plan = best(p)
     if plan.full < FULL:
         return f"{p.ow} columns do not fill vectors"
+    if p.direction == "bwd_weight":
+        if plan.together * split(p.ow, plan.lanes) < LEAST_VECTORS:
+            return "there are too few columns to sum over at a time"
+        if plan.rows.points == 1 and p.ic * p.kh * p.kw > GRADIENT_TERMS:
+            return f"{p.ic * p.kh * p.kw} terms fill the direct algorithm's vectors"
     if plan.band_bytes(1) > 2 * BAND_BYTES or plan.point_bytes > POINT_BYTES:
         return "rows are too long for the cache"
     return None
@@ -82,7 +98,7 @@ def finishes(problem: ConvProblem) -> bool:
 
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
-    return _Forward(problem)
+    return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
 
 
 # How rows are computed
@@ -177,11 +193,23 @@ class Plan:
         return self.rows.points * self.row_count * self.row_bytes if self.rows.points > 1 else 0
 
     @property
+    def together(self) -> int:
+        """Groups over which a weight gradient sums at a time: for every number of threads the same."""
+        count = min(self.groups, split(GRADIENT_VECTORS, split(self.problem.ow, self.lanes)))
+        if self.rows.points > 1:
+            count = max(1, min(count, GRADIENT_BYTES // self.point_bytes))
+        while count > 1 and self.band_bytes(count) > BAND_BYTES:
+            count -= 1
+        return count
+
+    @property
     def cost(self) -> float:
         """Cycles of a core for a vector of columns of a row and an output channel, about."""
         p, rows = self.problem, self.rows
         terms = p.ic * len(rows.runs) * p.kw
-        sums = rows.points * terms + 4 * rows.points
+        sums = rows.points * terms
+        if p.direction == "fwd" or rows.points > 1:  # results are made of sums, or points of gradients
+            sums += 4 * rows.points
         packing = (2 * rows.m * p.sh * p.ic * p.sw + 4 * rows.points * self.row_count * (rows.points > 1)) / p.oc
         return (sums + packing) * self.groups / p.oh
 
@@ -346,4 +374,101 @@ def _forward_frame(
         pack_workers=min(workers, split(p.oc, lanes)) if taps * p.oc > 100_000 else 1,
         packed_bytes=split(p.oc, lanes) * weight_block,
         form=("shallow", p.oc, p.ic, weight.strides, p.kh, p.kw, rows, p.dtype),
+    )
+
+
+# Weight gradient
+
+
+class _WeightGradient:
+    """The weight gradient of a problem."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.plan = best(problem)
+        self.compute = compute_dtype(problem)
+        self.frames: dict[Any, Frame] = Frames()
+        self.other: Run | None = None
+
+    def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
+        if grad.strides[3] != grad.itemsize:
+            self.other = self.other or direct.plan(self.problem)
+            self.other(x, grad, bias, out)
+            return
+        workers = workers_for(self.problem)
+        result = out if out.dtype == self.compute else np.empty(out.shape, self.compute)
+        key = (x.strides, grad.strides, result.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = _gradient_frame(self.problem, self.plan, x, grad, result, workers)
+        address = memory.address
+        parts, _keep = memory.scratch(frame.packed_bytes, "parts")
+        how = frame.slot, frame.workers
+        launch.launch(kernels.weight_gradient.address, frame.address, address(x), address(grad), 0, parts, *how)
+        launch.launch(
+            kernels.finish.address, frame.address, parts, 0, 0, address(result), frame.slot, frame.pack_workers
+        )
+        if result is not out:
+            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
+                out[...] = result
+
+
+def _gradient_frame(
+    p: ConvProblem, plan: Plan, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
+) -> Frame:
+    rows, element, lanes = plan.rows, plan.element, plan.lanes
+    vector = target.current().vector
+    tables: list[np.ndarray] = []
+    in_place = rows.points == 1 and grad.itemsize == element
+    unbroken = plan.unbroken and in_place and grad.strides[2] == p.ow * element
+    vectors = split(p.ow, lanes)
+    # As many for each of a few workers.
+    bands = max(split(plan.groups, plan.together), plan.groups * split(p.ow, lanes) // FEWEST_VECTORS)
+    bands = min(plan.groups, split(bands, 4) * 4 if split(plan.groups, plan.together) > 1 else min(bands, 4))
+    band, fields = _band_fields(p, plan, x, bands, tables)
+    fields |= output_fields(p, grad)
+    together = split(plan.groups, bands)
+    pairs_m, pairs_n = shallow_steps.pair_shapes(target.current())
+    terms = fields["chunk"]
+    grad_row = vectors * vector | memory.LINE
+    parts = min(PARTS, p.n * bands)
+    places, slot = layout(
+        {
+            "band_at": (max(p.ic * band.channel_elements, rows.points * terms) + 2 * lanes) * element,
+            "other_at": max(together * plan.point_bytes, rows.taps * (terms + lanes) * element),
+            "sum_at": 0 if in_place else together * rows.points * max(pairs_m) * grad_row + vector,
+            "row_at": lanes * (band.pitch + lanes) * element,
+        }
+    )
+    if rows.points > 1:
+        one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
+        fields["rows_in"] = transform("input", axis, one).address
+        fields["weights_out"] = transform("weight_gradient", axis, one).address
+        fields["lift"] = shallow_steps.lift(rows.m, rows.taps).address
+    fields |= places | {
+        "pairs": shallow_steps.PAIRS[element].address,
+        "parts": parts,
+        "in_place": int(in_place),
+        "unbroken": int(unbroken),
+        **dict(zip(("w_o", "w_c", "w_h", "w_w"), out.strides)),
+        "group_at": plan.point_bytes if rows.points > 1 else band.pitch * element,
+        "grad_point": max(pairs_m) * grad_row if rows.points > 1 else 0,
+        "grad_group": rows.points * max(pairs_m) * grad_row,
+        "grad_row": grad_row,
+        "pairs_m": max(pairs_m),
+        "pairs_n": min(pairs_n, lanes),
+        "slot": slot,
+    }
+    record = np.zeros(1, kernels.FRAME)
+    for field, value in fields.items():
+        record[field] = value
+    return Frame(
+        record,
+        tables,
+        memory.address(record),
+        slot=slot,
+        workers=min(workers, parts),
+        pack_workers=min(workers, p.oc) if terms * rows.points * p.oc * parts > 50_000 else 1,
+        # An accumulation ends with a whole vector.
+        packed_bytes=(parts * p.oc * rows.points * terms + lanes) * element,
     )
