@@ -106,8 +106,6 @@ class Channels:
 
     def __call__(self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
-        same = w.dtype == self.compute and w.flags.c_contiguous
-        weight = w if same else np.ascontiguousarray(w, self.compute)
         key = (x.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -118,11 +116,12 @@ class Channels:
 
         def pack(ready: int) -> None:
             at, slot, most = frame.address, frame.slot, frame.pack_workers
+            weight = np.ascontiguousarray(w, self.compute)
             launch.launch(kernels.pack_weights.address, at, address(weight), 0, 0, ready, slot, most)
 
         packed = None
-        if kept is not None and same:
-            packed = kept.form((address(w), frame.form), frame.packed_bytes, pack)
+        if kept is not None:
+            packed = kept.form((address(w), w.strides, frame.form), frame.packed_bytes, pack)
         if packed is None:
             packed = memory.scratch(frame.packed_bytes, "weights")
             pack(packed[0])
