@@ -199,8 +199,8 @@ def normalise_gradient(
     kernels = None if fixed or grad.dtype != x.dtype else _kernels_of_rows(x, weight, None, plan)
     if kernels is not None:
         into, given = memory.empty_like(x), np.ascontiguousarray(grad)
-        statistics, wanted = (average.reshape(-1), variance.reshape(-1)), plan.parameters is not None
-        sums = kernels.gradient(given, x, weight, *statistics, plan.elements, plan.eps, into, wanted)
+        of_rows, wanted = (average.reshape(-1), variance.reshape(-1)), plan.parameters is not None
+        sums = kernels.gradient(given, x, weight, *of_rows, plan.elements, plan.eps, into, wanted)
         return (into, *[each.reshape(plan.parameters) for each in sums[::-1]]) if wanted else into
     g, wide = _wide(grad).reshape(plan.shape), _wide(x).reshape(plan.shape)
     inverse = 1 / np.sqrt(variance + plan.eps)
