@@ -66,6 +66,10 @@ KERNELS = (
     "ic5 ih9 iw7 oc6 kh3 kw3 dh12 dw6 ph12 pw6",
     "n2 g2 ic10 ih12 iw16 oc6 kh3 kw4 sw2 dh2 ph1 pw1",
     "ic5 ih1 iw200 oc6 kh1 kw2 dw5 pl10",
+    # Classes with fewer inputs than taps.
+    "n2 ic18 ih13 iw11 oc17 kh3 kw3 dh7 dw6 ph7 pw6",
+    "ic5 ih9 iw12 oc6 kh3 kw5 dh9 dw4 ph9 pw8",
+    "ic5 ih9 iw12 oc6 kh5 kw3 dh3 dw7 pt7 pb5 pl8 pr9",
 )
 
 

@@ -19,6 +19,8 @@ points for is a sum: the taps of an axis are split into *runs*, each an F(m, r).
 Strides fall out of the same. Taps `stride` apart read inputs `stride` apart, so a run lies in one residue class of the
 taps; a run of one tap is the identity. An input gradient (conv/gradient.py) is the other way round: each phase of its
 outputs is a filter of stride 1 over a residue class of the taps, reversed, so its runs write outputs `stride` apart.
+
+And where a large dilation leaves a class fewer inputs than taps, these change places.
 """
 
 from __future__ import annotations
@@ -106,6 +108,9 @@ class Axis(NamedTuple):
     run: int
     # Of an input gradient: its padding, modulo the stride. None: forward.
     padding: int | None = None
+    # Where the only tile finds fewer inputs than taps, the others in the padding: how many, and which is the first.
+    inputs: int = 0
+    first: int = 0
 
     @property
     def text(self) -> str:
@@ -114,9 +119,9 @@ class Axis(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Axis:
-        *numbers, padding = text.split(",")
+        *numbers, padding, inputs, first = text.split(",")
         kernel, stride, m, run = map(int, numbers)
-        return cls(kernel, stride, m, run, None if padding == "n" else int(padding))
+        return cls(kernel, stride, m, run, None if padding == "n" else int(padding), int(inputs), int(first))
 
 
 class _Run(NamedTuple):
@@ -173,6 +178,8 @@ def _runs(taps: list[int], longest: int) -> list[list[int]]:
 @functools.cache
 def tiling(axis: Axis) -> Tiling:
     """The runs of an axis, stacked."""
+    if axis.inputs:
+        return _short(axis)
     k, s, m = axis.kernel, axis.stride, axis.m
     runs, before = [], 0
     if axis.padding is None:
@@ -204,3 +211,18 @@ def tiling(axis: Axis) -> Tiling:
         b_t[start:stop, run.input : reach : spread_in] = piece.b_t
         start = stop
     return Tiling(Matrices(a_t, g, b_t), step, before)
+
+
+def _short(axis: Axis) -> Tiling:
+    """Few inputs are the filter, and the taps what it slides along: F(m, inputs), its outputs read backwards.
+
+    y[m - 1 - j] = sum over i of x[i] w[i + j - (m - 1) + first], where the taps that do not exist are zero.
+    """
+    k, m = axis.kernel, axis.m
+    piece = matrices(m, axis.inputs)
+    g = np.zeros((len(piece.b_t), k))
+    for place in range(piece.b_t.shape[1]):
+        tap = place - (m - 1) + axis.first
+        if 0 <= tap < k:
+            g[:, tap if axis.padding is None else k - 1 - tap] = piece.b_t[:, place]
+    return Tiling(Matrices(piece.a_t[::-1].copy(), g, piece.g), m, k - 1 - axis.first)

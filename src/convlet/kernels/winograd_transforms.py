@@ -98,7 +98,8 @@ class _Lanes:
                 result[i], result[i + 1] = self.add(shared, turned, factor), self.add(shared, turned, -factor)
             elif i - 1 not in pairs:
                 result[i] = self.dot(row, column)
-        return result
+        zero = ir.Constant(self.vector, None)  # of a tap that finds no input
+        return [zero if each is None else each for each in result]
 
 
 def _pairs(matrix: np.ndarray) -> list[int]:

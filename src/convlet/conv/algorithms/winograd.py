@@ -147,15 +147,38 @@ def candidates(problem: ConvProblem) -> list[tuple[Axis, Axis]]:
     p = problem
     most = PRODUCTS[get_convolution_precision()][1 in (p.kh, p.kw)]
 
-    def axis(kernel: int, stride: int, padding: int) -> list[Axis]:
+    def axis(kernel: int, stride: int, padding: int, short: tuple[int, int, int] | None) -> list[Axis]:
         phase = padding % stride if p.direction == "bwd_input" else None
+        if short is not None and short[0] + short[1] - 1 <= most:
+            m, inputs, first = short
+            return [Axis(kernel, stride, m, most, phase, inputs, first)]
         tiles = [m for m in TILES if m < most] if kernel > 1 else [1]
         found = [Axis(kernel, stride, m, most + 1 - m, phase) for m in tiles]
         return [each for each in found if tiling(each).products <= LARGEST]
 
-    rows, columns = axis(p.kh, p.sh, p.pt), axis(p.kw, p.sw, p.pl)
+    dh, dw = dilations(p)
+    rows = axis(p.kh, p.sh, p.pt, _short(p, p.ih, p.oh, p.kh, p.sh, p.pt, dh, p.mode_h))
+    columns = axis(p.kw, p.sw, p.pl, _short(p, p.iw, p.ow, p.kw, p.sw, p.pl, dw, p.mode_w))
     # Square tiles: oblong ones would save little and be more to compile.
-    return [pair for pair in pairs(rows, columns) if pair[0].m == pair[1].m or 1 in (p.kh, p.kw)]
+    return [
+        pair
+        for pair in pairs(rows, columns)
+        if pair[0].m == pair[1].m or 1 in (p.kh, p.kw) or pair[0].inputs or pair[1].inputs
+    ]
+
+
+def _short(
+    p: ConvProblem, size: int, out: int, kernel: int, stride: int, padding: int, dilation: int, mode: str
+) -> tuple[int, int, int] | None:
+    """Of an axis whose classes are a tile that finds fewer inputs than taps: outputs, inputs, and the first."""
+    if dilation == 1 or stride > 1 or mode != "zeros":
+        return None
+    if p.direction == "bwd_input":
+        size, out, padding = out, size, (kernel - 1) * dilation - padding
+    classes = min(dilation, out)
+    first, last = -((classes - 1 - padding) // dilation), (padding + size - 1) // dilation
+    inputs = last - first + 1
+    return (split(out, dilation), inputs, first) if 0 < inputs < kernel and first >= 0 else None
 
 
 def axes(problem: ConvProblem) -> tuple[Axis, Axis]:
@@ -403,9 +426,10 @@ class _Product:
             return cls(p, pair, rows, columns, reach, ocg, icg, p.ih, p.iw, chain)
         row_map = index_map(p.ih, p.pt, p.pb, p.mode_h)
         col_map = index_map(p.iw, p.pl, p.pr, p.mode_w)
+        skip_h, skip_w = pair[0].first * dh, pair[1].first * dw
         reach = (
-            _Reach(rows.inputs, rows.step, dh, p.ih + min(p.pb, 0), p.pt, row_map),
-            _Reach(columns.inputs, columns.step, dw, p.iw + min(p.pr, 0), p.pl, col_map),
+            _Reach(rows.inputs, rows.step, dh, p.ih + min(p.pb, 0), p.pt - skip_h, row_map[skip_h:]),
+            _Reach(columns.inputs, columns.step, dw, p.iw + min(p.pr, 0), p.pl - skip_w, col_map[skip_w:]),
         )
         # A sum of 16 channels is as exact as one of 64 in chains.
         chain = CHAIN if precise and (icg > 2 * CHAIN or p.direction == "bwd_weight") else 0
