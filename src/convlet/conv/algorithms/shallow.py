@@ -423,8 +423,10 @@ def _gradient_frame(
     unbroken = plan.unbroken and in_place and grad.strides[2] == p.ow * element
     vectors = split(p.ow, lanes)
     # As many for each of a few workers.
-    bands = max(split(plan.groups, plan.together), plan.groups * split(p.ow, lanes) // FEWEST_VECTORS)
-    bands = min(plan.groups, split(bands, 4) * 4 if split(plan.groups, plan.together) > 1 else min(bands, 4))
+    bands = split(plan.groups, plan.together)
+    if bands < 4:
+        bands = max(bands, min(4, plan.groups * split(p.ow, lanes) // FEWEST_VECTORS))
+    bands = min(plan.groups, split(bands, 4) * 4 if bands > 4 else bands)
     band, fields = _band_fields(p, plan, x, bands, tables)
     fields |= output_fields(p, grad)
     together = split(plan.groups, bands)
