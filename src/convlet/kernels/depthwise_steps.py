@@ -185,7 +185,8 @@ def _asking(builder: Any, series: _Series, columns: Any, lanes: int, read: Any, 
             each = builder.and_(builder.sdiv(most, vectors), _constant(-line))
             return builder.add(first, builder.mul(block, share)), each
 
-        streams = [stream(*read, series.x_share, series.x_ahead), stream(*written, series.y_share, series.y_ahead)]
+        (x, x_step), (y, y_step) = read, written
+        streams = [stream(x, x_step, series.x_share, series.x_ahead), stream(y, y_step, series.y_share, series.y_ahead)]
 
         def ask(column: Any) -> None:
             for first, each in streams:

@@ -54,12 +54,12 @@ def _normalise(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
 
 
 def _normalise_within(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
-    return _clamp(numbers[3:5], *_normalise(numbers[:3], x))
+    return _clamp(numbers[3:5], _normalise(numbers[:3], x)[0])
 
 
 def _inside(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> Lanes:
     """g where the result was inside the bounds."""
-    return _keep(numbers[3:5], *_normalise(numbers[:3], x), g)[0]
+    return _keep(numbers[3:5], _normalise(numbers[:3], x)[0], g)[0]
 
 
 def _sums(with_gradient: bool, within: bool = False) -> Any:

@@ -163,7 +163,8 @@ def _tile(
                                 for r, value in enumerate(after.sums(results(sums, i, v), numbers)):
                                     with builder.if_then(builder.icmp_signed("<", _constant(r), rows)):
                                         at = place(i, r, v)
-                                        emit._store_masked(builder, *after.results([value], [at], mask), at, mask)
+                                        (result,) = after.results([value], [at], mask)
+                                        emit._store_masked(builder, result, at, mask)
 
     done = builder.append_basic_block("shallow_done")
     switch = builder.switch(shape, done)
