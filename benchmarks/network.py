@@ -20,6 +20,8 @@ import numpy as np
 
 from benchmarks.networks import NETWORKS
 
+# Seconds between two sides' steps: OpenMP's threads keep the processors for a while after a step.
+PAUSE = 0.25
 SIDES = ("convlet", "torch nchw", "torch channels_last")
 
 
@@ -117,6 +119,7 @@ def compare(name: str, batch: int, mode: str, threads: int, rounds: int, size: i
         process = sides[side]
         assert process.stdin is not None
         assert process.stdout is not None
+        time.sleep(PAUSE)
         process.stdin.write(request + "\n")
         process.stdin.flush()
         return json.loads(process.stdout.readline())

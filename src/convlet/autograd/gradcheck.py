@@ -164,7 +164,7 @@ def _numeric(
     func: Callable[..., Any], values: tuple[Any, ...], variable: Variable, j: int, like: Variable, eps: float
 ) -> Array:
     """The same Jacobian from central differences, each real component of the input moved by eps."""
-    data = variable.array
+    data, storage = variable.array, variable._version.storage
     columns = []
     parts = (1.0, 1j) if variable.dtype.is_complex else (1.0,)
     for place in np.ndindex(data.shape):
@@ -173,10 +173,12 @@ def _numeric(
             before = data[place]
             for step in (eps, -eps):
                 data[place] = before + step * part
+                storage.writes += 1  # or forms of the memory that are kept would stay as they were
                 try:
                     sides.append(_differentiable_outputs(func(*values))[j].array.copy())
                 finally:
                     data[place] = before
+                    storage.writes += 1
             slope = (sides[0] - sides[1]) / (2 * eps)
             column = [slope.real.ravel(), slope.imag.ravel()] if like.dtype.is_complex else [slope.ravel()]
             columns.append(np.concatenate(column))

@@ -22,8 +22,9 @@ from . import memory
 KEEP = min(1 << 30, memory.machine_bytes() // 8)
 # Bytes of a form at most. A larger one comes from memory at every call, which costs nearly as much as making it: with
 # all forms kept ResNet-50 (inference, one image) takes 53.5 ms and 460 MiB, with those up to 24 MiB 55.3 and 359, up to
-# 12 MiB 56.4 and 296, with none 61.4 and 273 (2 cores of a Zen 4, November 2026).
-LARGEST = 16 << 20
+# 12 MiB 56.4 and 296, with none 61.4 and 273 (2 cores of a Zen 4, November 2026). So 3x3 kernels of 512 x 512 channels
+# are kept in tiles of 2x2 (16.8 MB), not of 4x4.
+LARGEST = 17 << 20
 
 
 class Form:

@@ -35,7 +35,8 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
     """An n-dimensional array with a gradient: ``torch.Tensor`` over a NumPy array.
 
     ``Tensor(2, 3)`` is an uninitialised float tensor of that shape and ``Tensor([[1, 2], [3, 4]])`` a float tensor of
-    these values; ``convlet.tensor`` and the other creation functions are clearer. ``.array`` is the NumPy array.
+    these values; ``convlet.tensor`` and the other creation functions are clearer. ``.array`` is the NumPy array, to
+    read; write into that of :meth:`numpy`, so that the tensor knows of it.
     """
 
     __array_priority__ = 1000
