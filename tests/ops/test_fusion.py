@@ -238,6 +238,27 @@ def test_what_is_kept_outside_is_computed_when_the_call_ends() -> None:
         assert same(kept[0], model.conv(x))
 
 
+def weight_and_bias_change_places(m: Any, x: Any) -> Any:
+    each = m.bn.weight.detach()
+    statistics = m.bn.running_mean, m.bn.running_var
+    batch_norm = torch.nn.functional.batch_norm
+    return [batch_norm(m.conv(x), *statistics, weight=each), batch_norm(m.conv(x), *statistics, bias=each)]
+
+
+def no_variance(m: Any, x: Any) -> Any:
+    zeros = torch.zeros(4)
+    return [torch.relu(torch.nn.functional.batch_norm(m.conv(x), zeros, zeros, eps=0.0))]
+
+
+@pytest.mark.parametrize("function", [weight_and_bias_change_places, no_variance])
+def test_constants_of_batch_norm(function: Any) -> None:
+    torch.manual_seed(0)
+    model, x = Held(function), images(1, 3, 8)
+    with torch.no_grad():
+        for one, other in zip(model(x), function(model, x), strict=True):
+            np.testing.assert_array_equal(one.array, other.array)
+
+
 def test_a_layer_alone_computes_at_once() -> None:
     layer, x = nn.Conv2d(3, 4, 3), images(1, 3, 8)
     with torch.no_grad():

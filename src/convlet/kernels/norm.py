@@ -3,8 +3,8 @@
     training   mean, var of a channel over images and positions; out = (x - mean) * scale + bias
     gradient   sums of g and g * (x - mean); into = (g - c0) * c1 - (x - mean) * c2, or g * c1 with fixed statistics
 
-With bounds, a clamp follows (a ReLU): what it leaves of out is stored, and of g only what lies where out is inside them
-counts, which is computed again instead of being read.
+With bounds, a clamp followed (a ReLU): of g only what lies where out was inside them counts, which is computed again
+instead of being read.
 
 A channel's sums are taken in float64 by one worker in the order of the images: the same bits for any number of
 threads. They are sums of x minus the channel's first element, so that a large mean costs no digits of the variance.
@@ -25,7 +25,8 @@ from numba.core import cgutils
 from ..runtime import memory
 from . import emit, target
 from .elements import TASK, Fields, doubles, floats
-from .elementwise import _clamp, _keep
+from .elementwise import _keep
+from .factors import NO_SHIFT, constants, scale_of
 from .lanes import Formula, Lanes
 from .launch import Kernel, next_task
 
@@ -45,16 +46,11 @@ row_frame_at = _row_fields.reader
 frame_at = _fields.reader
 SLOT = 64  # bytes of each worker: three float64 (two sums and a shift), and the float32 numbers of a channel
 NUMBERS = 32  # where these begin
-NO_SHIFT = np.float32(-0.0)  # added to any number it leaves it as it is, +0 and -0 too
 
 
 def _normalise(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
     mean, scale, bias = numbers
     return [(x - mean) * scale + bias]
-
-
-def _normalise_within(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
-    return _clamp(numbers[3:5], _normalise(numbers[:3], x)[0])
 
 
 def _inside(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> Lanes:
@@ -164,7 +160,6 @@ def _times_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
 normalise = Formula("normalise", _normalise, (0,), (1,), 3).step
 # These read ahead the same plane of the next channel.
 normalise_on = Formula("normalise_on", _normalise, (0,), (1,), 3, (2,)).step
-normalise_within = Formula("normalise_within", _normalise_within, (0,), (1,), 5, (2,)).step
 input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 7, (3, 4)).step
 input_gradient_within = Formula("input_gradient_within", _input_gradient_within, (0, 1), (2,), 7, (3, 4)).step
 times = Formula("times", _times, (0, 1), (2,), 2, (3, 4)).step
@@ -194,10 +189,7 @@ def _write_numbers(f, c, slot):
 @njit(error_model="numpy")
 def _write_plane(f, at, slot):
     """The output of the plane that many bytes from the first."""
-    if f.bounds:
-        normalise_within(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
-    else:
-        normalise_on(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
+    normalise_on(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
 
 
 @njit(error_model="numpy")
@@ -394,24 +386,14 @@ def _sums_of_rows(x: np.ndarray, mean: np.ndarray, g: np.ndarray | None = None) 
     return np.add.reduce(sums, axis=0)
 
 
-def _scale(weight: np.ndarray | None, var: np.ndarray, eps: float) -> np.ndarray:
-    """As _scale_of, before it is rounded."""
-    scale = 1 / np.sqrt(var + eps)
-    return scale if weight is None else scale * weight
-
-
 def training(
     x: np.ndarray,
     weight: np.ndarray | None,
     bias: np.ndarray | None,
     eps: float,
     out: np.ndarray,
-    bounds: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64.
-
-    ``bounds`` of a clamp that follows are for contiguous arrays; a bound of NaN is none.
-    """
+    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64."""
     channels = x.shape[1]
     if not x.flags.c_contiguous:
         shift = x[0, :, 0, 0].astype(np.float64)
@@ -421,21 +403,8 @@ def training(
         fixed(x, weight, bias, mean, var, eps, out)
         return mean, var
     mean, var = np.empty(channels), np.empty(channels)
-    _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var, bounds=bounds)
+    _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var)
     return mean, var
-
-
-def constants(
-    weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mean, scale, shift), float32 of each channel: what batch norm with known float64 statistics computes with.
-
-    out = (x - mean) * scale + shift, rounded at each step.
-    """
-    with np.errstate(all="ignore"):
-        scale = _scale(weight, var, eps).astype(np.float32)
-        shift = np.full(len(scale), NO_SHIFT) if bias is None else np.ascontiguousarray(bias)
-        return mean.astype(np.float32), scale, shift
 
 
 def apply(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
@@ -483,7 +452,7 @@ def gradient(
     channels = x.shape[1]
     if not x.flags.c_contiguous:
         total, product = _sums_of_rows(x, mean, grad)
-        count, scale = x.size // channels, _scale(weight, var, eps)
+        count, scale = x.size // channels, scale_of(weight, var, eps)
         if fixed:
             _run_rows("row normalise", grad, out=out, c0=np.zeros(channels, np.float32), c1=scale.astype(np.float32))
         else:

@@ -19,6 +19,7 @@ from ..autograd.mode import _mode
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
 from ..conv.tail import Tail, follow
+from ..kernels.factors import constants as factors
 from ..runtime import memory
 from ..runtime.storage import Storage
 from .layout import is_channels_last
@@ -169,22 +170,20 @@ class _Constants(NamedTuple):
 
 def constants(mean: Variable, var: Variable, weight: Any, bias: Any, eps: float) -> dict[str, Array]:
     """mean, scale and shift of batch norm, ``(x - mean) * scale + shift``; kept while nobody writes to its tensors."""
-    tensors = [each for each in (mean, var, weight, bias) if each is not None]
-    storages = [each._version.storage for each in tensors]
-    arrays, writes = tuple([each.array for each in tensors]), tuple([each.writes for each in storages])
+    tensors = (mean, var, weight, bias)
+    storages = [each._version.storage for each in tensors if each is not None]
+    arrays = tuple([None if each is None else each.array for each in tensors])
+    writes = tuple([each.writes for each in storages])
     home = storages[1]
     known: _Constants | None = home.constants
-    if known is not None and known.eps == eps and known.writes == writes and len(known.arrays) == len(arrays):
+    if known is not None and known.eps == eps and known.writes == writes:
         for old, new in zip(known.arrays, arrays):
             if old is not new:
                 break
         else:
             return known.made
-    scale = 1 / np.sqrt(var.array.astype(np.float64) + eps)
-    if weight is not None:
-        scale = scale * weight.array
-    # -0 leaves every number as it is, +0 and -0 too.
-    shift = np.full(len(scale), -0.0, np.float32) if bias is None else bias.array.copy()
-    made = {"mean": mean.array.copy(), "scale": scale.astype(np.float32), "shift": shift}
+    statistics = mean.array.astype(np.float64), var.array.astype(np.float64)
+    center, scale, shift = factors(arrays[2], arrays[3], *statistics, eps)
+    made = {"mean": center, "scale": scale, "shift": shift if bias is None else shift.copy()}
     home.constants = None if any(each.shared for each in storages) else _Constants(eps, arrays, writes, made)
     return made
