@@ -1,6 +1,7 @@
 """python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2] [--json FILE]
     [--precision high|highest] [--weights kept|changing] [--layout channels_last] [--dtype f32] [--target avx2]
     [--idle] [--cold] [--batch N] [--algorithm direct,...]
+python -m benchmarks ways channels_last|f16|bf16|algorithms [--table all] [--passes all]    (Convlet beside itself)
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
 python -m benchmarks calls [--rounds 5]
 python -m benchmarks regions"""
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from benchmarks import calls, layers, network
+from benchmarks import calls, layers, network, ways
 from benchmarks.networks import NETWORKS
 from benchmarks.regions import regions
 from benchmarks.sides import Setting
@@ -20,12 +22,8 @@ from benchmarks.sides import Setting
 def add_layers(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("layers", help="single layers of real networks")
     add = parser.add_argument
-    add("--table", default="resnet50", help=f"tables, by commas: {', '.join(layers.table_names())}")
-    add("--passes", default="fwd", help="of fwd, bwd_input, bwd_weight (default fwd); all: the three, and their sum")
-    add("--threads", default="1,2")
-    add("--batch", type=int, help="images, instead of the table's")
+    add_rows(parser, "1,2")
     add("--algorithm", default="", help="force algorithms, by commas: the best of them counts")
-    add("--precision", default="high", choices=["high", "highest"])
     choices = ["default", "kept", "changing"]
     add("--weights", default="default", choices=choices, help="default: kept in forward passes only")
     add("--layout", default="nchw", choices=["nchw", "channels_last"], help="of Convlet's arrays")
@@ -33,14 +31,35 @@ def add_layers(commands: argparse._SubParsersAction) -> None:
     add("--target", choices=sorted(layers.RESTRICTED), help="restrict both sides to an instruction set")
     add("--idle", action="store_true", help="20 ms of sleep before each call")
     add("--cold", action="store_true", help="the first call of each problem; every round in new processes")
-    add("--rounds", type=int, default=4, help="turns of each side (default 4)")
-    add("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
     add("--json", type=Path, metavar="FILE", help="add the rows to a file, a JSON object a line")
     parser.set_defaults(run=run_layers)
 
 
-def run_layers(arguments: argparse.Namespace) -> None:
+def add_rows(parser: argparse.ArgumentParser, threads: str) -> None:
+    """The options that say which rows are measured, and for how long."""
+    add = parser.add_argument
+    add("--table", default="resnet50", help=f"tables, by commas: {', '.join(layers.table_names())}")
+    add("--passes", default="fwd", help="of fwd, bwd_input, bwd_weight (default fwd); all: the three, and their sum")
+    add("--threads", default=threads)
+    add("--batch", type=int, help="images, instead of the table's")
+    add("--precision", default="high", choices=["high", "highest"])
+    add("--rounds", type=int, default=4, help="turns of each side (default 4)")
+    add("--seconds", type=float, default=0.05, help="of each turn (default 0.05)")
+
+
+def rows_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What add_rows asked for, as fields of layers.Options."""
     passes = "fwd,bwd_input,bwd_weight" if arguments.passes == "all" else arguments.passes
+    return {
+        "tables": tuple(arguments.table.split(",")),
+        "passes": tuple(passes.split(",")),
+        "batch": arguments.batch,
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+    }
+
+
+def run_layers(arguments: argparse.Namespace) -> None:
     for threads in map(int, arguments.threads.split(",")):
         setting = Setting(
             threads=threads,
@@ -51,14 +70,10 @@ def run_layers(arguments: argparse.Namespace) -> None:
         )
         rows = layers.compare(
             layers.Options(
-                tables=tuple(arguments.table.split(",")),
-                passes=tuple(passes.split(",")),
+                **rows_of(arguments),
                 setting=setting,
-                batch=arguments.batch,
                 dtype=arguments.dtype,
                 target=arguments.target,
-                rounds=arguments.rounds,
-                seconds=arguments.seconds,
                 idle=0.02 if arguments.idle else 0.0,
                 cold=arguments.cold,
             )
@@ -68,6 +83,19 @@ def run_layers(arguments: argparse.Namespace) -> None:
                 options = {name: value for name, value in vars(arguments).items() if name not in ("run", "json")}
                 for row in rows:
                     file.write(json.dumps({"options": options | {"threads": threads}, **row}) + "\n")
+
+
+def add_ways(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("ways", help="Convlet beside itself: in another layout or type, by other algorithms")
+    parser.add_argument("way", choices=sorted(ways.WAYS), help="algorithms: the chosen one beside the best other one")
+    add_rows(parser, "2")
+    parser.set_defaults(run=run_ways)
+
+
+def run_ways(arguments: argparse.Namespace) -> None:
+    for threads in map(int, arguments.threads.split(",")):
+        setting = Setting(threads=threads, precision=arguments.precision)
+        ways.compare(arguments.way, layers.Options(**rows_of(arguments), setting=setting))
 
 
 def add_network(commands: argparse._SubParsersAction) -> None:
@@ -92,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Convlet beside PyTorch.")
     commands = parser.add_subparsers(required=True)
     add_layers(commands)
+    add_ways(commands)
     add_network(commands)
     small = commands.add_parser("calls", help="what a call costs where there is little to compute")
     small.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
