@@ -251,13 +251,24 @@ def pack_weight(f, w, width, c0, c1, dst, spare):
 
 @njit(error_model="numpy")
 def store_products(f, sums, channels, width, out):
-    """out[o][c][tap] = sums[tap][c of f.block][o] for one block each of input and output channels."""
+    """out[o][c][tap] = sums[tap][c of f.block][o] for one block each of input and output channels.
+
+    In `order`, if the taps of a channel lie side by side; otherwise f.w_w bytes apart, and there the channels do.
+    """
     lanes = f.lanes
     vectors = 1 if width <= lanes else 2
     vector = lanes * f.element
     total = channels * f.kh * f.kw
     for v in range(vectors):
         rows = min(lanes, width - v * lanes)
+        if not f.order:
+            for tap in range(f.kh * f.kw):
+                src, dst = sums + (tap * f.block * vectors + v) * vector, out + v * lanes * f.w_o + tap * f.w_w
+                for c in range(0, channels, lanes):
+                    count = min(lanes, channels - c)
+                    to, first = dst + c * f.element, src + c * vectors * vector
+                    call(f.transpose, (to, f.w_o, first, vectors * vector, count, rows, count, 0, 0))
+            continue
         for i in range(0, total, lanes):
             count = min(lanes, total - i)
             dst = out + v * lanes * f.w_o + i * f.element

@@ -30,7 +30,7 @@ FRAME = np.dtype(
             *("x_n", "x_c", "x_h", "x_w", "x_code", "x_near", "ih", "iw", "sh", "sw", "pt", "pl"),
             *("row_map", "col_map"),
             # gradient of the output, and of the weight
-            *("y_n", "y_c", "y_h", "y_w", "y_code", "y_near", "w_o", "w_c", "order"),
+            *("y_n", "y_c", "y_h", "y_w", "y_code", "y_near", "w_o", "w_c", "w_w", "order"),
             # pixels in scratch: bytes of one, pixels of a row, bytes of an image; whether rows have their padding,
             # by a mode; whether the rows of an image are one run
             *("pixel", "pitch", "image_at", "padded", "modes", "run", "reach_w"),

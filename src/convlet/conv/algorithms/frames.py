@@ -164,6 +164,24 @@ def size_fields(
     }
 
 
+def storable(out: np.ndarray, element: int) -> bool:
+    """Whether a weight gradient of such elements is stored where it belongs: contiguous, or channels-last."""
+    rows = out.shape[2] == 1 or out.strides[2] == out.shape[3] * out.strides[3]
+    return out.itemsize == element and (out.flags.c_contiguous or (out.strides[1] == element and rows))
+
+
+def gradient_fields(out: np.ndarray, block: int, tables: list[np.ndarray]) -> dict[str, int]:
+    """The fields that say where a weight gradient is stored, whose sums have `block` channels: see store_products."""
+    fields = {"w_o": out.strides[0], "w_c": out.strides[1], "w_w": out.strides[3]}
+    if not out.flags.c_contiguous:
+        return fields | {"order": 0}
+    # Where the sums of input channel c and tap (u, v) are among the others.
+    c, tap = np.ogrid[:block, : out.shape[2] * out.shape[3]]
+    order = np.ascontiguousarray((tap * block + c).reshape(-1), np.int64)
+    tables.append(order)
+    return fields | {"order": memory.address(order)}
+
+
 def layout(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     """Places for named pieces of scratch, each on its own cache lines, and their total."""
     places, total = {}, 0

@@ -18,7 +18,18 @@ from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
 from .bands import BAND_BYTES, split
 from .chains import chain, is_long
-from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, size_fields, workers_for
+from .frames import (
+    CODES,
+    Frame,
+    Frames,
+    compute_dtype,
+    finish,
+    gradient_fields,
+    layout,
+    size_fields,
+    storable,
+    workers_for,
+)
 
 STEPS = ("tile", "transpose", "gather", "scatter", "accumulate")
 
@@ -250,9 +261,9 @@ class _WeightGradient:
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
-        plain = out.dtype == self.compute and out.flags.c_contiguous
+        plain = storable(out, self.compute.itemsize)
         result = out if plain else np.empty(out.shape, self.compute)
-        key = (x.strides, grad.strides, workers)
+        key = (x.strides, grad.strides, result.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
             frame = self.frames[key] = _frame(self.problem, self.cut, x, grad, result, workers, self.chain)
@@ -343,10 +354,7 @@ def _frame(
     row_table = np.array(planes, np.int64)
     row_map = index_map(p.ih, p.pt, p.pb, p.mode_h).astype(np.int64)
     col_map = np.ascontiguousarray(index_map(p.iw, p.pl, p.pr, p.mode_w), np.int64)
-    # Where the product of input channel c and tap (u, v) is among the rows of the sums.
-    c, tap = np.ogrid[: cut.block, :taps]
-    order = np.ascontiguousarray((tap * cut.block + c).reshape(-1), np.int64)
-    tables += [columns, tap_rows, row_table, row_map, col_map, order]
+    tables += [columns, tap_rows, row_table, row_map, col_map]
     x_near, y_near = near(p, x), near(p, grad)
     places, slot = layout(
         {
@@ -381,9 +389,7 @@ def _frame(
         "col_map": memory.address(col_map),
         "y_code": CODES[p.dtype],
         "y_near": y_near,
-        "w_o": out.strides[0],
-        "w_c": out.strides[1],
-        "order": memory.address(order),
+        **gradient_fields(out, cut.block, tables),
         "pixel": pixel,
         "pitch": pitch,
         "image_at": image_at,

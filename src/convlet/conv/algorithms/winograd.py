@@ -36,7 +36,7 @@ from ..tail import Tail
 from . import direct, weight_gradient
 from .bands import reading, split
 from .direct import Weight
-from .frames import CODES, Frame, Frames, finish, layout, size_fields, workers_for
+from .frames import CODES, Frame, Frames, finish, gradient_fields, layout, size_fields, storable, workers_for
 
 name = "winograd"
 
@@ -854,9 +854,9 @@ class _WeightGradient:
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
-        plain = out.dtype == np.float32 and out.flags.c_contiguous
+        plain = storable(out, 4)
         result = out if plain else np.empty(out.shape, np.float32)
-        key = (x.strides, grad.strides, workers)
+        key = (x.strides, grad.strides, result.strides, workers)
         found = self.frames.get(key)
         if found is None:
             prepare = self._prepare_parts if self.parts else self._prepare
@@ -888,25 +888,22 @@ class _WeightGradient:
 
     def _fields(self, side: int, out: np.ndarray, tables: list[np.ndarray]) -> tuple[dict, int]:
         """Fields for multiplying `side` vectors of input channels at a time and storing the result; bytes of sums."""
-        p, product = self.problem, self.product
+        product = self.product
         lanes = target.current().lanes(4)
-        taps, block, wide = p.kh * p.kw, side * lanes, 2 * lanes
+        block, wide = side * lanes, 2 * lanes
         tiles = np.arange(GRADIENT_CHUNK)
         offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
-        order = (np.arange(taps)[None, :] * block + np.arange(block)[:, None]).reshape(-1).astype(np.int64)
-        tables += [offsets, step2, order]
+        tables += [offsets, step2]
         u_plane = self._plane(block)
         return {
             "transform_result": transform("weight_gradient", *product.axes).address,
             "offsets": memory.address(offsets),
             "step2": memory.address(step2),
-            "order": memory.address(order),
+            **gradient_fields(out, block, tables),
             "block": block,
             "blocks": split(product.icg, block),
             "chunk": GRADIENT_CHUNK,
             "u_plane": u_plane,
-            "w_o": out.strides[0],
-            "w_c": out.strides[1],
         }, product.forms * u_plane
 
     def _side(self, most: int) -> int:
