@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.sides import arrays_of
 from convlet.conv import precision
 from convlet.conv.algorithms import direct, winograd
+from convlet.conv.algorithms.winograd import choice
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from convlet.runtime import threads
 from convlet.runtime.storage import Storage
@@ -89,17 +90,17 @@ def main() -> None:
         for problem in problems(kernels):
             problem = problem.with_direction(direction)
             if direction != "fwd":
-                problem = replace(problem, n=winograd.BATCH)
-            pairs = winograd.candidates(problem)
+                problem = replace(problem, n=choice.BATCH)
+            pairs = choice.candidates(problem)
             *mine, other = times(problem, [*(winograd.plan(problem, pair) for pair in pairs), direct.plan(problem)])
             for pair, seconds in zip(pairs, mine):
-                if not winograd.is_kept(problem, pair):
+                if not choice.is_kept(problem, pair):
                     continue
-                own[0].append(winograd.work(problem, pair))
+                own[0].append(choice.work(problem, pair))
                 own[1].append(seconds)
-            plain[0].append(winograd.work_directly(problem))
+            plain[0].append(choice.work_directly(problem))
             plain[1].append(other)
-            chosen = winograd.axes(problem)
+            chosen = choice.axes(problem)
             taken = mine[pairs.index(chosen)]
             refused = winograd.slower(problem) is not None
             best = min(*mine, other)

@@ -14,6 +14,7 @@ pytest.importorskip("numba")
 
 from convlet.conv import precision, select
 from convlet.conv.algorithms import winograd
+from convlet.conv.algorithms.winograd import choice, forward, weight_gradient, weights
 from convlet.conv.problem import DIRECTIONS, MODES, ConvProblem, numpy_dtype
 from convlet.runtime import threads
 from convlet.runtime.storage import Storage
@@ -130,7 +131,7 @@ def test_other_kernels(text, direction, bound):
 def test_every_tile(text, direction, bound):
     problem = of(text).with_direction(direction)
     a, b = operands(problem)
-    for pair in winograd.candidates(problem):
+    for pair in choice.candidates(problem):
         assert error(winograd.plan(problem, pair), problem, a, b) <= bound
 
 
@@ -279,26 +280,26 @@ def test_same_bits_in_any_batch_and_pass(direction, bound, monkeypatch):
     for i in range(5):
         np.testing.assert_array_equal(result(replace(problem, n=1), a[i : i + 1], b)[0], whole[i])
     # In one region, and in two, with several passes and blocks.
-    monkeypatch.setattr(winograd, "LEAST_TILES_TOGETHER", 1)
-    monkeypatch.setattr(winograd, "LEAST_BUSY", 0)
+    monkeypatch.setattr(forward, "LEAST_TILES_TOGETHER", 1)
+    monkeypatch.setattr(forward, "LEAST_BUSY", 0)
     assert winograd.plan(problem).cut(2)[1].together
     np.testing.assert_array_equal(result(problem, a, b), whole)
-    monkeypatch.setattr(winograd, "TASK_BYTES", 0)
-    monkeypatch.setattr(winograd, "PASS_BYTES", 200_000)
-    monkeypatch.setattr(winograd, "LARGE_PASS_BYTES", 200_000)
-    monkeypatch.setattr(winograd, "TASK_PRODUCTS", 200)
+    monkeypatch.setattr(forward, "TASK_BYTES", 0)
+    monkeypatch.setattr(forward, "PASS_BYTES", 200_000)
+    monkeypatch.setattr(forward, "LARGE_PASS_BYTES", 200_000)
+    monkeypatch.setattr(forward, "TASK_PRODUCTS", 200)
     assert winograd.plan(problem).cut(2)[1] is None
     assert winograd.plan(problem).cut(2)[0].units.passes > 1
     np.testing.assert_array_equal(result(problem, a, b), whole)
     # Each task transforms its weights.
-    monkeypatch.setattr(winograd, "LARGEST_WEIGHTS", 0)
+    monkeypatch.setattr(weights, "LARGEST_WEIGHTS", 0)
     np.testing.assert_array_equal(result(problem, a, b), whole)
 
 
 def test_weight_gradient_in_several_passes(bound, monkeypatch):
-    monkeypatch.setattr(winograd, "PASS_BYTES", 1)
-    monkeypatch.setattr(winograd, "GRADIENT_TILES", 10)
-    monkeypatch.setattr(winograd, "GRADIENT_CHUNK", 4)
+    monkeypatch.setattr(weight_gradient, "PASS_BYTES", 1)
+    monkeypatch.setattr(weight_gradient, "GRADIENT_TILES", 10)
+    monkeypatch.setattr(weight_gradient, "GRADIENT_CHUNK", 4)
     problem = of("n3 g2 ic150 ih13 iw9 oc70 ph1 pw1 bwd_weight")
     assert error(winograd.plan(problem), problem, *operands(problem)) <= bound
     results = on_threads(problem, 1, 2, 5)
@@ -310,10 +311,10 @@ def test_weight_gradient_in_several_passes(bound, monkeypatch):
     "text", ["n5 g2 ic74 ih13 iw9 oc50 ph1 pw1", "n2 ic17 ih20 iw31 oc9 kh3 kw5 dh2 ph2 pw3 reflect"]
 )
 def test_weight_gradient_in_parts(text, monkeypatch):
-    monkeypatch.setattr(winograd, "PART_TILES", 2)
+    monkeypatch.setattr(weight_gradient, "PART_TILES", 2)
     problem = of(f"{text} bwd_weight")
     for images in (1, 200_000):
-        monkeypatch.setattr(winograd, "PART_IMAGES", images)
+        monkeypatch.setattr(weight_gradient, "PART_IMAGES", images)
         assert winograd.plan(problem).parts
         assert error(winograd.plan(problem), problem, *operands(problem)) <= BOUND
         results = on_threads(problem, 1, 2, 5)
@@ -356,7 +357,7 @@ def test_precision_highest_takes_small_tiles():
     def check(expected: str) -> None:
         assert precision.get_convolution_precision() == expected
         assert select(problem)[0].name == "winograd"
-        assert tuple(axis.m for axis in winograd.axes(problem)) == tiles[expected]
+        assert tuple(axis.m for axis in choice.axes(problem)) == tiles[expected]
 
     check("high")
     with precision.convolution_precision("highest"):
