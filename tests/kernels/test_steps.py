@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("numba")
 
 from convlet.conv import Tail
-from convlet.kernels import steps, tail_stores, target
+from convlet.kernels import deal, steps, tail_stores, target
 from convlet.kernels.emit import BFLOAT16, FLOAT16, NATIVE
 from convlet.kernels.tail import pack_tail
 
@@ -205,6 +205,34 @@ def test_gather_planes(step, element, code, step_elements):
             assert (out[:, -1] == 99).all(), "a plane's end was written over"
 
 
+@pytest.mark.parametrize("stride", deal.STRIDES)
+@pytest.mark.parametrize(("element", "code"), STORED)
+def test_deal(step, element, code, stride):
+    rng = np.random.default_rng(4)
+    stored = stored_type(element, code)
+    lanes = target.current().lanes(element)
+    channels, rows = 3, 4
+    for count in (1, 3, lanes, 2 * lanes + 5):
+        for before, after in ((0, 0), (1, 0), (0, 1), (stride + 1, 2 * stride), (0, -3 * stride)):
+            # Elements of the image; those of what is dealt out that lie before and behind them are zero.
+            own = max(0, count * stride - before - after)
+            source = rng.integers(-8, 9, (channels, rows, own)).astype(stored)
+            want = np.zeros((channels, rows, count * stride), TYPES[element])
+            inside = want[..., before : before + own]
+            inside[...] = source[..., : inside.shape[-1]]
+            out = np.full((stride, channels, rows * count + 1), 99, TYPES[element])
+            step(
+                "deal",
+                element,
+                *(at(out), out.strides[0], out.strides[1], count * element),
+                *(at(source) - before * stored.itemsize, source.strides[0], source.strides[1]),
+                *(channels, rows, stride, count, before, before + own, code),
+            )
+            got = out[..., :-1].reshape(stride, channels, rows, count)
+            np.testing.assert_array_equal(got, want.reshape(channels, rows, count, stride).transpose(3, 0, 1, 2))
+            assert (out[..., -1] == 99).all(), "a plane's end was written over"
+
+
 WORDS = [(), ("relu",), ("norm", "add", "relu6"), ("add",)]
 
 
@@ -300,6 +328,6 @@ def test_lower_instruction_sets(name):
     if target.current().name not in ("avx512", "avx2"):
         pytest.skip("not an x86 machine with AVX2")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", __file__]
-    command += ["-k", "tile or transpose or gather[1 or scatter or store or gather_planes"]
+    command += ["-k", "tile or transpose or gather[1 or scatter or store or gather_planes or deal"]
     done = subprocess.run(command, env=os.environ | {"CONVLET_TARGET": name}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]

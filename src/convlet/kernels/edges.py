@@ -23,7 +23,7 @@ FRAME = np.dtype(
         for name in (
             # compiled steps and the vector they work in
             *("tile", "transpose", "gather", "scatter", "accumulate"),
-            *("gather_planes", "store_channels", "store_positions"),
+            *("gather_planes", "deal", "store_channels", "store_positions"),
             *("element", "lanes", "mr"),
             # sizes: tasks are (image, group, band of rows, band of columns, share of the channel blocks)
             *("n", "g", "icg", "ocg", "oh", "ow", "band_h", "band_w", "bands_h", "bands_w", "shares"),
@@ -107,27 +107,19 @@ def pack_band(f, src, channels, oy, rows, ox, dst, spare):
                 last_in = max(first_in, min(-((top - f.pt - f.ih) // f.sh), count))
                 for r in range(first_in):
                     pack_outside(f, column, planes, top + r * f.sh, step, low, high, place + r * row_bytes)
-                inner, wide = last_in - first_in, f.pitch
-                if f.sh * f.x_h == f.pitch * step and low == 0 and high == f.pitch:
-                    inner, wide = 1, inner * wide  # the rows are one
-                call(
-                    f.gather_planes,
-                    (
-                        place + first_in * row_bytes,
-                        f.channel_at,
-                        row_bytes,
-                        column + (top + first_in * f.sh - f.pt) * f.x_h,
-                        f.x_c,
-                        f.sh * f.x_h,
-                        planes,
-                        inner,
-                        step,
-                        wide,
-                        low,
-                        high if wide == f.pitch else wide,
-                        f.x_code,
-                    ),
-                )
+                inner = last_in - first_in
+                to, row = place + first_in * row_bytes, column + (top + first_in * f.sh - f.pt) * f.x_h
+                where = f.x_c, f.sh * f.x_h, planes, inner
+                if f.deal:
+                    if q == 0:  # all planes at once
+                        what = f.sw, f.pitch, -base, f.iw - base, f.x_code
+                        call(f.deal, (to, f.channel_at // f.col_planes, f.channel_at, row_bytes, row, *where, *what))
+                else:
+                    what = step, f.pitch, low, high, f.x_code
+                    if f.sh * f.x_h == f.pitch * step and low == 0 and high == f.pitch:  # the rows are one
+                        where = f.x_c, f.sh * f.x_h, planes, 1
+                        what = step, inner * f.pitch, 0, inner * f.pitch, f.x_code
+                    call(f.gather_planes, (to, f.channel_at, row_bytes, row, *where, *what))
                 for r in range(last_in, count):
                     pack_outside(f, column, planes, top + r * f.sh, step, low, high, place + r * row_bytes)
                 if f.modes:

@@ -63,10 +63,10 @@ def _between(builder: Any, first: Any, i: Any, last: Any, lanes: int) -> Any:
     return builder.and_(_mask(builder, builder.sub(last, i), lanes), after)
 
 
-def _every(builder: Any, vectors: list[Any]) -> Any:
-    """The elements 0, s, 2s, ... of s vectors side by side."""
+def _every(builder: Any, vectors: list[Any], first: int = 0) -> Any:
+    """The elements first, first + s, first + 2s, ... of s vectors side by side, for a first below s."""
     stride, lanes = len(vectors), vectors[0].type.count
-    kept, found = vectors[0], [lane * stride for lane in range(lanes)]
+    kept, found = vectors[0], [first + lane * stride for lane in range(lanes)]
     for k in range(1, stride):
         order = []
         for lane, element in enumerate(found):

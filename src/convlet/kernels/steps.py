@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import channel_tile, matrices, planes, rows, tile
+from . import channel_tile, deal, matrices, planes, rows, tile
 
-FILES = (tile, channel_tile, matrices, rows, planes)
+FILES = (tile, channel_tile, matrices, rows, deal, planes)
 # By bytes of an element.
 STEPS = {element: {name: step for file in FILES for name, step in file.STEPS[element].items()} for element in (4, 8)}
 

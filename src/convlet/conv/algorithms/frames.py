@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import steps, tail_stores, target
+from ...kernels import deal, steps, tail_stores, target
 from ...kernels.edges import FRAME
 from ...kernels.emit import BFLOAT16, FLOAT16, NATIVE
 from ...runtime import memory, threads
@@ -74,7 +74,10 @@ def input_fields(p: ConvProblem, x: np.ndarray, band: Band, element: int, tables
     col_table = np.array(band.columns.starts, np.int64)
     row_table = np.array(list(zip(band.rows.starts, band.row_starts, band.rows.extras)), np.int64)
     tables += [row_map, col_map, col_table, row_table]
+    near = w_ == storage_size(CODES[p.dtype], element)
+    dealt = near and p.sw in deal.STRIDES and band.columns.starts == tuple(range(p.sw))
     return {
+        "deal": steps.addresses(element, ("deal",))["deal"] if dealt else 0,
         "x_n": n_,
         "x_c": c_,
         "x_h": h_,
