@@ -12,6 +12,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
+from ..runtime import memory
 from . import target
 from .emit import (
     DOUBLE,
@@ -67,30 +68,45 @@ def _claim(builder: Any, address: Any) -> None:
 
 
 def _panel(compute: Any) -> Any:
-    """panel(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
+    """panel(m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile, start, start_step,
+    start_tile, add, soon, soon_step, soon_tile)
 
-    c[i][:] = start[i] + sum over j < k of a[i][j] * b[j][:]  for m rows of nr vectors; without start (0), c[i][:] +
+    c[i][:] = start[i] + sum over j < k of a[i][j] * b[j][:]  for m rows of nr vectors; with add, c[i][:] + that
 
     Rows and terms of a lie a_row and a_step bytes apart, rows of b, c and start b_step, c_row and start_step. A line
-    that will be read soon is asked for at each term, soon_step bytes after the one before.
+    that will be read soon is asked for at each term, soon_step bytes after the one before. All that for so many tiles
+    of the result, each of whose operands lie a_tile, b_tile, ... bytes behind those of the one before.
     """
 
-    def emit(builder, m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
+    def emit(builder, m, nr, k, tiles, *places):
         def one(rows, vectors):
-            loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
+            with _steps(builder, tiles, 1) as tile:
+                loop(builder, rows, vectors, k, tile, *places)
 
         _each_shape(builder, "panel", compute, m, nr, one)
 
-    def loop(builder, rows, vectors, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
+    def loop(
+        builder, rows, vectors, k, tile,
+        a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+        start, start_step, start_tile, add, soon, soon_step, soon_tile,
+    ):  # fmt: skip
         machine = target.current()
         lanes = machine.lanes(_size(compute))
         vector = ir.VectorType(compute, lanes)
         cells = [(i, v) for i in range(rows) for v in range(vectors)]
+
+        def of_tile(first, apart):
+            return builder.add(first, builder.mul(tile, apart))
+
+        a, b, c = of_tile(a, a_tile), of_tile(b, b_tile), of_tile(c, c_tile)
+        start, soon = of_tile(start, start_tile), of_tile(soon, soon_tile)
         anchors, row = _moving(builder, a, a_row, rows)
-        for i in range(rows):
-            place = builder.add(c, builder.mul(c_row, _constant(i)))
-            for v in range(vectors):
-                _claim(builder, _plus(builder, place, v * machine.vector))
+        results = [builder.add(c, builder.mul(c_row, _constant(i))) for i in range(rows)]
+        for place in results:
+            for line in range(0, vectors * machine.vector, memory.LINE):
+                _claim(builder, _plus(builder, place, line))
+        starts = [builder.add(start, builder.mul(start_step, _constant(i))) for i in range(rows)]
+        before = [_splat(builder, _load(builder, place, compute), lanes) for place in starts]
         entry = builder.block
         body = builder.append_basic_block("panel_loop")
         done = builder.append_basic_block("panel_end")
@@ -115,27 +131,23 @@ def _panel(compute: Any) -> Any:
             phi.add_incoming(builder.add(phi, step), body)
         left = builder.sub(j, _constant(1))
         j.add_incoming(left, body)
-        for cell in cells:
-            sums[cell].add_incoming(ir.Constant(vector, None), entry)
-            sums[cell].add_incoming(result[cell], body)
+        for i, v in cells:
+            sums[i, v].add_incoming(before[i], entry)
+            sums[i, v].add_incoming(result[i, v], body)
         builder.cbranch(builder.icmp_signed(">", left, _constant(0)), body, done)
 
         builder.position_at_end(done)
-        with builder.if_else(builder.icmp_signed("!=", start, _constant(0))) as (fresh, again):
-            for branch, is_fresh in ((fresh, True), (again, False)):
+        with builder.if_else(builder.icmp_signed("!=", add, _constant(0))) as (more, fresh):
+            for branch, is_more in ((more, True), (fresh, False)):
                 with branch:
-                    for i in range(rows):
-                        to = builder.add(c, builder.mul(c_row, _constant(i)))
-                        if is_fresh:
-                            at = builder.add(start, builder.mul(start_step, _constant(i)))
-                            before = _splat(builder, _load(builder, at, compute), lanes)
-                        for v in range(vectors):
-                            place = _plus(builder, to, v * machine.vector)
-                            if not is_fresh:
-                                before = _load(builder, place, vector)
-                            _store(builder, builder.fadd(before, result[i, v]), place)
+                    for i, v in cells:
+                        place = _plus(builder, results[i], v * machine.vector)
+                        value = result[i, v]
+                        if is_more:
+                            value = builder.fadd(_load(builder, place, vector), value)
+                        _store(builder, value, place)
 
-    return _intrinsic(14, emit)
+    return _intrinsic(21, emit)
 
 
 def _dots(compute: Any) -> Any:
@@ -195,12 +207,24 @@ panel_f32, panel_f64 = _panel(FLOAT), _panel(DOUBLE)
 dots_f32, dots_f64 = _dots(FLOAT), _dots(DOUBLE)
 
 
-def _panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
-    panel_f32(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
+def _panel_f32(
+    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+    start, start_step, start_tile, add, soon, soon_step, soon_tile,
+):  # fmt: skip
+    panel_f32(
+        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+        start, start_step, start_tile, add, soon, soon_step, soon_tile,
+    )  # fmt: skip
 
 
-def _panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step):
-    panel_f64(m, nr, k, a, a_row, a_step, b, b_step, c, c_row, start, start_step, soon, soon_step)
+def _panel_f64(
+    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+    start, start_step, start_tile, add, soon, soon_step, soon_tile,
+):  # fmt: skip
+    panel_f64(
+        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+        start, start_step, start_tile, add, soon, soon_step, soon_tile,
+    )  # fmt: skip
 
 
 def _dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..runtime.memory import LINE
 from .emit import NATIVE, call, load_i64, next_ticket
 from .launch import Kernel, frame_reader, next_task
 
@@ -38,7 +39,8 @@ FRAME = np.dtype(
             # before they are added to the others; terms of the longest
             *("chunk", "chunks", "joined", "units", "fold", "longest"),
             # the tasks of a group: ranges of images, of rows, of columns; columns that stay in the cache. A part of the
-            # rows is a tile; the row that each begins with, and bytes to it in a, are a table, with one entry more
+            # rows is a tile; the row that each begins with, bytes to it in a, and how many parts from there on are of
+            # one size and evenly apart are a table, with one entry more
             *("bundle", "row_shares", "parts", "places", "spans", "span", "block", "by_rows"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
@@ -53,11 +55,14 @@ FRAME = np.dtype(
     ]
 )
 frame_at = frame_reader(FRAME)
+PLACE = 24  # bytes of an entry of the table of parts
 
 # How panels of b are read: in place; copied to scratch, or transposed, a chunk at a time; packed before.
 IN_PLACE, BROUGHT, TURNED, READY = range(4)
 # How c is written: in place; summed in scratch, then copied, or transposed.
 DIRECT, DELIVERED, TRANSPOSED = range(3)
+# Tiles whose sums are finished together, from the L1 cache.
+TAIL_TILES = 4
 
 
 def _panels(frame, a, b, bias, c, scratch, worker):
@@ -84,8 +89,8 @@ def _panels(frame, a, b, bias, c, scratch, worker):
         group, image_0 = place % f.groups, place // f.groups * f.bundle
         images = min(f.bundle, f.images - image_0)
         part_0, part_1 = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
-        row_0 = load_i64(f.places + 16 * part_0)
-        rows = load_i64(f.places + 16 * part_1) - row_0
+        row_0 = load_i64(f.places + PLACE * part_0)
+        rows = load_i64(f.places + PLACE * part_1) - row_0
         last = f.columns if span == f.spans - 1 else (span + 1) * f.span
         own_a = a + image_0 * f.a_image + group * f.a_group
         own_b = b + image_0 * f.b_image + group * f.b_group
@@ -120,7 +125,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                         call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
                     left = copy
                 source = own_b + first * f.b_image + term * f.b_term + at * f.b_column
-                ahead = 0
+                soon = 0
                 if f.panels == BROUGHT or f.panels == TURNED:
                     for panel in range(0, width, wide):
                         vectors = min(f.nr, (width - panel) // f.lanes)
@@ -139,51 +144,82 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                                     call(f.transpose, (to + v * vector, step, place, f.b_column, *shape))
                             to, src = to + each * step, src + f.b_image
                     if f.panels == BROUGHT and f.joined == 1:  # what is brought next
-                        ahead = source + each * f.b_term
+                        soon = source + each * f.b_term
                         if unit == f.units - 1:
-                            ahead = own_b + (at + width) * f.b_column
-                panels, parts = -(-width // wide), part_1 - part_0
+                            soon = own_b + (at + width) * f.b_column
+                panels_at, panels_apart, skip = room, wide * f.longest * f.element, 0
+                if f.panels == IN_PLACE:
+                    panels_at, panels_apart, soon = source, wide * f.b_column, source + wide * f.b_column
+                elif f.panels == READY:
+                    panels_at = b + group * f.ready_group + column * f.terms * f.element
+                    panels_apart, skip = wide * f.terms * f.element, term
+                first, first_step, more = f.zero, 0, int(not fresh)
+                if bias and unit == 0 and not f.by_column:
+                    first, first_step = start, start_step
+                elif bias and unit == 0:  # a number for each column is written before the sums are added to it
+                    more = 1
+                    for image in range(images):
+                        for panel in range(0, width, wide):
+                            vectors = min(f.nr, (width - panel) // f.lanes)
+                            to = base + image * pitch_image + panel * f.element
+                            shift = bias + (group * f.columns + at + panel) * f.element
+                            call(f.bring, (vectors, rows, to, pitch, shift, 0, NATIVE))
+                tail_now = tail and unit == f.units - 1 and base == into and f.sums != TRANSPOSED
+                a_step = f.element if f.copied else f.a_term
+                whole, panels, parts = width // wide, -(-width // wide), part_1 - part_0
                 turns, inner = panels, parts
                 if f.by_rows:
                     turns, inner = parts, panels
                 for turn in range(turns):
                     for image in range(images):
-                        for i in range(inner):
-                            panel, part = turn * wide, i
+                        i = 0
+                        while i < inner:
+                            panel, part = turn, i
                             if f.by_rows:
-                                panel, part = i * wide, turn
-                            vectors = min(f.nr, (width - panel) // f.lanes)
-                            right, step = room + panel * f.longest * f.element, vectors * vector
-                            if f.panels == IN_PLACE:
-                                right, step = source + panel * f.b_column, f.b_term
-                            elif f.panels == READY:
-                                right = b + group * f.ready_group + (column + panel) * f.terms * f.element + term * step
-                            place = f.places + 16 * (part_0 + part)
-                            row, m = load_i64(place) - row_0, load_i64(place + 16) - load_i64(place)
+                                panel, part = i, turn
+                            vectors = f.nr if panel < whole else (width - panel * wide) // f.lanes
+                            step = f.b_term if f.panels == IN_PLACE else vectors * vector
+                            right = panels_at + panel * panels_apart + skip * step
+                            place = f.places + PLACE * (part_0 + part)
+                            row, m = load_i64(place) - row_0, load_i64(place + PLACE) - load_i64(place)
                             here = left + image * f.a_image
                             here += row * left_row if f.copied else load_i64(place + 8)
-                            soon, soon_step = right, 0
-                            if ahead and part < vectors:
-                                soon, soon_step = ahead + panel * f.b_column + part * 64, f.b_term
-                            elif f.panels == IN_PLACE and part < vectors:
-                                soon, soon_step = right + vectors * vector + part * 64, f.b_term
-                            to = base + image * pitch_image + row * pitch + panel * f.element
-                            before = f.zero if fresh else 0
-                            if bias and unit == 0:
-                                before = start + row * start_step
+                            to = base + image * pitch_image + row * pitch + panel * wide * f.element
+                            # The first tiles of a panel ask for a line of each term of what is read after it.
+                            ask, ask_step, ask_tile, asks = right, 0, 0, -(-vectors * vector // LINE)
+                            if soon and part < asks:
+                                ask, ask_step = soon + panel * wide * f.b_column + part * LINE, f.b_term
+                            # As many tiles at a time as lie evenly apart.
+                            if f.by_rows:
+                                tiles, a_tile, b_tile, c_tile = max(1, whole - i), 0, panels_apart, wide * f.element
+                                if ask_step:
+                                    ask_tile = wide * f.b_column
+                            else:
+                                tiles, a_tile, b_tile, c_tile = load_i64(place + 16), m * left_row, 0, m * pitch
+                                tiles = min(tiles, inner - i)
+                                if ask_step:
+                                    tiles, ask_tile = min(tiles, asks - part), LINE
+                            if tail_now:
+                                tiles = min(tiles, TAIL_TILES)
+                                down, across = m, vectors * f.lanes
+                                if f.by_rows:
+                                    across += (tiles - 1) * wide
+                                else:
+                                    down *= tiles
+                                call(f.ask, (tail, to, apart, down, across))
+                            begin, begin_tile = first + row * first_step, 0
+                            if not f.by_rows:
+                                begin_tile = m * first_step
+                            places_a, places_b = (here, left_row, a_step, a_tile), (right, step, b_tile)
+                            places_c, begins = (to, pitch, c_tile), (begin, first_step, begin_tile, more)
+                            shape = m, vectors, joined * each, tiles
+                            call(f.panel, (*shape, *places_a, *places_b, *places_c, *begins, ask, ask_step, ask_tile))
+                            if tail_now:
+                                shift = group * f.rows + row_0 + row
                                 if f.by_column:
-                                    shift = bias + (group * f.columns + at + panel) * f.element
-                                    call(f.bring, (vectors, m, to, pitch, shift, 0, NATIVE))
-                                    before = 0
-                            shape, each_start = (m, vectors, joined * each), start_step if unit == 0 else 0
-                            moves = (left_row, f.a_term if not f.copied else f.element, right, step)
-                            ready = tail and unit == f.units - 1 and base == into and f.sums != TRANSPOSED
-                            if ready:
-                                call(f.ask, (tail, to, apart, m, vectors * f.lanes))
-                            call(f.panel, (*shape, here, *moves, to, pitch, before, each_start, soon, soon_step))
-                            if ready:
-                                shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0 + row
-                                call(f.finish, (tail, bias + shift * f.element, to, apart, m, vectors * f.lanes))
+                                    shift = group * f.columns + at + panel * wide
+                                call(f.finish, (tail, bias + shift * f.element, to, apart, down, across))
+                            i += tiles
                 if unit >= f.fold and (unit % f.fold == f.fold - 1 or unit == f.units - 1):
                     for panel in range(0, width, wide):
                         vectors = min(f.nr, (width - panel) // f.lanes)

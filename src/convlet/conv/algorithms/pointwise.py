@@ -574,10 +574,13 @@ class _Product:
         length = m.rows // m.lines
         of_line = split(length, mr)
         parts = m.lines * of_line
-        places = np.zeros((parts + 1, 2), np.int64)
-        for part in range(parts + 1):
-            line, row = part // of_line, part % of_line * length // of_line
-            places[part] = line * length + row, line * m.a_line + row * m.a_row
+        few, larger = divmod(length, of_line)
+        places = np.zeros((parts + 1, 3), np.int64)
+        for part in range(parts, -1, -1):
+            line, place = divmod(part, of_line)
+            row = place * few + min(place, larger)
+            alike = places[part + 1, 2] + 1 if place not in (larger - 1, of_line - 1) and part < parts else 1
+            places[part] = line * length + row, line * m.a_line + row * m.a_row, alike
         f = {"bundle": 1, "fold": FOLD} | schedule
         row_shares = min(parts, f["row_shares"])
         spans = max(1, m.columns // f["span"])
