@@ -96,6 +96,7 @@ def zeros(nbytes: int) -> np.ndarray:
 POOLED = 1 << 18  # bytes from which a result comes from the pool; below, the C library reuses memory well
 SHARE = 4  # free blocks take at most this part of the machine's memory: a quarter
 SPARE = 1.5  # a step of a network uses its memory in other sizes in its end than in its beginning
+ROOM = 16 << 20  # bytes that may be free in any case: a step on one image uses little memory, in ever other sizes
 PERIOD = 1024  # results after which the peak of memory in use is forgotten
 HUGE = 4 << 20  # bytes from which large pages are asked for
 
@@ -130,13 +131,13 @@ def _step(nbytes: int) -> int:
 class Pool:
     """Free blocks of memory by size, the longest unused dropped first.
 
-    Blocks in use and free ones together never exceed by more than SPARE the most that was lately in use at once: the
-    process does not become much larger than its arrays make it. Free ones take `limit` bytes at most. Blocks have
-    their old contents.
+    Blocks in use and free ones together never exceed by more than SPARE, or ROOM, the most that was lately in use at
+    once: the process does not become much larger than its arrays make it. Free ones take `limit` bytes at most. Blocks
+    have their old contents.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.spare = limit, SPARE
+        self.limit, self.spare, self.room = limit, SPARE, ROOM
         # An array may die while this very thread is in here, because the collector runs anywhere: hence reentrant.
         self.lock = threading.RLock()
         self.free: dict[int, list[int]] = {}  # by size, the numbers of free blocks
@@ -188,7 +189,8 @@ class Pool:
             self.free, self.blocks, self.free_bytes = {}, OrderedDict(), 0
 
     def _trim(self) -> None:
-        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > self.peak * self.spare):
+        most = max(self.peak * self.spare, self.peak + self.room)
+        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > most):
             number, block = self.blocks.popitem(last=False)
             size = len(block)
             numbers = self.free[size]
