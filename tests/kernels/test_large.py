@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("numba")
 
 import convlet as torch
-from convlet.kernels import elementwise, large, launch  # noqa: F401  launch: "after the first convolution"
+from convlet.kernels import arithmetic, elementwise, large, launch  # noqa: F401  launch: "after the first convolution"
 from convlet.runtime import threads
 
 F = torch.nn.functional
@@ -56,7 +56,19 @@ POINTWISE = {
     "hardtanh": (lambda x: F.hardtanh(x, -0.5, 2.0), 1),
     "leaky_relu": (lambda x: F.leaky_relu(x, 0.3) * 1, 1),
     "hardswish": (lambda x: F.hardswish(x) * 1, 1),
+    "hardsigmoid": (lambda x: F.hardsigmoid(x) * 1, 1),
+    "prelu": (lambda x: F.prelu(x, torch.full((1,), 0.3)) * 1, 1),
     "add": (torch.add, 2),
+    "sub": (torch.sub, 2),
+    "mul": (torch.mul, 2),
+    "div": (torch.div, 2),
+    "numbers": (lambda x: (x + 2.5) * 0.3 - x / 7, 1),
+    "of channels": (lambda x, y: x * y[:1, :, :1, :1] + y[:1, :, :1, :1], 2),
+    "of images": (lambda x, y: x / y[:, :1, :1, :1], 2),
+    "of planes": (lambda x, y: x * y[..., :1, :1], 2),
+    "of columns": (lambda x, y: x - y[0, 0, 0], 2),
+    "in place": (lambda x, y: (x * 1).mul_(y[:, :, :1, :1]).sub_(y), 2),
+    "other functions": (lambda x: torch.neg(x) + torch.abs(x) + torch.exp(x), 1),
     "iadd": (lambda x, y: (x * 1).add_(y), 2),
     "three uses": (lambda x, y: (x + y) + (x * 2 + x), 2),
 }
@@ -83,6 +95,9 @@ SMOOTH = {
     "gelu": (F.gelu, lambda x, s: x * phi(x), lambda x, s: phi(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
     "gelu tanh": (lambda x: F.gelu(x, approximate="tanh"), lambda x, s: x * s(twice(x)), lambda x, s: tanh_slope(x, s)),
     "sigmoid": (torch.sigmoid, lambda x, s: s(x), lambda x, s: s(x) * s(-x)),
+    "mish": (F.mish, lambda x, s: x * np.tanh(softplus(x)), lambda x, s: mish_slope(x, s)),
+    "softplus": (lambda x: F.softplus(x, 2.0), lambda x, s: softplus(2 * x) / 2, lambda x, s: s(2 * x)),
+    "logsigmoid": (F.logsigmoid, lambda x, s: -softplus(-x), lambda x, s: s(-x)),
     "elu": (
         lambda x: F.elu(x, 1.5),
         lambda x, s: np.where(x > 0, x, 1.5 * np.expm1(np.minimum(x, 0))),
@@ -103,6 +118,15 @@ def twice(x):
 def tanh_slope(x, s):
     steep = 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x * x)
     return s(twice(x)) + x * s(twice(x)) * s(-twice(x)) * steep
+
+
+def softplus(x):
+    return np.logaddexp(x, 0)
+
+
+def mish_slope(x, s):
+    t = np.tanh(softplus(x))
+    return t + x * s(x) * (1 - t * t)
 
 
 def sigmoid(x):
@@ -132,7 +156,7 @@ def test_smooth_activations(name, last):
 
 def test_smooth_activations_of_infinity():
     odd = torch.tensor([np.inf, -np.inf, np.nan, 0.0, -0.0, 3e38, -3e38, 1e-40]).repeat(1, 1024)
-    for function in (F.silu, F.gelu):
+    for function in (F.silu, F.gelu, F.mish, F.softplus, F.logsigmoid):
         out, small = function(odd).numpy()[0, :8], function(odd[0, :8]).numpy()
         np.testing.assert_allclose(out, small, rtol=1e-6)
 
@@ -492,7 +516,8 @@ def test_nothing_is_read_or_written_outside(shape):
         lasts.append(guarded(each.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
     norm.training(lasts[0], weight, bias, 1e-5, lasts[2])
     norm.gradient(lasts[1], lasts[0], weight, mean, var, 1e-5, lasts[2])
-    elementwise.apply("add", x, g, out)
+    arithmetic.of_arrays(np.add, x, g, out)
+    arithmetic.with_number(np.multiply, x, np.ones((), np.float32), out)
     elementwise.apply("clamp", x, out, numbers=(-1.0, 1.0))
     elementwise.apply("clamp gradient", x, g, out, numbers=(-1.0, 1.0))
     np.testing.assert_array_equal(out, np.where((x > -1) & (x < 1), g, 0))

@@ -171,14 +171,14 @@ class _Arrivals:
             self.values[index] = value
             self.owned[index] = owned
         elif self.owned[index] and not isinstance(known, Variable) and known.flags.writeable:
-            large.add(known, value, out=known)
+            large.ufunc(np.add, known, value, out=known)
         elif owned and not isinstance(known, Variable) and value.flags.writeable:
-            self.values[index] = large.add(value, known, out=value)
+            self.values[index] = large.ufunc(np.add, value, known, out=value)
             self.owned[index] = True
         elif isinstance(known, Variable) or isinstance(value, Variable):
             self.values[index] = _as_variable(known) + _as_variable(value)
         else:
-            self.values[index] = np.asarray(large.add(known, value))
+            self.values[index] = np.asarray(large.ufunc(np.add, known, value))
             self.owned[index] = True
 
 

@@ -301,15 +301,11 @@ class Operation:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run on arrays (arrays out), or on variables (variables out, recorded when a gradient is wanted)."""
-        for each in args:
-            if isinstance(each, Variable):
-                break
-        else:
-            return _as_arrays(cls.forward(DISCARD, *args))
-        record = meta = False
+        variables = record = meta = False
         arrays = []
         for each in args:
             if isinstance(each, Variable):
+                variables = True
                 if each.meta:
                     meta = True
                 # each.requires_grad, without the call where it says so plainly
@@ -317,6 +313,8 @@ class Operation:
                     record = True
                 each = each.array
             arrays.append(each)
+        if not variables:
+            return _as_arrays(cls.forward(DISCARD, *args))
         node = cls.node_type(args) if record and cls.differentiable and _mode.grad else None
         if meta:
             result = _without_data(cls.meta(*arrays))
@@ -325,7 +323,11 @@ class Operation:
         elif cls.is_view:  # computes nothing that NumPy could warn of
             result = cls.forward(node or DISCARD, *arrays)
         else:
-            result = run_quietly(cls.forward, node or DISCARD, arrays)
+            old = silence()
+            try:
+                result = cls.forward(node or DISCARD, *arrays)
+            finally:
+                restore(old)
         view_of = args[0] if cls.is_view else None
         if isinstance(result, tuple):
             return cls._wrap_several(result, node, view_of, meta)

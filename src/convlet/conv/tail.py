@@ -78,7 +78,7 @@ def follow(out: Array, words: tuple[str, ...], tail: Tail) -> None:
                 compute(out, each[:, None, None], out=out)
     if "add" in words:
         assert tail.other is not None
-        large.add(out, tail.other, out)
+        large.ufunc(np.add, out, tail.other, out=out)
     if words[-1] in HIGHEST:
         high = HIGHEST[words[-1]]
         elementwise = large.once_loaded("elementwise", out) if dense else None

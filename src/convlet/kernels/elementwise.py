@@ -1,4 +1,4 @@
-"""Element by element over float32 arrays of one dense layout: sums, activation functions and their gradients.
+"""Element by element over float32 arrays of one dense layout: activation functions and their gradients.
 
 The gradient of an activation gets the input (or the result, where that says as much) and the gradient of the result.
 """
@@ -16,10 +16,6 @@ from .lanes import Formula, Lanes
 from .series import SCALED_ERFC
 
 _TWICE, _CUBE = 2 * math.sqrt(2 / math.pi), 0.044715  # 2 u = _TWICE (x + _CUBE x^3), in GELU's approximation by tanh
-
-
-def _add(numbers: Sequence[Lanes], a: Lanes, b: Lanes) -> list[Lanes]:
-    return [a + b]
 
 
 def _clamp(numbers: Sequence[Lanes], a: Lanes) -> list[Lanes]:
@@ -54,6 +50,16 @@ def _hardswish_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[La
     return [(x >= 3).choose(g, inside)]
 
 
+def _hardsigmoid(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    y = x + 3
+    y = (y < 0).choose(0, y)
+    return [(y > 6).choose(6, y) / 6]
+
+
+def _hardsigmoid_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return [((x > -3) & (x < 3)).choose(g / 6, 0)]
+
+
 def _silu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
     return [x / ((-x).exp() + 1)]
 
@@ -69,6 +75,41 @@ def _sigmoid(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
 
 def _sigmoid_gradient(numbers: Sequence[Lanes], y: Lanes, g: Lanes) -> list[Lanes]:
     return [g * ((1 - y) * y)]
+
+
+def _softplus(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    """log(1 + exp(beta x)) / beta; x where beta x is above a threshold."""
+    beta, threshold = numbers
+    scaled = x * beta
+    positive = (scaled > 0).choose(scaled, 0)
+    return [(scaled > threshold).choose(x, (positive + (-scaled.abs()).exp().log1p()) / beta)]
+
+
+def _softplus_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    beta, threshold = numbers
+    scaled = x * beta
+    return [(scaled > threshold).choose(g, g / ((-scaled).exp() + 1))]
+
+
+def _logsigmoid(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    return [(x > 0).choose(0, x) - (-x.abs()).exp().log1p()]
+
+
+def _logsigmoid_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    return [g / (x.exp() + 1)]
+
+
+def _mish(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
+    """x tanh(log(1 + e)), which is x n / (n + 2) with n = e (e + 2), where e = exp x; x itself far above 0."""
+    e = (x > 20).choose(20, x).exp()
+    n = e * (e + 2)
+    return [x * (n / (n + 2))]
+
+
+def _mish_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
+    e = (x > 20).choose(20, x).exp()
+    n = e * (e + 2)
+    return [g * (n / (n + 2) + x * (4 * e * (e + 1) / ((n + 2) * (n + 2))))]
 
 
 def _elu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
@@ -118,10 +159,13 @@ def _activation(name: str, forward: Any, backward: Any, numbers: int = 0) -> dic
 
 
 FORMULAS = {
-    "add": Formula("add", _add, (0, 1), (2,)),
     **_activation("clamp", _clamp, _keep, 2),
     **_activation("leaky_relu", _leaky_relu, _leaky_relu_gradient, 1),
     **_activation("hardswish", _hardswish, _hardswish_gradient),
+    **_activation("hardsigmoid", _hardsigmoid, _hardsigmoid_gradient),
+    **_activation("softplus", _softplus, _softplus_gradient, 2),
+    **_activation("logsigmoid", _logsigmoid, _logsigmoid_gradient),
+    **_activation("mish", _mish, _mish_gradient),
     **_activation("silu", _silu, _silu_gradient),
     **_activation("gelu", _gelu, _gelu_gradient),
     **_activation("gelu_tanh", _gelu_tanh, _gelu_tanh_gradient),

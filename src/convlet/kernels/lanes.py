@@ -185,6 +185,11 @@ class Lanes:
         rest = r * square * r.polynomial(LOG) + k * _LOG2[1] - square * 0.5
         return self.differs(self).choose(self, r + rest + k * _LOG2[0])
 
+    def log1p(self) -> Lanes:
+        """The logarithm of 1 + this, for 0 <= this <= 1: what rounding 1 + this leaves is added."""
+        moved = self + 1
+        return moved.log() + (self - (moved - 1)) / moved
+
     def sqrt(self) -> Lanes:
         """The square root, rounded once."""
         return self.call("sqrt")

@@ -97,16 +97,50 @@ def along(array: np.ndarray, axes: tuple[int, ...]) -> tuple[int, int, int] | No
     return math.prod(sizes[:first]), math.prod(sizes[first : last + 1]), math.prod(sizes[last + 1 :])
 
 
-def add(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """a + b, into `out` (a itself) or a new array."""
-    if a.size <= LARGE or a.shape != b.shape or a.dtype != b.dtype:
-        return np.add(a, b, out=out)
-    compiled = once_loaded("elementwise", a)
+def ufunc(function: Any, *operands: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """A NumPy function of arrays element by element, into `out` or a new array.
+
+    Large results of the size of the first operand are memory that is used again; sums, differences, products and
+    quotients are those of kernels, which have the same bits.
+    """
+    first = operands[0]
+    if first.size <= LARGE:
+        return function(*operands, out=out)
+    fits = dense(first) and first.dtype.kind == "f" and (out is None or alike(first, out))
+    for each in operands[1:]:
+        if each.dtype != first.dtype or np.broadcast_shapes(first.shape, each.shape) != first.shape:
+            fits = False
+        elif out is not None and each is not out and np.may_share_memory(each, out):
+            fits = False  # it must not change while it is read
+    if not fits:
+        return function(*operands, out=out)
     if out is None:
-        out = memory.empty_like(a)
-    elif np.may_share_memory(b, out):
-        compiled = None  # b must not change while it is read
-    if compiled is None or not alike(a, b) or not alike(a, out):
-        return np.add(a, b, out=out)
-    compiled.apply("add", a, b, out)
+        kind = function.resolve_dtypes((*[each.dtype for each in operands], None))[-1]
+        out = memory.empty_like(first, kind)
+    compiled = once_loaded("arithmetic", first)
+    if compiled is None or not compiled.knows(function) or not _by_kernel(compiled, function, first, operands[1], out):
+        function(*operands, out=out)
     return out
+
+
+def _by_kernel(compiled: Any, function: Any, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
+    """Fills out = function(a, b) where a kernel takes how b stands beside a."""
+    if alike(a, b):
+        compiled.of_arrays(function, a, b, out)
+        return True
+    if b.size == 1:
+        compiled.with_number(function, a, b, out)
+        return True
+    sizes = (1,) * (a.ndim - b.ndim) + b.shape
+    axes = tuple([axis for axis, size in enumerate(sizes) if size == 1 < a.shape[axis]])
+    seen = along(a, axes)
+    if seen is None:
+        axes = axes[1:]  # a number for each image, although it is the same for all
+        seen = along(a, axes)
+    if seen is None or seen[0] == 1 < seen[2]:  # a few long columns
+        return False
+    numbers = np.broadcast_to(b, [1 if axis in axes else size for axis, size in enumerate(a.shape)])
+    if not a.flags.c_contiguous:
+        numbers = numbers.transpose(0, 2, 3, 1)
+    compiled.with_numbers(function, a, np.ascontiguousarray(numbers), out, seen)
+    return True

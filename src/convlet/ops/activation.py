@@ -76,6 +76,9 @@ class Within(Operation):
         ctx.bounds = low, high
         if ctx.needs_input_grad[0]:
             ctx.save(of)
+        kept = Hardtanh._compiled(" gradient", (of, input), (low, high))
+        if kept is not None:
+            return kept
         outside = of <= low
         if high is not None:
             outside |= of >= high
@@ -292,6 +295,7 @@ class Threshold(Activation):
 
 class Hardsigmoid(Activation):
     kernel = "hardsigmoid_cpu"
+    formula = "hardsigmoid"
     gradients: ClassVar = {
         "input": lambda grad, input: Keep.apply(div(grad, 6), (_values(input) > -3) & (_values(input) < 3)),
     }
@@ -418,6 +422,7 @@ def _mish_gradient(grad: Any, input: Any) -> Any:
 
 class Mish(Activation):
     kernel = "mish_cpu"
+    formula, exact = "mish", False
     gradients: ClassVar = {"input": _mish_gradient}
 
     @staticmethod
@@ -448,6 +453,7 @@ def _softplus_gradient(grad: Any, input: Any, beta: float, threshold: float) -> 
 
 class Softplus(Activation):
     kernel = "softplus_cpu"
+    formula, exact = "softplus", False
     settings = ("beta", "threshold")
     gradients: ClassVar = {"input": _softplus_gradient}
 
@@ -459,6 +465,7 @@ class Softplus(Activation):
 
 class LogSigmoid(Activation):
     kernel = "log_sigmoid_cpu"
+    formula, exact = "logsigmoid", False
     gradients: ClassVar = {"input": lambda grad, input: mul(grad, sigmoid(mul(input, -1)))}
 
     @staticmethod
@@ -475,11 +482,19 @@ class Prelu(Operation):
     def forward(ctx: Any, input: Array, weight: Array) -> Array:
         ctx.shape = weight.shape
         ctx.save(input, weight)
-        return np.where(input > 0, input, weight * input).astype(input.dtype, copy=False)
+        result = LeakyRelu._compiled("", (input,), (weight.item(),)) if weight.size == 1 else None
+        if result is None:
+            result = np.where(input > 0, input, weight * input).astype(input.dtype, copy=False)
+        return result
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         input, weight = ctx.saved
+        if type(grad) is np.ndarray and weight.size == 1:
+            into_input = LeakyRelu._compiled(" gradient", (input, grad), (weight.item(),))
+            if into_input is not None:
+                falling = Within.apply(grad, input, math.nan, 0.0)  # where the input is 0, so is their product
+                return into_input, sum_to(mul(falling, input), ctx.shape) if ctx.needs_input_grad[1] else None
         positive = _values(input) > 0
         falling = Keep.apply(grad, ~positive)
         into_input = add(Keep.apply(grad, positive), mul(falling, weight)) if ctx.needs_input_grad[0] else None

@@ -19,6 +19,7 @@ from ..autograd.inplace import apply_inplace, check_writable, record_write
 from ..autograd.mode import is_grad_enabled
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
+from ..kernels import large
 from .broadcasting import sum_to
 from .conversion import (
     as_operand,
@@ -73,7 +74,11 @@ class Pointwise(Operation):
 
     @classmethod
     def forward(cls, ctx: Any, *args: Any) -> Any:
-        result = cls.compute(*args)
+        compute = cls.compute
+        if args[0].size > large.LARGE and isinstance(compute, np.ufunc):
+            result = large.ufunc(compute, *args)
+        else:
+            result = compute(*args)
         if ctx is not DISCARD:
             if type(result) is not np.ndarray:
                 result = np.asarray(result)
@@ -257,7 +262,7 @@ def write_into(operation: type[Pointwise], target: Variable, *args: Any) -> Vari
             check_writable(target, False)
             with np.errstate(all="ignore"):
                 if operation.overwrite is None or not operation.overwrite(DISCARD, array, *arrays):
-                    operation.compute(array, *arrays, out=array)
+                    large.ufunc(operation.compute, array, *arrays, out=array)
             record_write(target)
             return target
     return apply_inplace(operation, target, *args)

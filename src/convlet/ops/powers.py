@@ -11,6 +11,7 @@ from .. import dtypes
 from ..autograd.function import make_result
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
+from ..kernels import large
 from .complex_numbers import conj
 from .conversion import cast, check_operands, dtype_of, is_half, result_type
 from .elementwise import mul, mul_
@@ -35,7 +36,8 @@ def _half_aware_power(base: Array, exponent: Array) -> Array:
 
 
 _SHORTCUTS: dict[Any, Any] = {
-    2: lambda x: np.multiply(x, x),
+    1: np.positive,
+    2: lambda x: large.ufunc(np.multiply, x, x),
     3: lambda x: x * x * x,
     0.5: np.sqrt,
     -0.5: lambda x: 1 / np.sqrt(x),
@@ -64,7 +66,7 @@ class PowNumber(Pointwise):
     compute = staticmethod(_power_by_number)
     gradients = by_operand(
         input=lambda grad, input, exponent: (
-            zeros_as(grad) if exponent == 0 else grad * conj(mul(pow(input, exponent - 1), exponent))
+            zeros_as(grad) if exponent == 0 else mul(grad, conj(mul(pow(input, exponent - 1), exponent)))
         )
     )
 

@@ -18,6 +18,7 @@ from ..kernels import large
 from ..runtime import memory
 from .complex_numbers import conj
 from .conversion import cast, is_half, real_part
+from .elementwise import div, mul, sub
 from .error_function import erf_of, erfc_of, erfinv_of
 from .pointwise import Gradient, Pointwise, by_operand, in_float32, write_into, zeros_as
 from .selection import where
@@ -144,7 +145,7 @@ def _sign(x: Array) -> Array:
 
 
 abs, _abs_ = unary(
-    "abs", np.abs, lambda grad, input: grad * sgn(input), "|input|, real also for complex numbers",
+    "abs", np.abs, lambda grad, input: mul(grad, sgn(input)), "|input|, real also for complex numbers",
     ("[-1.0, 2.0]", "[1., 2.]"), kinds="uifc", refusal=_CPU,
 )  # fmt: skip
 sgn, sgn_ = unary(
@@ -194,10 +195,12 @@ _LN_2, _LN_10 = math.log(2), math.log(10)
 
 square, square_ = unary(
     "square", lambda x: x * x if x.dtype.kind != "b" else x.astype(np.int64),
-    lambda grad, input: grad * (2 * conj(input)), "input ** 2",
+    lambda grad, input: mul(grad, mul(conj(input), 2)), "input ** 2",
     ("[1.5]", "[2.2500]"), kinds="buifc", node="PowBackward0",
 )  # fmt: skip
-sqrt, sqrt_ = unary("sqrt", np.sqrt, lambda grad, result: grad / (2 * conj(result)), "sqrt(input)", ("[4.0]", "[2.]"))
+sqrt, sqrt_ = unary(
+    "sqrt", np.sqrt, lambda grad, result: div(grad, mul(conj(result), 2)), "sqrt(input)", ("[4.0]", "[2.]")
+)
 rsqrt, rsqrt_ = unary(
     "rsqrt", lambda x: 1 / np.sqrt(x), lambda grad, result: grad * (-0.5 * conj(result * result * result)),
     "1 / sqrt(input)", ("[4.0]", "[0.5000]"),
@@ -207,7 +210,7 @@ reciprocal, reciprocal_ = unary(
     ("[4.0]", "[0.2500]"),
 )  # fmt: skip
 exp, exp_ = unary(
-    "exp", np.exp, lambda grad, result: grad * conj(result), "e ** input", ("[0.0, 1.0]", "[1.0000, 2.7183]")
+    "exp", np.exp, lambda grad, result: mul(grad, conj(result)), "e ** input", ("[0.0, 1.0]", "[1.0000, 2.7183]")
 )
 exp2, exp2_ = unary(
     "exp2", np.exp2, lambda grad, result: grad * (conj(result) * _LN_2), "2 ** input", ("[0.0, 3.0]", "[1., 8.]")
@@ -217,8 +220,9 @@ expm1, expm1_ = unary(
     ("[1.0]", "[1.7183]"),
 )  # fmt: skip
 log, log_ = unary(
-    "log", np.log, lambda grad, input: grad / conj(input), "the natural logarithm", ("[1.0, 2.0]", "[0.0000, 0.6931]")
-)
+    "log", np.log, lambda grad, input: div(grad, conj(input)), "the natural logarithm",
+    ("[1.0, 2.0]", "[0.0000, 0.6931]"),
+)  # fmt: skip
 log2, log2_ = unary(
     "log2", np.log2, lambda grad, input: grad / (conj(input) * _LN_2), "the logarithm to base 2", ("[8.0]", "[3.]")
 )
@@ -264,8 +268,9 @@ atan, atan_ = unary(
 sinh, sinh_ = unary("sinh", np.sinh, lambda grad, input: grad * conj(cosh(input)), "sinh(input)", ("[0.5]", "[0.5211]"))
 cosh, cosh_ = unary("cosh", np.cosh, lambda grad, input: grad * conj(sinh(input)), "cosh(input)", ("[0.5]", "[1.1276]"))
 tanh, tanh_ = unary(
-    "tanh", np.tanh, lambda grad, result: grad * conj(1 - result * result), "tanh(input)", ("[0.5]", "[0.4621]")
-)
+    "tanh", np.tanh, lambda grad, result: mul(grad, sub(1, conj(mul(result, result)))), "tanh(input)",
+    ("[0.5]", "[0.4621]"),
+)  # fmt: skip
 asinh, asinh_ = unary(
     "asinh", np.arcsinh, lambda grad, input: grad * conj(rsqrt(input * input + 1)), "the inverse of sinh",
     ("[0.5]", "[0.4812]"),
