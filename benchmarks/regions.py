@@ -6,11 +6,10 @@ import time
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from convlet.kernels import launch
 from convlet.kernels.emit import store_i64
+from convlet.kernels.jit import intrinsic, types
 from convlet.runtime import memory
 
 

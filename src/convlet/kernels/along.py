@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
 
 from ..runtime import memory, threads
 from . import emit, launch, target
 from .elements import TASK
+from .jit import cgutils
 from .lanes import ELEMENT, UNROLL, Lanes
 from .launch import Kernel, frame_reader, next_task
 

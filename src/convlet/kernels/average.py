@@ -8,10 +8,10 @@ The rows of a window are added up first, then their columns: the sums have the b
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..runtime import memory
 from .elements import TASK, Fields, floats
+from .jit import njit
 from .launch import Kernel, next_task
 
 _fields = Fields(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .elements import TASK, Fields, doubles, floats
 from .emit import next_ticket
+from .jit import njit
 from .launch import Kernel
 
 _fields = Fields("numbers", "re", "im", "sum", "size")

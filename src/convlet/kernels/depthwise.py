@@ -9,10 +9,10 @@ A *block* is a few rows of results that stay in registers while the kernel passe
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .depthwise_steps import SERIES
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 ENTRY = 8 * len(SERIES)

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from ..runtime import memory
 from . import target
@@ -59,6 +58,7 @@ from .emit import (
     _zip,
 )
 from .following import AsTheyAre
+from .jit import cgutils
 from .launch import Kernel
 
 # Rows that a step holds in registers.

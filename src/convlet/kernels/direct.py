@@ -10,10 +10,9 @@ keeps the rounding error of long sums small.
 
 from __future__ import annotations
 
-from numba import njit
-
 from .edges import FRAME, pack_band, pack_weight, store_band
 from .emit import call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)

@@ -12,9 +12,9 @@ then the positions of all rows follow one another without a gap. Rows have plane
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 
 # The numbers that describe a plan to a kernel: sizes in elements, strides and `at`s in bytes, tables as addresses.
 FRAME = np.dtype(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
-from numba.extending import intrinsic
 
 from ..runtime import memory, threads
 from . import launch
+from .jit import carray, intrinsic, njit, types
 from .launch import Kernel, frame_reader
 
 # Elements of a task: small enough for workers to end together, large enough to hide the ticket (under 0.1 us).

@@ -18,9 +18,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .jit import cgutils, intrinsic, types
 
 I1, I16, I32, I64 = ir.IntType(1), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
@@ -31,7 +30,9 @@ NATIVE, FLOAT16, BFLOAT16 = 0, 1, 2
 
 def _intrinsic(arguments: int, emit: Callable[..., Any]) -> Any:
     """A Numba intrinsic of so many int64 arguments and no result, whose body `emit(builder, *values)` writes."""
-    signature = types.void(*[types.int64] * arguments)
+
+    def signature() -> Any:
+        return types.void(*[types.int64] * arguments)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         emit(builder, *args)
@@ -40,7 +41,7 @@ def _intrinsic(arguments: int, emit: Callable[..., Any]) -> Any:
     names = [f"v{i}" for i in range(arguments)]
     scope: dict[str, Any] = {"signature": signature, "codegen": codegen}
     # Numba reads the number of arguments from the function itself.
-    exec(f"def step(typing, {', '.join(names)}):\n    return signature, codegen", scope)
+    exec(f"def step(typing, {', '.join(names)}):\n    return signature(), codegen", scope)
     return intrinsic(scope["step"])
 
 

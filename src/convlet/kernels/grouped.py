@@ -16,9 +16,9 @@ and zeros between them.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .emit import call, load_i64, next_ticket
+from .jit import njit
 from .launch import Kernel, frame_reader
 
 # Sizes in elements, strides and `at`s in bytes, tables as addresses.

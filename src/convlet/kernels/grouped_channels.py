@@ -11,10 +11,10 @@ with as many parts as the stride has phases, all reading the same band.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .edges import store_band
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 # Sizes in elements, strides and `at`s in bytes, tables as addresses.

@@ -13,23 +13,19 @@ first what is its own (`next_task`). Which worker computes a task never changes 
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import re
-import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
 
-from ..runtime import cache, memory
+from ..runtime import cache, machine_code, memory
 from . import emit, target
+from .invoking import invoker
+from .jit import intrinsic, njit, types
 
 _compiling = threading.RLock()
 call, load_i64, next_ticket, store_i64 = emit.call, emit.load_i64, emit.next_ticket, emit.store_i64
@@ -46,75 +42,60 @@ if hasattr(os, "register_at_fork"):
 
 
 @functools.cache
-def _sources(path: Path) -> tuple[Path, ...]:
-    """A kernel's file, and those of this folder that it imports, and they import: all that its code is made of."""
+def _imports(path: Path) -> tuple[bytes, set[Path]]:
+    """The content of a file of this folder, and the files of this folder that it imports."""
+    content = path.read_bytes()
     found: set[Path] = set()
-    new = [path, Path(__file__)]
+    for module, names in re.findall(r"^ *from \.(\w*) import (.*)", content.decode(), re.MULTILINE):
+        found |= {path.parent / f"{name}.py" for name in ([module] if module else names.split(", "))}
+    return content, {file for file in found if file.exists()}
+
+
+@functools.cache
+def _sources(path: Path) -> str:
+    """Differs where a kernel's file does, or those of this folder that it imports, and they import."""
+    found: set[Path] = set()
+    new = {path, Path(__file__)}
     while new:
-        each = new.pop()
-        found.add(each)
-        for module, names in re.findall(r"^ *from \.(\w*) import (.*)", each.read_text("utf-8"), re.MULTILINE):
-            files = {path.parent / f"{name}.py" for name in ([module] if module else names.split(", "))}
-            new += [file for file in files - found if file.exists()]
-    return tuple(sorted(found))
+        found |= new
+        new = set().union(*(_imports(file)[1] for file in new)) - found
+    return cache.digest(*(_imports(file)[0] for file in sorted(found)))
 
 
-@contextmanager
-def _only_loading() -> Iterator[None]:
-    """Numba does not prepare for compiling, which takes 0.15 s, until it has found that there is nothing to load."""
+def compiled(function: Callable[..., Any]) -> int:
+    """The address of the code of a function, kept on disk where that is possible."""
+    path = Path(function.__code__.co_filename)
+    name = f"{path.stem}.{function.__qualname__}.{_sources(path)}"
+    found = _loaded(target.label(), name)
+    return _made(function, target.label(), name) if found is None else found
+
+
+def _loaded(label: str, name: str) -> int | None:
+    code = machine_code.unpack(cache.read(label, name) or b"")
     try:
-        from numba.core.compiler_lock import global_compiler_lock
-        from numba.core.registry import cpu_target
-        from numba.core.runtime import rtsys
-    except ImportError:  # a Numba that is built in another way
-        yield
-        return
-    with global_compiler_lock:
-        context = cpu_target.target_context
-        rtsys.initialize(context)
-        prepare, calls = context.refresh, itertools.count()
-
-        def refresh() -> None:  # called before loading, then before compiling
-            if next(calls) > 0:
-                prepare()
-
-        context.refresh = refresh
-        try:
-            yield
-        finally:
-            context.__dict__.pop("refresh", None)
+        return None if code is None else machine_code.load(code)
+    except LookupError:  # of a process that had what this one has not
+        return None
 
 
-def compiled(compile: Callable[[bool], Any], source: str) -> Any:
-    """What `compile(use_cache)` makes of functions of the file `source`, kept on disk where that is possible."""
-    with _compiling:
-        folder = cache.directory(_sources(Path(source)), target.current().name)
-        if folder is None or next(folder.rglob("*.nbc"), None) is None:
-            cache.announce()
-        if folder is not None:
-            # Numba reads its own setting when a function is declared; others in this process keep theirs.
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-            try:
-                with _only_loading():
-                    return compile(True)
-            except OSError:
-                pass  # a full disk: go without
-            except Exception:
-                # A broken file (a cut-off pickle raises what it likes): start the folder anew. If it was not
-                # the cache, the same error comes again below.
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                numba.config.CACHE_DIR = before
-        return compile(False)
+def _made(function: Callable[..., Any], label: str, name: str) -> int:
+    from . import compilation
+
+    cache.announce()
+    code = compilation.compile(function, name)
+    address = machine_code.load(code)
+    cache.write(label, name, code.pack())
+    return address
 
 
 class Kernel:
     """A Python function of int64 arguments, compiled when its address is first asked for.
 
-    It raises nothing, so it checks no divisor either (error_model="numpy").
+    It raises nothing, so it checks no divisor either (error_model="numpy"). No other kernel has its file and its
+    qualified name.
     """
 
-    def __init__(self, function: Callable[..., None]):
+    def __init__(self, function: Callable[..., Any]):
         self.function = function
         self.__doc__ = function.__doc__
         self._address: int | None = None
@@ -125,23 +106,24 @@ class Kernel:
         if self._address is None:
             with _compiling:
                 if self._address is None:
-                    count = self.function.__code__.co_argcount
-                    signature = types.void(*[types.int64] * count)
-
-                    def compile(use_cache: bool) -> Any:
-                        return numba.cfunc(signature, cache=use_cache, error_model="numpy")(self.function)
-
-                    self._compiled = compiled(compile, self.function.__code__.co_filename)
-                    self._address = self._compiled.address
+                    self._address = compiled(self.function)
         return self._address
+
+    @functools.cached_property
+    def run(self) -> Callable[..., int]:
+        """Calls the compiled function, while other Python threads may run, too."""
+        return functools.partial(invoker(), self.address)
 
 
 def frame_reader(dtype: np.dtype) -> Any:
     """An intrinsic: the record of `dtype` at an address, for a kernel to read its fields."""
-    record = numba.from_dtype(dtype)
 
     @intrinsic
     def frame_at(typing, address):
+        from numba import from_dtype
+
+        record = from_dtype(dtype)
+
         def codegen(context, builder, sig, args):
             return builder.inttoptr(args[0], context.get_value_type(record))
 
@@ -180,10 +162,7 @@ def _alone(kernel, frame, a, b, bias, out, scratch):
     call(kernel, (frame, a, b, bias, out, scratch, 0))
 
 
-@functools.cache
-def _run_alone() -> Any:
-    signature = types.void(*[types.int64] * 7)
-    return compiled(lambda cache: njit(signature, nogil=True, cache=cache)(_alone), __file__)
+alone = Kernel(_alone)
 
 
 @functools.cache
@@ -199,5 +178,5 @@ def launch(kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: i
     scratch, keep = memory.scratch(counters + memory.LINE + slot * workers)
     scratch += counters
     if workers == 1 or not _workers().crew().run(kernel, frame, a, b, bias, out, scratch, workers):
-        _run_alone()(kernel, frame, a, b, bias, out, scratch)
+        alone.run(kernel, frame, a, b, bias, out, scratch)
     del keep

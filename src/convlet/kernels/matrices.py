@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from ..runtime import memory
 from . import target
@@ -38,6 +37,7 @@ from .emit import (
     _store_masked,
     _sums_of,
 )
+from .jit import cgutils
 from .launch import Kernel
 
 I8 = ir.IntType(8)

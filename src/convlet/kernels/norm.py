@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
-from numba.core import cgutils
 
 from ..runtime import memory
 from . import emit, target
 from .elements import TASK, Fields, doubles, floats
 from .elementwise import _keep
 from .factors import NO_SHIFT, constants, scale_of
+from .jit import cgutils, njit
 from .lanes import Formula, Lanes
 from .launch import Kernel, next_task
 

@@ -7,9 +7,9 @@ columns[(c, u, v)][oy, ox] = x[c][oy*kh + u][ox*kw + v]      planes: positions l
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .emit import NATIVE, call
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 # Sizes in elements, strides in bytes.

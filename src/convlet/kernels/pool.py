@@ -8,10 +8,10 @@ Where channels lie side by side, a window takes its elements one after the other
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..runtime import memory
 from .elements import TASK, Fields, floats, integers
+from .jit import njit
 from .launch import Kernel, next_task
 
 _fields = Fields(

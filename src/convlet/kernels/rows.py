@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from . import target
 from .emit import (
@@ -46,6 +45,7 @@ from .emit import (
     _widen,
 )
 from .following import AsTheyAre
+from .jit import cgutils
 from .launch import Kernel
 
 # Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides,

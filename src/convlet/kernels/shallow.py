@@ -11,11 +11,11 @@ With one point the rows are those of the band, and each tap is a run.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from . import edges
 from .edges import pack_band, pack_weight
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 FRAME = np.dtype(

@@ -12,13 +12,11 @@ import re
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from . import emit, target
 from .emit import DOUBLE, FLOAT, I1, I32, I64, _constant, _load, _plus, _size, _splat, _steps
 from .following import AsTheyAre
+from .jit import cgutils, intrinsic, types
 from .launch import Kernel
 from .tail import Finished
 from .winograd_matrices import matrices

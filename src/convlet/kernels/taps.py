@@ -10,11 +10,10 @@ import functools
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from . import target
 from .emit import FLOAT, I1, _constant, _exchange, _load, _load_masked, _moving, _plus, _steps, _store
+from .jit import intrinsic, types
 from .launch import Kernel
 
 

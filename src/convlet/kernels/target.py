@@ -9,6 +9,8 @@ import functools
 import os
 from dataclasses import dataclass
 
+from ..runtime import cache, processor
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -66,21 +68,38 @@ TARGETS = {
 }
 
 
+# What Numba, too, compiles for where the user says so.
+_CHOSEN = os.environ.get("NUMBA_CPU_NAME", "")
+
+
 @functools.cache
 def current() -> Target:
     """The target of this process: CONVLET_TARGET, else the best of the table that the machine has."""
-    import llvmlite.binding as llvm
-    import numba
-
     forced = os.environ.get("CONVLET_TARGET")
     if forced:
         if forced not in TARGETS:
             raise ValueError(f"CONVLET_TARGET={forced!r} is none of {', '.join(TARGETS)}")
-        target = TARGETS[forced]
-        if target.cpu is not None:  # before Numba's first compilation: LLVM must not use more than the target
-            numba.config.CPU_NAME, numba.config.CPU_FEATURES = target.cpu, ""
-        return target
-    if numba.config.CPU_NAME:  # the user chose a processor for Numba: take what the names promise
-        return TARGETS["avx2" if numba.config.CPU_NAME == "haswell" else "generic"]
-    features = llvm.get_host_cpu_features()
-    return next(t for t in TARGETS.values() if not t.needs or features.get(t.needs))
+        return TARGETS[forced]
+    if _CHOSEN:  # take what the names promise
+        return TARGETS["avx2" if _CHOSEN == "haswell" else "generic"]
+    return next(t for t in TARGETS.values() if not t.needs or t.needs in processor.features())
+
+
+@functools.cache
+def compiled_for() -> tuple[str, str]:
+    """LLVM's name of the processor that code is compiled for, and its features."""
+    target = current()
+    if os.environ.get("CONVLET_TARGET") and target.cpu is not None:  # no more than the target has
+        return target.cpu, ""
+    if _CHOSEN:
+        return _CHOSEN, os.environ.get("NUMBA_CPU_FEATURES", "")
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@functools.cache
+def label() -> str:
+    """A name for the code of this target."""
+    chosen = "".join(f"-{cache.digest(text.encode())}" for text in compiled_for()) if _CHOSEN else ""
+    return current().name + chosen

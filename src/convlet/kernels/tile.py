@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
 
 from . import target
 from .emit import (
@@ -30,6 +29,7 @@ from .emit import (
     _splat,
     _store,
 )
+from .jit import cgutils
 from .launch import Kernel
 
 

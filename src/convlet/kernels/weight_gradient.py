@@ -9,10 +9,10 @@ are left out of its sum: tables say which are not, for each column of taps; rows
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .edges import store_products
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 FRAME = np.dtype(

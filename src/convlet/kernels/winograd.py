@@ -25,11 +25,10 @@ sums over some of the tiles; the second region adds them up. Every sum has one o
 
 from __future__ import annotations
 
-from numba import njit
-
 from . import emit, tile
 from .edges import FRAME, pack_weight, store_band, store_products
 from .emit import NATIVE, call, load_i64
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 frame_at = frame_reader(FRAME)

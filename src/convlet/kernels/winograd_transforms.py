@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from . import emit, target
+from .jit import cgutils, intrinsic, types
 from .launch import Kernel
 from .winograd_matrices import Axis, tiling
 

@@ -26,13 +26,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 from ..runtime import memory
 from .emit import I64, _at, call, load_i64, store_i64
-from .launch import begin, compiled
+from .jit import cgutils, intrinsic, njit, types
+from .launch import Kernel, begin
 
 # Where the words of a crew are, each on a cache line of its own but for the region's.
 NUMBER, OPEN, INSIDE, STOP, REGION = (64 * i for i in range(5))
@@ -87,13 +85,13 @@ def pause(typing):
     return types.void(), codegen
 
 
-def serve(crew, worker, seen):
+def _serve(crew, worker, seen, spins):
     """Takes part in regions as they open, from the one after `seen`; returns the last seen when none came for long."""
     waited = 0
     while True:
         number = see_i64(crew + NUMBER)
         if number == seen:
-            if waited >= SPINS or see_i64(crew + STOP):
+            if waited >= spins or see_i64(crew + STOP):
                 return seen
             waited += 1
             pause()
@@ -119,7 +117,7 @@ def all_left(crew):
     return False
 
 
-def lead(crew, kernel, frame, a, b, bias, out, scratch, workers):
+def _lead(crew, kernel, frame, a, b, bias, out, scratch, workers):
     """Opens a region, takes part as worker 0 and closes it. Whether all workers have left: see `follow`."""
     region = crew + REGION
     begin(scratch, workers)
@@ -138,20 +136,12 @@ def lead(crew, kernel, frame, a, b, bias, out, scratch, workers):
     return all_left(crew)
 
 
-def follow(crew):
+def _follow(crew):
     """Waits again, after `lead` did in vain."""
     return all_left(crew)
 
 
-@functools.cache
-def _compiled() -> tuple[Any, Any, Any]:
-    """serve, lead and follow."""
-
-    def make(function: Callable[..., Any], result: Any, arguments: int) -> Any:
-        signature = result(*[types.int64] * arguments)
-        return compiled(lambda cache: njit(signature, nogil=True, cache=cache)(function), __file__)
-
-    return make(serve, types.int64, 3), make(lead, types.boolean, 9), make(follow, types.boolean, 1)
+serve, lead, follow = Kernel(_serve), Kernel(_lead), Kernel(_follow)
 
 
 def _allowed() -> set[int]:
@@ -193,7 +183,7 @@ class Crew:
     """The threads of this process that wait for regions."""
 
     def __init__(self) -> None:
-        self.serve, self.lead, self.follow = _compiled()
+        self.serve, self.lead, self.follow = serve.run, lead.run, follow.run
         self.memory = np.zeros(BYTES + memory.LINE, np.uint8)
         self.address = memory.lines(memory.address(self.memory))
         start = self.address - memory.address(self.memory)
@@ -257,7 +247,7 @@ class Crew:
         bell.acquire()
         seen = 0
         while True:
-            seen = self.serve(self.address, worker, seen)
+            seen = self.serve(self.address, worker, seen, SPINS)
             if self.words[STOP // 8]:
                 return
             if self.words[NUMBER // 8] == seen:

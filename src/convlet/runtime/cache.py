@@ -1,19 +1,24 @@
 """Where compiled kernels are kept: a directory of the user's, else a temporary one; never an error.
 
 CONVLET_CACHE_DIR names the directory; else it is the platform's cache directory (XDG_CACHE_HOME, ~/Library/Caches,
-%LOCALAPPDATA%) and in it `convlet/`, with one folder for each combination of versions. Numba itself keeps
-processors apart (name and features are part of its key) and replaces what its own version cannot read.
+%LOCALAPPDATA%) and in it `convlet/`, with one folder for each combination of versions and processor. A kernel is a file
+there, whose name says what it was compiled from. Files are written whole or not at all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import sys
-import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+
+from . import processor
 
 _said = False
 
@@ -26,41 +31,91 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
+def _roots() -> Iterator[Path]:
+    chosen = os.environ.get("CONVLET_CACHE_DIR")
+    with contextlib.suppress(RuntimeError):  # no home directory
+        yield Path(chosen) if chosen else _user_cache() / "convlet"
+    import tempfile
+
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    with contextlib.suppress(FileNotFoundError):  # no directory for temporary files
+        yield Path(tempfile.gettempdir()) / f"convlet-{user}"
+
+
 def _usable(directory: Path) -> bool:
+    """Whether kernels can be kept there, and are one's own: a shared temporary directory may hold another's folder."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory) as file:
-            file.write(b"convlet")
+        owned = not hasattr(os, "getuid") or directory.stat().st_uid == os.getuid()
     except OSError:
         return False
-    return True
+    return owned and os.access(directory, os.W_OK)
 
 
-def _fingerprint(sources: Iterable[Path]) -> str:
-    """Changes with the kernels' sources: Numba itself notices only a change of the function's own file."""
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:12]
+def digest(*parts: bytes) -> str:
+    """Twelve letters that differ where the parts do."""
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
 @functools.cache
-def directory(sources: tuple[Path, ...], name: str) -> Path | None:
-    """The folder for kernels compiled from `sources` for the target `name`; None where nothing can be written."""
-    import llvmlite
-    import numba
-
-    version = f"{name}-numba{numba.__version__}-llvmlite{llvmlite.__version__}-{_fingerprint(sources)}"
-    chosen = os.environ.get("CONVLET_CACHE_DIR")
+def _version(package: str) -> str:
+    """The version of an installed package, without importing it."""
     try:
-        roots = [Path(chosen)] if chosen else [_user_cache() / "convlet"]
-    except RuntimeError:  # no home directory
-        roots = []
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    roots.append(Path(tempfile.gettempdir()) / f"convlet-{user}")
-    for root in roots:
-        path = root / version
-        # A shared temporary directory may hold another's folder: compiled code is only taken from one's own.
-        if _usable(path) and (not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()):
+        place = find_spec(package)
+    except ValueError:  # said to be missing
+        place = None
+    if place is None or place.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    with contextlib.suppress(OSError):
+        text = (Path(place.origin).parent / "_version.py").read_text("utf-8")
+        found = re.search(r"version\W{1,9}(\d+\.[\w.+-]*)", text)
+        if found:
+            return found[1]
+    return str(__import__(package).__version__)
+
+
+@functools.cache
+def directory(target: str) -> Path | None:
+    """The folder of the kernels for a target; None where nothing can be written."""
+    versions = "-".join(package + _version(package) for package in ("numba", "llvmlite"))
+    here = digest(processor.identity().encode(), str(sys.implementation.cache_tag).encode())
+    for root in _roots():
+        path = root / f"{target}-{versions}-{here}"
+        if _usable(path):
             return path
     return None
+
+
+def filled(target: str) -> bool:
+    """Whether kernels were compiled here before, by this very Numba."""
+    folder = directory(target)
+    if folder is None:
+        return False
+    with os.scandir(folder) as files:
+        return any(files)
+
+
+def read(target: str, name: str) -> bytes | None:
+    """The content of a kernel's file; None where there is none."""
+    folder = directory(target)
+    try:
+        return None if folder is None else (folder / name).read_bytes()
+    except OSError:
+        return None
+
+
+def write(target: str, name: str, content: bytes) -> None:
+    """Keeps a kernel. Other processes find the whole file or none; where the disk is full there is none."""
+    folder = directory(target)
+    if folder is None:
+        return
+    unfinished = folder / f"{name}.{os.getpid()}-{threading.get_ident()}"
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(folder / name)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
 
 
 def announce() -> None:
