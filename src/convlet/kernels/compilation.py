@@ -109,6 +109,7 @@ def _machine(images: bool) -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     cpu, features = target.compiled_for()
+    how: dict[str, Any]
     if images:
         how = {"reloc": "pic", "codemodel": "small"}
     else:
