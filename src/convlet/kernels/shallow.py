@@ -33,8 +33,9 @@ FRAME = np.dtype(
                 *("piece", "finish"),
                 # rows at their points: bytes of a row, and between points
                 *("row_bytes", "point_at"),
-                # the widest tile; columns that follow one another in the band and in the output: of all rows, or of one
-                *("tile_channels", "tile_vectors", "unbroken"),
+                # tiles for a vector of channels, and vectors of the widest; whether the columns of all rows follow one
+                # another in the band and in the output, or of one
+                *("tile_parts", "tile_vectors", "unbroken"),
                 # packed weights: bytes of a vector of output channels; taps of a channel in scratch, zeros behind them
                 *("weight_block", "spare_taps", "tap_zeros"),
                 # results that are not stored in place: where in scratch, bytes of a row and of a channel
@@ -96,27 +97,30 @@ def multiply(f, source, weight, bias, tail, rows, columns, out, y_h, y_c):
     """All output channels of a group of rows."""
     vector = f.lanes * f.element
     vectors = -(-columns // f.lanes)
-    o = 0
-    while o < f.ocg:
-        most = f.tile_channels
-        if f.points == 1 and f.ocg - o <= most // 2:
-            most = most // 2
-        channels = min(most, f.ocg - o)
-        own = weight + o // f.lanes * f.weight_block + o % f.lanes * f.element
-        shift = bias + o * f.element if bias else 0
-        done = 0
-        while done < vectors:
-            left = vectors - done
-            wide = min(f.tile_vectors, left)
-            count = left // wide
-            # Four vectors are two tiles of two, not three and one: so few sums would wait for one another.
-            if wide > 2 and left % wide == 1:
-                wide, count = (wide, count - 1) if count > 1 else (2, 2)
-            src, to = source + done * vector, out + o * y_c + done * vector
-            what = 16 * most + wide, count, f.chunk, f.piece, own, f.offsets, src, f.point_at
-            call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, tail))
-            done += count * wide
-        o += channels
+    for first in range(0, f.ocg, f.lanes):
+        for part in range(f.tile_parts):
+            start = part * f.lanes // f.tile_parts
+            most = (part + 1) * f.lanes // f.tile_parts - start
+            o = first + start
+            if o >= f.ocg:
+                break
+            if f.points == 1 and f.ocg - o <= most // 2:
+                most = most // 2
+            channels = min(most, f.ocg - o)
+            own = weight + first // f.lanes * f.weight_block + start * f.element
+            shift = bias + o * f.element if bias else 0
+            done = 0
+            while done < vectors:
+                left = vectors - done
+                wide = min(f.tile_vectors, left)
+                count = left // wide
+                # Four vectors are two tiles of two, not three and one: so few sums would wait for one another.
+                if wide > 2 and left % wide == 1:
+                    wide, count = (wide, count - 1) if count > 1 else (2, 2)
+                src, to = source + done * vector, out + o * y_c + done * vector
+                what = 16 * most + wide, count, f.chunk, f.piece, own, f.offsets, src, f.point_at
+                call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, tail))
+                done += count * wide
 
 
 @njit(error_model="numpy")

@@ -22,20 +22,37 @@ from .tail import Finished
 from .winograd_matrices import matrices
 from .winograd_transforms import _Lanes
 
-# Points from which on a tile is one vector wide.
-NARROW = 2
+
+def parts(machine: target.Target, element: int, points: int) -> int:
+    """Into how many tiles a vector of channels is cut, so that their sums stay in registers.
+
+    Sums at several points are one vector of columns wide: the more channels share its rows, the better, because few of
+    their loads are aligned.
+    """
+    lanes = machine.lanes(element)
+    most = machine.panel_mr(element) if points == 1 else max(1, (machine.registers - 2) // points)
+    return -(-lanes // most)
 
 
 def shapes(machine: target.Target, element: int, points: int) -> list[tuple[int, int]]:
-    """Tiles of channels x vectors, the largest last: their sums, the vectors of a term and a number in registers."""
-    if points >= NARROW:
-        return [(1 << ((machine.registers - 2) // points).bit_length() - 1, 1)]
-    most = machine.panel_mr(element)
+    """Tiles of channels x vectors: their sums, the vectors of a term and a number in registers."""
+    lanes, cut = machine.lanes(element), parts(machine, element, points)
+    sizes = {(i + 1) * lanes // cut - i * lanes // cut for i in range(cut)}
+    if points > 1:
+        return [(m, 1) for m in sorted(sizes)]
+    # With one point there is one size, and a half of it for what is left over.
+    (most,) = sizes
     return [(m, v) for m in sorted({max(1, most // 2), most}) for v in range(1, machine.panel_nr + 1)]
 
 
 def _tile(
-    builder: Any, compute: Any, m: int, taps: int, following: type[AsTheyAre], arguments: tuple[Any, ...]
+    builder: Any,
+    compute: Any,
+    m: int,
+    taps: int,
+    following: type[AsTheyAre],
+    chained: bool,
+    arguments: tuple[Any, ...],
 ) -> None:
     """The code of `tile`."""
     shape, count, k, piece, weights, offsets, source, point_at = arguments[:8]
@@ -53,15 +70,14 @@ def _tile(
     after = following(builder, emit.NATIVE, compute, lanes, tail)
 
     def summed(most: int, vectors: int, source: Any) -> dict[tuple[int, int, int], Any]:
-        """The sums of a tile at its points, of pieces of so many terms if it has one point."""
+        """The sums of a tile at its points, of pieces of so many terms if it is chained."""
         cells = [(p, i, v) for p in range(points) for i in range(most) for v in range(vectors)]
-        pieces = points == 1
         entry = builder.block
-        start = builder.append_basic_block("shallow_piece") if pieces else entry
+        start = builder.append_basic_block("shallow_piece") if chained else entry
         body = builder.append_basic_block("shallow_loop")
         done = builder.append_basic_block("shallow_end")
         begin, last = _constant(0), k
-        if pieces:
+        if chained:
             totals = [cgutils.alloca_once(builder, vector) for _ in cells]
             builder.branch(start)
             builder.position_at_end(start)
@@ -97,7 +113,7 @@ def _tile(
         builder.cbranch(builder.icmp_signed("<", following, last), body, done)
 
         builder.position_at_end(done)
-        if not pieces:
+        if not chained:
             return result
         add = builder.append_basic_block("shallow_add")
         added = builder.append_basic_block("shallow_added")
@@ -177,19 +193,19 @@ def _tile(
 
 @intrinsic(prefer_literal=True)
 def tile_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15):
-    """A tile, named by a literal text: bytes of an element, m, taps and whether there is a tail."""
-    element, m, taps, finished = map(int, which.literal_value.split())
+    """A tile, named by a literal text: an element's bytes, m, taps, whether there is a tail, whether it is chained."""
+    element, m, taps, finished, chained = map(int, which.literal_value.split())
 
     def codegen(context, builder, sig, args):
         following = Finished if finished else AsTheyAre
-        _tile(builder, FLOAT if element == 4 else DOUBLE, m, taps, following, args[1:])
+        _tile(builder, FLOAT if element == 4 else DOUBLE, m, taps, following, bool(chained), args[1:])
         return context.get_dummy_value()
 
     return types.void(which, *[types.int64] * 16), codegen
 
 
 @functools.cache
-def tile(element: int, m: int, taps: int, finished: bool = False) -> Kernel:
+def tile(element: int, m: int, taps: int, finished: bool = False, chained: bool = False) -> Kernel:
     """tile(shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, ...)
 
     out[c][row][:] = bias[c] + sum over points p of A^T[row, p] *
@@ -197,10 +213,10 @@ def tile(element: int, m: int, taps: int, finished: bool = False) -> Kernel:
 
     for `channels` c, `rows` of the m rows and so many columns: `count` tiles side by side, the last of them not whole.
     The last arguments are bias, or 0, and the tail that `finished` tiles apply (see tail.py).
-    shape is 16 * channels + vectors of one of `shapes`. With one point no more than `piece` terms are added in a row.
+    shape is 16 * channels + vectors of one of `shapes`. A `chained` tile adds no more than `piece` terms in a row.
     Weights of a term and a point are a vector apart.
     """
-    which = f"{element} {m} {taps} {int(finished)}"
+    which = f"{element} {m} {taps} {int(finished)} {int(chained)}"
 
     def run(
         shape, count, k, piece, weights, offsets, source, point_at, out, y_h, y_c, channels, rows, columns, bias, tail

@@ -40,10 +40,14 @@ name = "shallow"
 FEW, FEW_STRIDED = 8, 4
 OUTPUTS = 4
 FULL = 0.7
-# Rows of a group, and taps of a run, to choose from; points at most: more cost too much precision.
+# Rows of a group, and taps of a run, to choose from.
 ROWS = (2, 3, 4)
 RUNS = (2, 3, 4)
-POINTS = 7
+# Points at most: more cost too much precision. For 'highest' (2e-7) four points err by 1.8e-7 however long sums are, of
+# CHAIN terms at a time, and five by 1.7e-7 up to so many terms (64 x 64 images, normal data and that of
+# tests/conv/test_precision.py, November 2026).
+POINTS, PRECISE_POINTS, PRECISE_POINTS_SHORT = 7, 4, 5
+SHORT = 32
 # Bytes of a band of rows, and of a group's rows at their points: more do not stay in the L2 cache.
 BAND_BYTES = 256 << 10
 POINT_BYTES = 256 << 10
@@ -126,15 +130,18 @@ class Rows:
 def ways(p: ConvProblem) -> Iterator[Rows]:
     """The ways to compute the rows of a problem."""
     yield Rows(1, 1, tuple(range(p.kh)), 1)
-    if get_convolution_precision() == "highest" or p.dtype == "f64" or p.dh > 1 or p.kh == 1:
+    if p.dtype == "f64" or p.dh > 1 or p.kh == 1:
         return
+    most = POINTS
+    if get_convolution_precision() == "highest":
+        most = PRECISE_POINTS_SHORT if p.ic * p.kh * p.kw <= SHORT else PRECISE_POINTS
     # Taps `sh` apart read rows that far apart: a run has no others.
     classes = [range(first, p.kh, p.sh) for first in range(min(p.sh, p.kh))]
     for longest in RUNS:
         taps = max(split(len(each), split(len(each), longest)) for each in classes)
         runs = tuple(each[i] for each in classes for i in range(0, len(each), taps))
         for m in ROWS:
-            if taps > 1 and m + taps - 1 <= POINTS:
+            if taps > 1 and m + taps - 1 <= most:
                 yield Rows(m, taps, runs, p.sh)
 
 
@@ -343,13 +350,15 @@ def _forward_frame(
         fields["weights_in"] = transform("weight", axis, one).address
     weight_block = fields["chunk"] * rows.points * vector
     fields |= places | {
-        "columns_tile": shallow_steps.tile(element, rows.m, rows.taps, bool(p.tail and in_place)).address,
+        "columns_tile": shallow_steps.tile(
+            element, rows.m, rows.taps, finished=bool(p.tail and in_place), chained=0 < chain < fields["chunk"]
+        ).address,
         **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
         "w_size": size,
         "w_code": CODES[p.dtype],
         "run": weight.run(p.ic, size),
         "piece": split(fields["chunk"], split(fields["chunk"], chain)) if chain else fields["chunk"],
-        "tile_channels": max(channels for channels, _ in tiles),
+        "tile_parts": shallow_steps.parts(machine, element, rows.points),
         "tile_vectors": max(vectors for _, vectors in tiles),
         "unbroken": int(unbroken),
         "weight_block": weight_block,
