@@ -2,7 +2,7 @@
 
     gather_planes    planes of rows of any step and storage type become contiguous elements of the compute type
     gather           the rows of one plane
-    transpose        a block of rows becomes a block of columns, `lanes` x `lanes` elements at a time in registers
+    transpose        rows become columns, on the way from memory to registers (turning.py)
     store_channels   sums[position][channel] become a row of positions for each channel (NCHW)
     store_positions  the same become a row of channels for each position (channels-last)
     scatter          contiguous rows become rows of any step and storage type
@@ -13,6 +13,8 @@ Storing adds a bias to each channel; following.py is what else may be done on th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -47,6 +49,7 @@ from .emit import (
 from .following import AsTheyAre
 from .jit import cgutils
 from .launch import Kernel
+from .turning import block_shape, repeated, turned
 
 # Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides,
 # and of channels-last images of three channels.
@@ -55,6 +58,14 @@ STRIDES = (1, 2, 3, 4, 6)
 
 def _storages(compute: Any) -> tuple[int, ...]:
     return (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT else (NATIVE,)
+
+
+@contextmanager
+def _ends(builder: Any, count: Any, step: int) -> Iterator[Any]:
+    """for i in range(0, count, step), the last moved back to end with the count, which is `step` at least."""
+    with _steps(builder, count, step) as i:
+        last = _plus(builder, count, -step)
+        yield builder.select(builder.icmp_signed("<", i, last), i, last)
 
 
 def _between(builder: Any, first: Any, i: Any, last: Any, lanes: int) -> Any:
@@ -211,38 +222,58 @@ def _store_channels(compute: Any, following: type[AsTheyAre] = AsTheyAre) -> Any
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
         shift = _shift(builder, bias, channels, vector)
-        all_channels = builder.icmp_signed("==", channels, _constant(lanes))
 
-        def read(after, numbers, place, left=None):
+        high, wide = block_shape(element)
+
+        def read(after, numbers, place, left):
             block = []
             for i in range(lanes):
-                at = _constant(i)
-                if left is not None:  # rows beyond the last repeat it
-                    at = builder.select(builder.icmp_signed("<", at, left), at, builder.sub(left, _constant(1)))
+                # Rows beyond the last repeat it.
+                there = builder.icmp_signed("<", _constant(i), left)
+                at = builder.select(there, _constant(i), builder.sub(left, _constant(1)))
                 value = _load(builder, builder.add(place, builder.mul(src_step, at)), vector)
                 block.append(builder.fadd(value, shift))
             return _exchange(builder, after.sums(block, numbers))
 
-        def unit(storage, after, numbers):
+        def whole_channels(storage, numbers):
+            """No masks and no questions; the last block overlaps the one before."""
+            size = _size(_stored(storage, compute))
+            after = following(builder, storage, compute, high, tail)
+            with _ends(builder, rows, lanes) as i:
+                place = builder.add(src, builder.mul(i, src_step))
+                to = builder.add(dst, builder.mul(i, _constant(size)))
+                positions = [builder.add(place, builder.mul(src_step, _constant(r))) for r in range(lanes)]
+                for first in range(0, lanes, wide):
+                    own, *others = [repeated(builder, each, first, element) for each in (shift, *(numbers or ()))]
+
+                    def change(block, own=own, others=others):
+                        return after.sums([builder.fadd(value, own) for value in block], others)
+
+                    block = [_plus(builder, each, first * element) for each in positions]
+                    parts = [
+                        turned(builder, compute, block[part : part + high], change) for part in range(0, lanes, high)
+                    ]
+                    values = [each for channel in zip(*parts) for each in channel]
+                    places = [
+                        _plus(builder, builder.add(to, builder.mul(dst_step, _constant(first + c))), part * size)
+                        for c in range(wide)
+                        for part in range(0, lanes, high)
+                    ]
+                    for value, at in zip(after.results(values, places), places):
+                        _store(builder, _narrow(builder, value, storage), at)
+
+        def any_channels(storage, after, numbers):
             size = _size(_stored(storage, compute))
             with _steps(builder, rows, lanes) as i:
                 place = builder.add(src, builder.mul(i, src_step))
                 to = builder.add(dst, builder.mul(i, _constant(size)))
                 left = builder.sub(rows, i)
-                whole = builder.and_(all_channels, builder.icmp_signed(">=", left, _constant(lanes)))
-                with builder.if_else(whole) as (all_of_it, part_of_it):
-                    with all_of_it:
-                        values = read(after, numbers, place)
-                        places = [builder.add(to, builder.mul(dst_step, _constant(c))) for c in range(lanes)]
-                        for value, at in zip(after.results(values, places), places):
-                            _store(builder, _narrow(builder, value, storage), at)
-                    with part_of_it:
-                        mask = _mask(builder, left, lanes)
-                        for c, value in enumerate(read(after, numbers, place, left)):
-                            with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
-                                at = builder.add(to, builder.mul(dst_step, _constant(c)))
-                                (value,) = after.results([value], [at], mask)
-                                _store_masked(builder, _narrow(builder, value, storage), at, mask)
+                mask = _mask(builder, left, lanes)
+                for c, value in enumerate(read(after, numbers, place, left)):
+                    with builder.if_then(builder.icmp_signed("<", _constant(c), channels)):
+                        at = builder.add(to, builder.mul(dst_step, _constant(c)))
+                        (value,) = after.results([value], [at], mask)
+                        _store_masked(builder, _narrow(builder, value, storage), at, mask)
 
         def every_second(storage, after, numbers):
             size = _size(_stored(storage, compute))
@@ -273,7 +304,13 @@ def _store_channels(compute: Any, following: type[AsTheyAre] = AsTheyAre) -> Any
                 numbers = after.of_channels(bias, _mask(builder, channels, lanes))
                 with builder.if_else(is_unit) as (near, apart):
                     with near:
-                        unit(storage, after, numbers)
+                        whole = builder.icmp_signed("==", channels, _constant(lanes))
+                        whole = builder.and_(whole, builder.icmp_signed(">=", rows, _constant(lanes)))
+                        with builder.if_else(whole) as (all_of_it, part_of_it):
+                            with all_of_it:
+                                whole_channels(storage, numbers)
+                            with part_of_it:
+                                any_channels(storage, after, numbers)
                     with apart:  # phases of an input gradient, which have no tail
                         every_second(storage, AsTheyAre(builder, storage, compute, lanes, tail), None)
 
@@ -327,51 +364,70 @@ def _transpose(compute: Any) -> Any:
         biased = builder.icmp_signed("!=", bias, _constant(0))
         no_bias = cgutils.alloca_once_value(builder, ir.Constant(compute, 0.0))
         ordered = builder.icmp_signed("!=", order, _constant(0))
-        places = []
-        for i in range(lanes):
+        high, wide = block_shape(element)
+
+        def in_order():
+            return [builder.add(src, builder.mul(src_step, _constant(i))) for i in range(lanes)]
+
+        def listed():
+            numbers = [_load(builder, _plus(builder, order, 8 * i), I64) for i in range(lanes)]
+            return [builder.add(src, builder.mul(src_step, number)) for number in numbers]
+
+        def some_places():
             # A row that is not there has no place in the table either, and must not be asked for where no memory may
             # be: a processor reads nothing under an empty mask, but takes 0.1 us to find that out.
-            there = builder.icmp_signed("<", _constant(i), rows)
-            listed = builder.and_(ordered, there)
-            index = cgutils.alloca_once_value(builder, builder.select(there, _constant(i), _constant(0)))
-            with builder.if_then(listed, likely=False):
-                builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
-            places.append(builder.add(src, builder.mul(src_step, builder.load(index))))
+            for i in range(lanes):
+                there = builder.icmp_signed("<", _constant(i), rows)
+                index = cgutils.alloca_once_value(builder, builder.select(there, _constant(i), _constant(0)))
+                with builder.if_then(builder.and_(ordered, there), likely=False):
+                    builder.store(_load(builder, _plus(builder, order, 8 * i), I64), index)
+                yield builder.add(src, builder.mul(src_step, builder.load(index)))
+
+        def whole_rows(places):
+            """No masks and no questions; the last block overlaps the one before."""
+            with _ends(builder, columns, wide) as j:
+                offset = builder.mul(j, _constant(element))
+                row = builder.add(dst, builder.mul(j, dst_step))
+                rows_at = [builder.add(place, offset) for place in places]
+                parts = [turned(builder, compute, rows_at[first : first + high]) for first in range(0, lanes, high)]
+                for i, values in enumerate(zip(*parts)):
+                    to = builder.add(row, builder.mul(dst_step, _constant(i)))
+                    for part, value in enumerate(values):
+                        _store(builder, value, _plus(builder, to, part * high * element))
+
+        def any_rows(places):
+            with _steps(builder, columns, lanes) as j:
+                left = builder.sub(columns, j)
+                row = builder.add(dst, builder.mul(j, dst_step))
+                offset = builder.mul(j, _constant(element))
+                mask = _mask(builder, left, lanes)
+                written = _mask(builder, width, lanes)
+                block = []
+                for i, place in enumerate(places):
+                    # A row that is not there reads nothing: its mask is empty.
+                    there = builder.icmp_signed("<", _constant(i), rows)
+                    read = builder.and_(mask, _splat(builder, there, lanes))
+                    vector = ir.VectorType(compute, lanes)
+                    block.append(_load_masked(builder, builder.add(place, offset), vector, read))
+                for i, value in enumerate(_exchange(builder, block)):
+                    with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
+                        at = builder.add(bias, _plus(builder, offset, i * element))
+                        source = builder.select(biased, at, builder.ptrtoint(no_bias, I64))
+                        addend = _splat(builder, _load(builder, source, compute), lanes)
+                        to = builder.add(row, builder.mul(dst_step, _constant(i)))
+                        _store_masked(builder, builder.fadd(value, addend), to, written)
+
         whole = builder.and_(
             builder.icmp_signed("==", rows, _constant(lanes)), builder.icmp_signed("==", width, _constant(lanes))
         )
-        with _steps(builder, columns, lanes) as j:
-            left = builder.sub(columns, j)
-            row = builder.add(dst, builder.mul(j, dst_step))
-            offset = builder.mul(j, _constant(element))
-            # A whole block needs no masks and no questions.
-            is_whole = builder.and_(whole, builder.icmp_signed(">=", left, _constant(lanes)))
-            is_whole = builder.and_(is_whole, builder.not_(biased))
-            with builder.if_else(is_whole) as (all_of_it, part_of_it):
-                with all_of_it:
-                    block = [
-                        _load(builder, builder.add(place, offset), ir.VectorType(compute, lanes))
-                        for place in places
-                    ]
-                    for i, value in enumerate(_exchange(builder, block)):
-                        _store(builder, value, builder.add(row, builder.mul(dst_step, _constant(i))))
-                with part_of_it:
-                    mask = _mask(builder, left, lanes)
-                    written = _mask(builder, width, lanes)
-                    block = []
-                    for i, place in enumerate(places):
-                        # A row that is not there reads nothing: its mask is empty.
-                        there = builder.icmp_signed("<", _constant(i), rows)
-                        read = builder.and_(mask, _splat(builder, there, lanes))
-                        vector = ir.VectorType(compute, lanes)
-                        block.append(_load_masked(builder, builder.add(place, offset), vector, read))
-                    for i, value in enumerate(_exchange(builder, block)):
-                        with builder.if_then(builder.icmp_signed("<", _constant(i), left)):
-                            at = builder.add(bias, _plus(builder, offset, i * element))
-                            source = builder.select(biased, at, builder.ptrtoint(no_bias, I64))
-                            addend = _splat(builder, _load(builder, source, compute), lanes)
-                            to = builder.add(row, builder.mul(dst_step, _constant(i)))
-                            _store_masked(builder, builder.fadd(value, addend), to, written)
+        whole = builder.and_(whole, builder.icmp_signed(">=", columns, _constant(wide)))
+        with builder.if_else(builder.and_(whole, builder.not_(biased))) as (all_of_it, part_of_it):
+            with all_of_it, builder.if_else(ordered) as (by_table, one_by_one):
+                for branch, places in ((by_table, listed), (one_by_one, in_order)):
+                    with branch:
+                        whole_rows(places())
+            with part_of_it:
+                any_rows(list(some_places()))
 
     return _intrinsic(9, emit)
 
