@@ -23,6 +23,7 @@ from ..runtime import memory
 from .conversion import is_half
 from .elementwise import mul
 from .layout import empty_like_layout, lying_as, without_data
+from .mixture import Band, mix
 from .powers import pow
 from .reduction import mean
 
@@ -402,11 +403,25 @@ def _region_areas(size: Pair, out: Pair) -> Array:
     return np.multiply.outer(rows, columns)
 
 
+@lru_cache(maxsize=512)
+def _region_bands(size: Pair, out: Pair) -> tuple[Band, ...]:
+    """The sums over the regions."""
+    bands = []
+    for n, ranges in zip(size, _regions(size, out)):
+        first, end = np.array(ranges, np.int64).T
+        count = end - first
+        bands.append(Band(n, first.copy(), count, np.ones((len(ranges), count.max()))))
+    return tuple(bands)
+
+
 def mean_of_regions(x: Array, out: Pair) -> Array:
     """The mean of every region: sums down the rows, then across."""
     windows = _even_regions((x.shape[-2], x.shape[-1]), out)
     if windows is not None:
         return mean_of_windows(x, windows, math.prod(windows.kernel))
+    areas = _region_areas(x.shape[-2:], out)
+    if x.size and large.of_images("mixture", x):
+        return _divide(mix(x, *_region_bands(x.shape[-2:], out)), areas)
     wide = np.dtype(np.float32) if is_half(x.dtype) else x.dtype
     rows, columns = _regions(x.shape[-2:], out)
     down = empty_like_layout(x, (*x.shape[:-2], len(rows), x.shape[-1]), wide)
@@ -415,7 +430,7 @@ def mean_of_regions(x: Array, out: Pair) -> Array:
     total = empty_like_layout(x, (*x.shape[:-2], *out), wide)
     for j, (left, right) in enumerate(columns):
         np.add.reduce(down[..., left:right], axis=-1, out=total[..., j])
-    return _divide(total, _region_areas(x.shape[-2:], out)).astype(x.dtype, copy=False)
+    return _divide(total, areas).astype(x.dtype, copy=False)
 
 
 def spread_to_regions(grad: Array, size: Pair) -> Array:
@@ -427,6 +442,9 @@ def spread_to_regions(grad: Array, size: Pair) -> Array:
         return spread_to_windows(grad, windows, math.prod(windows.kernel))
     rows, columns = _regions(size, out)
     share = _divide(grad.astype(wide), _region_areas(size, out))
+    if share.size and large.of_images("mixture", without_data((*share.shape[:-2], *size), wide)):
+        spread = mix(share, *[band.adjoint for band in _region_bands(size, out)])
+        return spread.astype(grad.dtype, copy=False)
     across = empty_like_layout(grad, (*grad.shape[:-1], size[1]), wide)
     across[...] = 0
     for j, (left, right) in enumerate(columns):
