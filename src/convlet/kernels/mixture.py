@@ -1,6 +1,6 @@
 """Mixtures of neighbouring rows and columns of float32 planes, those of each axis given by a table (ops/mixture.py).
 
-    out[y, x] = sum over k and l of row_weight[y, k] * column_weight[x, l] * plane[row_first[y] + k, column_first[x] + l]
+    out[y, x] = sum over k, l of row_weight[y, k] * column_weight[x, l] * plane[row_first[y] + k, column_first[x] + l]
 
 Where channels lie side by side, a plane is an image, and each of its elements that many numbers. The axis along which
 less is left to do for the other one comes first: columns of the rows that are read where there are to be more rows,
