@@ -24,6 +24,7 @@ FRAME = np.dtype(
                 "panel",
                 "dots",
                 "transpose",
+                "store_channels",
                 "gather",
                 "scatter",
                 "bring",
@@ -41,7 +42,7 @@ FRAME = np.dtype(
             # the tasks of a group: ranges of images, of rows, of columns; columns that stay in the cache. A part of the
             # rows is a tile; the row that each begins with, bytes to it in a, and how many parts from there on are of
             # one size and evenly apart are a table, with one entry more
-            *("bundle", "row_shares", "parts", "places", "spans", "span", "block", "by_rows"),
+            *("bundle", "row_shares", "parts", "places", "spans", "block", "by_rows"),
             *("a_image", "a_group", "a_row", "a_term"),
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
@@ -66,7 +67,7 @@ TAIL_TILES = 4
 
 
 def _panels(frame, a, b, bias, c, scratch, worker):
-    """A task is (bundle of images, group, span of columns, share of the rows); the last span has what is left over.
+    """A task is (bundle of images, group, span of columns, share of the rows); spans are of whole panels.
 
     A block of columns is summed up over all chunks of terms before the next: so many panels of b, a chunk long, stay
     in the cache. Columns that fill no vector are a block of their own, the last whole vector of the span.
@@ -91,14 +92,15 @@ def _panels(frame, a, b, bias, c, scratch, worker):
         part_0, part_1 = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
         row_0 = load_i64(f.places + PLACE * part_0)
         rows = load_i64(f.places + PLACE * part_1) - row_0
-        last = f.columns if span == f.spans - 1 else (span + 1) * f.span
+        panels = max(1, -(-(f.columns // f.lanes) // f.nr))
+        last = f.columns if span == f.spans - 1 else (span + 1) * panels // f.spans * wide
         own_a = a + image_0 * f.a_image + group * f.a_group
         own_b = b + image_0 * f.b_image + group * f.b_group
         own_c = c + image_0 * f.c_image + group * f.c_group + row_0 * f.c_row
         start, start_step = f.zero, 0
         if bias and not f.by_column:
             start, start_step = bias + (group * f.rows + row_0) * f.element, f.element
-        column = span * f.span
+        column = span * panels // f.spans * wide
         while column < last:
             width, at = min(f.block, (last - column) // f.lanes * f.lanes), column
             if width == 0:
@@ -125,7 +127,8 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                         call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
                     left = copy
                 source = own_b + first * f.b_image + term * f.b_term + at * f.b_column
-                soon = 0
+                # Where what is read next lies, and how far apart its panels and its terms are.
+                soon, soon_apart, soon_step = 0, wide * f.b_column, f.b_term
                 if f.panels == BROUGHT or f.panels == TURNED:
                     for panel in range(0, width, wide):
                         vectors = min(f.nr, (width - panel) // f.lanes)
@@ -153,10 +156,11 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                 elif f.panels == READY:
                     panels_at = b + group * f.ready_group + column * f.terms * f.element
                     panels_apart, skip = wide * f.terms * f.element, term
+                    soon_apart, soon_step = 0, wide * f.element
                 first, first_step, more = f.zero, 0, int(not fresh)
                 if bias and unit == 0 and not f.by_column:
                     first, first_step = start, start_step
-                elif bias and unit == 0:  # a number for each column is written before the sums are added to it
+                elif bias and unit == 0 and f.sums != TRANSPOSED:  # a number for each column is there before the sums
                     more = 1
                     for image in range(images):
                         for panel in range(0, width, wide):
@@ -164,14 +168,24 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             to = base + image * pitch_image + panel * f.element
                             shift = bias + (group * f.columns + at + panel) * f.element
                             call(f.bring, (vectors, rows, to, pitch, shift, 0, NATIVE))
-                tail_now = tail and unit == f.units - 1 and base == into and f.sums != TRANSPOSED
+                tail_now = tail and unit == f.units - 1
+                finish_now = tail_now and base == into and f.sums != TRANSPOSED
                 a_step = f.element if f.copied else f.a_term
                 whole, panels, parts = width // wide, -(-width // wide), part_1 - part_0
                 turns, inner = panels, parts
                 if f.by_rows:
                     turns, inner = parts, panels
                 for turn in range(turns):
+                    if f.panels == READY:
+                        soon = panels_at + (turn + 1) * panels_apart + skip * soon_step
+                        if turn == panels - 1:
+                            soon = panels_at + (skip + each) * soon_step
+                            if unit == f.units - 1:
+                                soon = panels_at + width * f.terms * f.element
                     for image in range(images):
+                        if tail_now and f.sums == TRANSPOSED:
+                            to = own_c + image * f.c_image + (at + turn * wide) * f.c_column
+                            call(f.ask, (tail, to, f.c_column, min(wide, width - turn * wide), rows))
                         i = 0
                         while i < inner:
                             panel, part = turn, i
@@ -188,18 +202,18 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             # The first tiles of a panel ask for a line of each term of what is read after it.
                             ask, ask_step, ask_tile, asks = right, 0, 0, -(-vectors * vector // LINE)
                             if soon and part < asks:
-                                ask, ask_step = soon + panel * wide * f.b_column + part * LINE, f.b_term
+                                ask, ask_step = soon + panel * soon_apart + part * LINE, soon_step
                             # As many tiles at a time as lie evenly apart.
                             if f.by_rows:
                                 tiles, a_tile, b_tile, c_tile = max(1, whole - i), 0, panels_apart, wide * f.element
                                 if ask_step:
-                                    ask_tile = wide * f.b_column
+                                    ask_tile = soon_apart
                             else:
                                 tiles, a_tile, b_tile, c_tile = load_i64(place + 16), m * left_row, 0, m * pitch
                                 tiles = min(tiles, inner - i)
                                 if ask_step:
                                     tiles, ask_tile = min(tiles, asks - part), LINE
-                            if tail_now:
+                            if finish_now:
                                 tiles = min(tiles, TAIL_TILES)
                                 down, across = m, vectors * f.lanes
                                 if f.by_rows:
@@ -214,7 +228,7 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                             places_c, begins = (to, pitch, c_tile), (begin, first_step, begin_tile, more)
                             shape = m, vectors, joined * each, tiles
                             call(f.panel, (*shape, *places_a, *places_b, *places_c, *begins, ask, ask_step, ask_tile))
-                            if tail_now:
+                            if finish_now:
                                 shift = group * f.rows + row_0 + row
                                 if f.by_column:
                                     shift = group * f.columns + at + panel * wide
@@ -239,14 +253,12 @@ def _panels(frame, a, b, bias, c, scratch, worker):
                         call(f.deliver, (vectors, rows, to, f.c_row, src, apart, f.c_code))
             elif f.sums == TRANSPOSED:
                 for image in range(images):
-                    for row in range(0, rows, f.lanes):
-                        m = min(f.lanes, rows - row)
-                        to = own_c + image * f.c_image + row * f.c_row + at * f.c_column
-                        src = into + image * c_image + row * apart
-                        call(f.transpose, (to, f.c_column, src, apart, m, width, m, 0, 0))
-                    if tail:
-                        to, shift = own_c + image * f.c_image + at * f.c_column, group * f.columns + at
-                        call(f.finish, (tail, bias + shift * f.element, to, f.c_column, width, rows))
+                    for place in range(at, at + width, f.lanes):
+                        to, src = own_c + image * f.c_image + place * f.c_column, into + image * c_image
+                        src += (place - at) * f.element
+                        shift = bias + (group * f.columns + place) * f.element if bias else 0
+                        moves = to, f.c_column, src, apart, rows, f.lanes
+                        call(f.store_channels, (*moves, f.element, NATIVE, shift, tail))
             column += width
 
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import launch, panels, steps, target
+from ...kernels import launch, panels, steps, tail_stores, target
 from ...kernels import product as kernels
 from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
@@ -42,6 +42,7 @@ from ..tail import Tail, planned
 from . import direct
 from .bands import split
 from .frames import CODES, Frame, Frames, compute_dtype, storage_size, workers_for
+from .sharing import parts_of, share_out
 
 name = "pointwise"
 
@@ -59,6 +60,8 @@ DOTS_BYTES = 256 << 10
 LONG = 400
 # What transposing a vector of one operand costs beside a vector's multiplications.
 TURN = 0.5
+# What a vector of a panel costs a task beside a row of its results: copied there, or only read into L1.
+BRING, READ = 4.0, 1.0
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
 # Columns of a block, and bytes of its panels and of its sums.
@@ -72,7 +75,7 @@ MANY = 6
 # and the sums, stay in L2.
 BUNDLE_BLOCK = 192
 BUNDLE_ROWS = 200
-# Tasks for each worker.
+# Tasks for each worker, where the lanes are terms.
 TASKS = 4
 # Bytes of the rows of a task, where they are read once for each panel: these stay in L2.
 ROWS_BYTES = 256 << 10
@@ -480,7 +483,7 @@ class _Product:
         block = min(whole, split(split(whole, split(whole, most)), width) * width)
         schedule = cut | {
             "row_shares": split(workers, m.groups),
-            "span": m.columns,
+            "spans": 1,
             "block": block,
             "panels": kernels.TURNED if m.b_term == element else kernels.BROUGHT,
             "sums": kernels.DIRECT if m.c_column == element else kernels.TRANSPOSED,
@@ -492,44 +495,37 @@ class _Product:
         element = self.element
         machine = target.current()
         mr, wide = machine.panel_mr(element), machine.panel_nr * self.lanes
-        tiles = max(1, m.columns // wide)
+        parts = split(m.rows, mr)
         transposed = m.c_column != storage_size(codes[1], element)
-        wanted = TASKS * workers if workers > 1 else 1
-        bundle = shares = 1
+        bundle = 1
         if transposed:  # panels are of weights, so that images may share them
             bundle = split(m.images, split(m.images, max(1, BUNDLE_ROWS // m.rows)))
-            products = split(m.images, bundle) * m.groups
-            spans = min(tiles, split(wanted, products))
-            shares = split(wanted, products * spans)
-        elif m.rows > 2 * m.columns:  # the smaller matrix is read more than once
-            spans = 1
-            shares = max(split(wanted, m.images * m.groups), m.rows * m.terms * element // ROWS_BYTES)
-        else:
-            spans = min(tiles, split(wanted, m.images * m.groups))
-            shares = split(wanted, m.images * m.groups * spans)
-        # Tasks end where tiles do; the last has what fills none.
-        span = tiles // spans * wide
         how, sums = kernels.IN_PLACE, kernels.DIRECT
         if m.ready(storage_size(codes[0], element)):
             how = kernels.READY
-        elif codes[0] != NATIVE or transposed:
+        elif codes[0] != NATIVE or transposed or parts >= MANY:
             how = kernels.BROUGHT
         if transposed:
             sums = kernels.TRANSPOSED
         elif codes[1] != NATIVE:
             sums = kernels.DELIVERED
+        products = split(m.images, bundle) * m.groups
+        panel = BRING if how == kernels.BROUGHT else READ
+        vectors = m.columns // self.lanes
+        spans, shares = share_out(m.rows, m.lines, mr, vectors, machine.panel_nr, products, workers, panel)
+        if how == kernels.READY and not transposed:  # the rows are read once for each panel
+            shares = max(shares, m.rows * m.terms * element // ROWS_BYTES)
         cut = self._cut(m, panels=False)
         block = wide
-        if how != kernels.READY and not transposed and split(m.rows, mr) >= MANY:
-            how = kernels.BROUGHT
+        if transposed:
+            block = BUNDLE_BLOCK
+        elif how == kernels.BROUGHT and parts >= MANY:
             block = self._block(m, cut, m.columns // spans)
-        elif transposed:
-            block = min(BUNDLE_BLOCK, span)
         schedule = cut | {
             "by_rows": int(block > wide and not transposed),
             "bundle": bundle,
             "row_shares": shares,
-            "span": span,
+            "spans": spans,
             "block": block,
             "panels": how,
             "sums": sums,
@@ -571,9 +567,9 @@ class _Product:
         machine = target.current()
         element, lanes = self.element, self.lanes
         mr, nr = machine.panel_mr(element), machine.panel_nr
-        length = m.rows // m.lines
-        of_line = split(length, mr)
-        parts = m.lines * of_line
+        f = {"bundle": 1, "fold": FOLD} | schedule
+        parts = parts_of(m.rows, m.lines, mr, f["row_shares"])
+        length, of_line = m.rows // m.lines, parts // m.lines
         few, larger = divmod(length, of_line)
         places = np.zeros((parts + 1, 3), np.int64)
         for part in range(parts, -1, -1):
@@ -581,9 +577,7 @@ class _Product:
             row = place * few + min(place, larger)
             alike = places[part + 1, 2] + 1 if place not in (larger - 1, of_line - 1) and part < parts else 1
             places[part] = line * length + row, line * m.a_line + row * m.a_row, alike
-        f = {"bundle": 1, "fold": FOLD} | schedule
         row_shares = min(parts, f["row_shares"])
-        spans = max(1, m.columns // f["span"])
         ready = 0
         if f["panels"] == kernels.READY:
             ready = m.groups * split(m.columns, lanes) * lanes * m.terms * element
@@ -606,7 +600,6 @@ class _Product:
                 "parts": parts,
                 "places": memory.address(places),
                 "row_shares": row_shares,
-                "spans": spans,
                 "copied": int(copied),
                 "left_at": left_at,
                 "left_row": left_row,
@@ -620,11 +613,10 @@ class _Product:
             }
         )
         if self.problem.tail:
-            rows_are_channels = not left or f["sums"] == kernels.TRANSPOSED
-            fields["finish"] = (finishing.finish_rows if rows_are_channels else finishing.finish_lanes).address
+            fields["finish"] = (finishing.finish_lanes if left else finishing.finish_rows).address
             fields["ask"] = finishing.ask.address
-        tasks = split(m.images, f["bundle"]) * m.groups * spans * row_shares
-        frame = self._frame(fields, ("panel", "transpose", "gather"), min(workers, tasks))
+        tasks = split(m.images, f["bundle"]) * m.groups * f["spans"] * row_shares
+        frame = self._frame(fields, ("panel", "transpose", "gather", "store_channels"), min(workers, tasks))
         frame.tables.append(places)
         frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
         frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
@@ -656,6 +648,8 @@ class _Product:
         values = fields | steps.addresses(self.element, names) | {"element": self.element, "lanes": self.lanes}
         if "panel" in names:
             values |= panels.addresses(self.element)
+        if "store_channels" in names and self.problem.tail:
+            values["store_channels"] = tail_stores.STEPS[self.element]["store_channels"].address
         for field, value in values.items():
             record[field] = value
         record["zero"] = memory.address(zero)
