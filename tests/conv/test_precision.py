@@ -48,6 +48,9 @@ OTHERS = (
     "ic64 oc32 ih17 iw17 kh1 kw7 pw3",
     "ic16 oc3 ih40 iw40 kh9 kw9 ph4 pw4",
     "ic64 oc64 ih20 iw20 kh3 kw3 ph6 pw6 dh6 dw6",
+    "ic16 oc20 ih40 iw48 kh3 kw3 ph1 pw1",
+    "ic31 oc12 ih40 iw48 kh3 kw3 ph1 pw1",
+    "ic12 oc20 ih40 iw48 kh5 kw5 ph2 pw2",
     "n64 ic2048 oc100 ih1 iw1 kh1 kw1",
     "ic5000 oc10 ih1 iw1 kh1 kw1",
 )
@@ -76,6 +79,8 @@ DIFFICULT = (
     "ic20 oc24 ih60 iw60 kh3 kw3 sh2 sw2 ph1 pw1",
     "ic32 oc32 g32 ih60 iw60 kh3 kw3 ph1 pw1",
     "ic5 oc20 ih30 iw30 kh5 kw5 ph2 pw2",
+    "ic3 oc20 ih30 iw30 kh3 kw3 ph1 pw1",
+    "ic20 oc12 ih30 iw30 kh3 kw3 ph1 pw1",
 )
 
 
