@@ -37,7 +37,12 @@ SHAPES = (
 )
 # A transform's rounding: its own bound, by the norm.
 ROUNDED = {
-    "winograd": ("ic24 ih30 iw29 oc40 kh3 kw3 ph1 pw1", "n2 ic70 ih14 iw14 oc33 kh3 kw3"),
+    "winograd": (
+        "ic24 ih30 iw29 oc40 kh3 kw3 ph1 pw1",
+        "n2 ic70 ih14 iw14 oc33 kh3 kw3",
+        "ic20 ih19 iw17 oc21 kh3 kw3 dh2 dw3 ph2 pw3",
+        "ic18 ih13 iw11 oc17 kh3 kw3 dh7 dw6 ph7 pw6",
+    ),
     "shallow": ("ic3 ih31 iw47 oc12 kh7 kw7 sh2 sw2 ph3 pw3", "n2 ic2 ih14 iw24 oc7 kh3 kw3 ph1 pw1"),
 }
 

@@ -50,6 +50,7 @@ FRAME = np.dtype(
             *("slot", "band_at", "sum_at", "weight_at", "row_at", "other_at", "sum_size"),
             # weight gradient: input channels of a task, parts of the sum; rows of the sums in the order of the output
             *("block", "blocks", "order"),
+            "strip",  # input channels of it whose sums are transformed as soon as they are made (see winograd.py)
             # Winograd: its steps; the points of a tile, and those of a row of it
             *("apart", "transform_image", "transform_weight", "transform_result", "points", "points_w", "x_size"),
             # the different forms of weights, those of a row of points; a table: the form of each, and whether it is new

@@ -157,6 +157,11 @@ class _Block:
         rows = [builder.add(c, builder.mul(c_step, _constant(i))) for i in range(self.positions)]
         return {(i, v): _plus(builder, rows[i], v * self.size) for i, v in self.cells}
 
+    def store(self, sums: dict[tuple[int, int], Any], c: Any, c_step: Any) -> None:
+        """c is the sums."""
+        for cell, place in self._places(c, c_step).items():
+            _store(self.builder, sums[cell], place)
+
     def add(self, sums: dict[tuple[int, int], Any], c: Any, c_step: Any, fresh: Any) -> None:
         """Adds the sums to c."""
         builder = self.builder

@@ -343,22 +343,37 @@ def add_products(f, channels, vectors, tiles, v, w, products, fresh):
 
 
 @njit(error_model="numpy")
-def store_gradient(f, group, c, o, total, out, taps):
-    """Transforms the sums over all tiles of a block each of input and output channels, and stores them."""
-    wide = 2 * f.lanes
-    channels, width = min(f.block, f.icg - c * f.block), min(wide, f.ocg - o * wide)
-    vectors = 1 if width <= f.lanes else 2
-    vector = f.lanes * f.element
-    step = vectors * vector
+def transform_sums(f, channels, vectors, sums, taps):
+    """taps[tap][channel][o] from the sums over all tiles, of some channels of a block."""
+    step = vectors * f.lanes * f.element
+    row = f.block * step
     for i in range(vectors):
-        row = f.block * step
+        to, products = taps + i * f.lanes * f.element, sums + i * f.lanes * f.element
         call(
             f.transform_result,
-            (
-                *(channels, taps + i * vector, f.kw * row, row, step),
-                *(total + i * vector, f.forms_w * f.u_plane, f.u_plane, step),
-            ),
+            (channels, to, f.kw * row, row, step, products, f.forms_w * f.u_plane, f.u_plane, step),
         )
+
+
+@njit(error_model="numpy")
+def transform_strips(f, channels, vectors, tiles, v, w, sums, taps):
+    """taps[tap][channel][o] of a block of channels, a few at a time: the sums of all their points in one step."""
+    strips = -(-channels // f.strip)
+    for strip in range(strips):
+        start = strip * channels // strips
+        m = (strip + 1) * channels // strips - start
+        left = v + start * f.element
+        call(
+            f.apart, (m, vectors, f.points, tiles, left, f.v_plane, f.offsets, w, f.g_plane, f.step2, sums, f.u_plane)
+        )
+        transform_sums(f, m, vectors, sums, taps + start * vectors * f.lanes * f.element)
+
+
+@njit(error_model="numpy")
+def store_gradient(f, group, c, o, taps, out):
+    """Stores the gradient of a block each of input and output channels."""
+    wide = 2 * f.lanes
+    channels, width = min(f.block, f.icg - c * f.block), min(wide, f.ocg - o * wide)
     store_products(f, taps, channels, width, out + (group * f.ocg + o * wide) * f.w_o + c * f.block * f.w_c)
 
 
@@ -366,12 +381,15 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
     """Multiplies the tiles of the input with those of the gradient; a task is (group, block of ic, block of oc).
 
     `sums` adds up those of the passes (0 if there is one only). Chained tiles add to it what they lose in the next.
+    Where a sum is of few tiles, writing it and reading it for the transform costs as much as making it: there strips of
+    a few channels have all their points made in one step (winograd_products.py), and are transformed at once.
     """
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     wide = 2 * f.lanes
     all_blocks = -(-f.ocg // wide)
     tiles = (f.unit_1 - f.unit_0) * f.unit_tiles
+    taps = slot + f.band_at
     while True:
         task = next_task(scratch, worker, f.g * f.blocks * all_blocks)
         if task >= f.g * f.blocks * all_blocks:
@@ -384,12 +402,17 @@ def _weight_gradient(frame, v, w, sums, out, scratch, worker):
         products = total if f.first or f.chain else slot + f.sum_at
         left = v + group * f.v_group + c * f.v_block
         right = w + group * f.g_group + o * f.g_block
+        if f.strip:
+            transform_strips(f, channels, vectors, tiles, left, right, products, taps)
+            store_gradient(f, group, c, o, taps, out)
+            continue
         fresh = f.first or not f.chain
         add_products(f, channels, vectors, tiles, left, right, products, fresh)
         if not f.first and not f.chain:
             call(f.accumulate, (total, products, f.forms * f.u_plane // f.element))
         if f.last:
-            store_gradient(f, group, c, o, total, out, slot + f.band_at)
+            transform_sums(f, channels, vectors, total, taps)
+            store_gradient(f, group, c, o, taps, out)
 
 
 def _gradient_parts(frame, x, grad, unused, sums, scratch, worker):
@@ -436,7 +459,9 @@ def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
     """Adds up the parts, in pairs, in pairs of those and so on; a task is (group, block of ic, block of oc)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    all_blocks = -(-f.ocg // (2 * f.lanes))
+    taps = slot + f.band_at
+    wide = 2 * f.lanes
+    all_blocks = -(-f.ocg // wide)
     size = f.forms * f.u_plane
     tasks = f.g * f.blocks * all_blocks
     while True:
@@ -451,7 +476,10 @@ def _gradient_sums(frame, unused, none, sums, out, scratch, worker):
                 call(f.accumulate, (to, to + step * tasks * size, size // f.element))
             step *= 2
         o, place = task % all_blocks, task // all_blocks
-        store_gradient(f, place // f.blocks, place % f.blocks, o, total, out, slot + f.band_at)
+        c, group = place % f.blocks, place // f.blocks
+        vectors = 1 if f.ocg - o * wide <= f.lanes else 2
+        transform_sums(f, min(f.block, f.icg - c * f.block), vectors, total, taps)
+        store_gradient(f, group, c, o, taps, out)
 
 
 transform_images = Kernel(_transform_images)

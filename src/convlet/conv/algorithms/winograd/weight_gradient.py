@@ -9,6 +9,7 @@ import numpy as np
 from ....kernels import launch, target
 from ....kernels import winograd as kernels
 from ....kernels.winograd_matrices import Axis
+from ....kernels.winograd_products import most_channels, points
 from ....kernels.winograd_transforms import transform
 from ....runtime import memory
 from ....runtime.storage import Storage
@@ -26,6 +27,10 @@ GRADIENT_TILES = 128
 # Sums of a task in vectors, and tiles that are summed up before they are added to others.
 GRADIENT_SUMS = 64 * 36
 GRADIENT_CHUNK = 64
+# Bytes of the sums of a strip of channels, up to which they are transformed as soon as they are made, if all tiles are
+# one chunk: 512x512 channels on 7x7 positions take 1.09 ms then, not 1.38; 324 points were slower, 100 were not (two
+# threads, Zen 4, November 2026).
+STRIP_BYTES = 128 << 10
 # In parts: bytes of transformed images that stay in the L2 cache beside the sums; tiles of a part, so that its sums are
 # seldom added to others; bytes of all these sums; parts, for any number of threads.
 PART_IMAGES = 400 << 10
@@ -96,7 +101,7 @@ class WeightGradient:
         launch.launch(whole, frame.address, 0, 0, sums, out, frame.slot, min(frame.workers, tasks))
         del keep
 
-    def _fields(self, side: int, out: np.ndarray, tables: list[np.ndarray]) -> tuple[dict, int]:
+    def _fields(self, side: int, out: np.ndarray, tables: list[np.ndarray], strip: int = 0) -> tuple[dict, int]:
         """Fields for multiplying `side` vectors of input channels at a time and storing the result; bytes of sums."""
         product = self.product
         lanes = target.current().lanes(4)
@@ -104,7 +109,7 @@ class WeightGradient:
         tiles = np.arange(GRADIENT_CHUNK)
         offsets, step2 = (tiles * block * 4).astype(np.int32), (tiles * wide * 4).astype(np.int32)
         tables += [offsets, step2]
-        u_plane = self._plane(block)
+        u_plane = self._plane(strip or block)
         return {
             "transform_result": transform("weight_gradient", *product.axes).address,
             "offsets": memory.address(offsets),
@@ -113,6 +118,8 @@ class WeightGradient:
             "block": block,
             "blocks": split(product.icg, block),
             "chunk": GRADIENT_CHUNK,
+            "strip": strip,
+            "apart": points.address if strip else 0,
             "u_plane": u_plane,
         }, product.forms * u_plane
 
@@ -121,17 +128,25 @@ class WeightGradient:
         most = min(most, GRADIENT_SUMS // self.product.forms // target.current().lanes(4))
         return split(self.vectors, split(self.vectors, max(1, most)))
 
+    def _strip(self, units: Units) -> int:
+        """Channels whose sums are transformed as soon as they are made, or 0: all those of a task are."""
+        product, channels = self.product, most_channels()
+        few = units.passes == 1 and units.tiles <= GRADIENT_CHUNK and not product.chain
+        apart = product.forms == product.points
+        return channels if few and apart and product.forms * self._plane(channels) <= STRIP_BYTES else 0
+
     def _prepare(
         self, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
     ) -> tuple[Images, Images, list[Frame], int]:
         p, product = self.problem, self.product
         lanes = target.current().lanes(4)
-        side = self._side(p.g * self.vectors * self.all_blocks // (2 * workers))
         units = Units(product, self.tile_bytes, PASS_BYTES, GRADIENT_TILES)
+        strip = self._strip(units)
+        side = 1 if strip else self._side(p.g * self.vectors * self.all_blocks // (2 * workers))
         images = Images(product, x, product.icg, units, side, workers, product.reach)
         gradients = Images(product, grad, product.ocg, units, 2, workers, self.whole, "output_gradient")
         tables = images.tables
-        fields, sum_bytes = self._fields(side, out, tables)
+        fields, sum_bytes = self._fields(side, out, tables, strip)
         tasks = p.g * fields["blocks"] * self.all_blocks
         room = tasks * sum_bytes if units.passes > 1 else 0
         lost = (room or sum_bytes) if product.chain else 0
