@@ -354,6 +354,25 @@ def test_a_clamps_gradient_goes_with_that_of_batch_norm(name, training, threshol
             assert one.tobytes() == other.tobytes()
 
 
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("shape", [(2, 6, 4, 5), (3, 6, 31, 33), (1, 12, 40)], ids=str)
+def test_group_norm(shape, groups, monkeypatch):
+    monkeypatch.setattr(large, "IMAGE", 1)
+    c = shape[1]
+    arrays = [some(*shape) + 50, some(c, seed=1), some(c, seed=2)]
+    arrays[1][0] = 0
+    for given in (arrays, arrays[:2], arrays[:1]):
+
+        def function(x, *affine):
+            return F.relu(F.group_norm(x, groups, *affine)) * 1
+
+        double = results(*[each.astype(np.float64) for each in given], function=function)
+        for result, exact in zip(results(*given, function=function), double):
+            np.testing.assert_allclose(result, exact, atol=1e-4 * (np.abs(exact).max() + 1))
+    together = F.group_norm(torch.from_numpy(arrays[0]), groups).numpy()
+    assert F.group_norm(torch.from_numpy(arrays[0][:1]), groups).numpy().tobytes() == together[:1].tobytes()
+
+
 def test_what_a_clamp_left_must_not_have_changed(threshold):
     threshold(COMPILED)
     x = torch.from_numpy(some(3, 5, 9, 11)).requires_grad_()
@@ -507,8 +526,12 @@ def test_nothing_is_read_or_written_outside(shape):
     mean, var = norm.training(x, weight, bias, 1e-5, out)
     mean, var = guarded(mean), guarded(var)
     norm.fixed(x, weight, bias, mean, var, 1e-5, out)
+    running = guarded(some(c)), guarded(np.ones(c, np.float32)), 0.1
+    norm.training(x, weight, bias, 1e-5, out, running=running, other=g, bounds=(0.0, 6.0))
     norm.gradient(g, x, weight, mean, var, 1e-5, out)
     norm.gradient(g, x, weight, mean, var, 1e-5, out, True)
+    moments = [guarded(each) for each in norm.training(x, weight, bias, 1e-5, out, groups=1)]
+    norm.gradient(g, x, weight, *moments, 1e-5, out, groups=1)
     for fixed in (True, False):
         norm.gradient(g, x, weight, mean, var, 1e-5, out, fixed, bias, (0.0, math.nan))
     lasts = []

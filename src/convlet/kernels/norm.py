@@ -1,15 +1,17 @@
 """Batch norm of float32 images, one channel after the other, so that the second pass over it reads the cache.
 
     training   mean, var of a channel over images and positions; out = (x - mean) * scale + bias
-    gradient   sums of g and g * (x - mean); into = (g - c0) * c1 - (x - mean) * c2, or g * c1 with fixed statistics
+    gradient   sums of g and g * (x - mean); into = g * scale - c0 - (x - mean) * c2, or g * scale: fixed statistics
 
-With bounds, a clamp followed (a ReLU): of g only what lies where out was inside them counts, which is computed again
-instead of being read.
+The sum with another array and a clamp may follow while the output is written. The gradient of a clamp may come first
+(a ReLU's): of g only what lies where out was inside its bounds counts, which is computed again instead of being read.
 
-A channel's sums are taken in float64 by one worker in the order of the images: the same bits for any number of
-threads. They are sums of x minus the channel's first element, so that a large mean costs no digits of the variance.
-Images lie n, c, position; or, where the channels lie side by side, in rows of channels: then the sums are taken for
-blocks of rows, and added in their order.
+Statistics may be those of several channels, parts of a unit, each with a weight and a bias of its own: group norm is
+the batch norm of one image whose channels are all groups.
+
+A unit's sums are taken in float64 by one worker in the order of the images: the same bits for any number of threads.
+They are sums of x minus the unit's first element, so that a large mean costs no digits of the variance. Images lie n,
+c, position; where the channels lie side by side, norm_rows.py is asked.
 """
 
 from __future__ import annotations
@@ -19,29 +21,27 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import njit
+from numba.core import cgutils
 
 from ..runtime import memory
-from . import emit, target
+from . import emit, norm_rows, target
 from .elements import TASK, Fields, doubles, floats
-from .elementwise import _keep
-from .factors import NO_SHIFT, constants, scale_of
-from .jit import cgutils, njit
+from .elementwise import _clamp, _keep
+from .factors import NO_SHIFT, constants
 from .lanes import Formula, Lanes
 from .launch import Kernel, next_task
 
 _fields = Fields(
-    "n", "c", "hw", "count",  # images, channels, positions; planes of a task where planes are tasks
-    "x", "g", "out",  # float32 arrays of one layout
-    "mean", "var", "eps",  # float64: of each channel
-    "weight", "bias",  # float32 of each channel, or 0
+    "n", "units", "parts", "hw", "count",  # images, units, channels of one, positions; planes of a task if these are
+    "x", "g", "other", "out",  # float32 arrays of one layout; other is added
+    "mean", "var", "scalars",  # float64: of each unit; eps, momentum, and what makes a variance that of all
+    "running_mean", "running_var",  # float32 of each unit, or 0: these are moved
+    "weight", "bias", "channels",  # float32 of each channel, or 0, and how many
     "bounds",  # two float32, or 0
     "sum_g", "sum_gx",  # float64 results of the gradient, of each channel
     "fixed",  # whether mean and var were given, and do not depend on x
 )  # fmt: skip
-# Where channels lie side by side: rows of c channels, `count` rows a task; float32 factors of each channel, and
-# float64 sums[task][2][c].
-_row_fields = Fields("rows", "c", "count", "x", "g", "out", "mean", "sums", "c0", "c1", "c2")
-row_frame_at = _row_fields.reader
 frame_at = _fields.reader
 SLOT = 64  # bytes of each worker: three float64 (two sums and a shift), and the float32 numbers of a channel
 NUMBERS = 32  # where these begin
@@ -141,7 +141,7 @@ moments, gradient_sums, gradient_sums_within = _sums(False), _sums(True), _sums(
 
 def _input_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
     mean, scale, *_, c0, c2 = numbers
-    return [(g - c0) * scale - (x - mean) * c2]
+    return [g * scale - c0 - (x - mean) * c2]
 
 
 def _input_gradient_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
@@ -156,9 +156,23 @@ def _times_within(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
     return _times(numbers, x, _inside(numbers, x, g))
 
 
-normalise = Formula("normalise", _normalise, (0,), (1,), 3).step
+def _finished(add: bool, within: bool) -> Any:
+    """step(count, numbers, x, other, out, ...): the output, which reads ahead at the last two places."""
+
+    def compute(numbers: Sequence[Lanes], x: Lanes, *other: Lanes) -> list[Lanes]:
+        (y,) = _normalise(numbers[:3], x)
+        for each in other:
+            y = y + each
+        return _clamp(numbers[3:5], y) if within else [y]
+
+    name = "output" + "_added" * add + "_within" * within
+    return Formula(name, compute, (0, 1) if add else (0,), (2,), 5 if within else 3, (3, 4) if add else (3,)).step
+
+
+output, output_within, output_added, output_added_within = (
+    _finished(add, within) for add in (False, True) for within in (False, True)
+)
 # These read ahead the same plane of the next channel.
-normalise_on = Formula("normalise_on", _normalise, (0,), (1,), 3, (2,)).step
 input_gradient = Formula("input_gradient", _input_gradient, (0, 1), (2,), 7, (3, 4)).step
 input_gradient_within = Formula("input_gradient_within", _input_gradient_within, (0, 1), (2,), 7, (3, 4)).step
 times = Formula("times", _times, (0, 1), (2,), 2, (3, 4)).step
@@ -166,21 +180,16 @@ times_within = Formula("times_within", _times_within, (0, 1), (2,), 5, (3, 4)).s
 
 
 @njit(error_model="numpy")
-def _scale_of(f, c):
-    """(weight / standard deviation) of a channel."""
-    scale = 1 / np.sqrt(doubles(f.var, f.c)[c] + doubles(f.eps, 1)[0])
-    if f.weight:
-        scale *= np.float64(floats(f.weight, f.c)[c])
-    return scale
-
-
-@njit(error_model="numpy")
-def _write_numbers(f, c, slot):
+def _write_numbers(f, unit, part, slot):
     """Those of a channel that say what its output is: as `constants` has them."""
     numbers = floats(slot + NUMBERS, 5)
-    numbers[0] = np.float32(doubles(f.mean, f.c)[c])
-    numbers[1] = np.float32(_scale_of(f, c))
-    numbers[2] = floats(f.bias, f.c)[c] if f.bias else NO_SHIFT
+    channel = (unit * f.parts + part) % f.channels
+    scale = 1 / np.sqrt(doubles(f.var, f.units)[unit] + doubles(f.scalars, 1)[0])
+    if f.weight:
+        scale *= np.float64(floats(f.weight, f.channels)[channel])
+    numbers[0] = np.float32(doubles(f.mean, f.units)[unit])
+    numbers[1] = np.float32(scale)
+    numbers[2] = floats(f.bias, f.channels)[channel] if f.bias else NO_SHIFT
     if f.bounds:
         numbers[3], numbers[4] = floats(f.bounds, 2)[0], floats(f.bounds, 2)[1]
 
@@ -188,7 +197,17 @@ def _write_numbers(f, c, slot):
 @njit(error_model="numpy")
 def _write_plane(f, at, slot):
     """The output of the plane that many bytes from the first."""
-    normalise_on(f.hw, slot + NUMBERS, f.x + at, f.out + at, f.x + at + 4 * f.hw, 0, 0)
+    numbers, x, other, out = slot + NUMBERS, f.x + at, f.other + at, f.out + at
+    soon = 4 * f.hw
+    if f.other:
+        if f.bounds:
+            output_added_within(f.hw, numbers, x, other, out, x + soon, other + soon)
+        else:
+            output_added(f.hw, numbers, x, other, out, x + soon, other + soon)
+    elif f.bounds:
+        output_within(f.hw, numbers, x, 0, out, x + soon, 0)
+    else:
+        output(f.hw, numbers, x, 0, out, x + soon, 0)
 
 
 @njit(error_model="numpy")
@@ -207,30 +226,41 @@ def _write_gradient(f, at, slot):
         input_gradient(f.hw, numbers, x, g, out, x + soon, g + soon)
 
 
+@njit(error_model="numpy")
+def _move(running, unit, value, momentum):
+    """running = (1 - momentum) * running + momentum * value."""
+    array = floats(running, unit + 1)
+    array[unit] = np.float32(np.float64(array[unit]) * (1 - momentum) + momentum * value)
+
+
 def _training(frame, a, b, bias, out, scratch, worker):
-    """A task is a channel: its moments, then its output."""
+    """A task is a unit: its moments, then its output."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
-    sums = doubles(slot, 3)
-    plane, step = 4 * f.hw, 4 * f.c * f.hw
+    sums, scalars = doubles(slot, 3), doubles(f.scalars, 3)
+    plane, step = 4 * f.hw, 4 * f.units * f.parts * f.hw
     while True:
-        c = next_task(scratch, worker, f.c)
-        if c >= f.c:
+        unit = next_task(scratch, worker, f.units)
+        if unit >= f.units:
             break
-        x = f.x + c * plane
-        shift = np.float64(floats(x, 1)[0])
+        first = unit * f.parts * plane
+        shift = np.float64(floats(f.x + first, 1)[0])
         if not np.isfinite(shift):
             shift = 0.0
         sums[2] = shift
-        moments(f.n, step, f.hw, x, 0, 0, slot)
-        count = np.float64(f.n * f.hw)
+        moments(f.n, step, f.parts * f.hw, f.x + first, 0, 0, slot)
+        count = np.float64(f.n * f.parts * f.hw)
         off = sums[0] / count
         var = sums[1] / count - off * off
-        doubles(f.mean, f.c)[c] = shift + off
-        doubles(f.var, f.c)[c] = 0.0 if var < 0 else var
-        _write_numbers(f, c, slot)
-        for image in range(f.n):
-            _write_plane(f, image * step + c * plane, slot)
+        mean, var = shift + off, 0.0 if var < 0 else var
+        doubles(f.mean, f.units)[unit], doubles(f.var, f.units)[unit] = mean, var
+        if f.running_mean:
+            _move(f.running_mean, unit, mean, scalars[1])
+            _move(f.running_var, unit, var * scalars[2], scalars[1])
+        for part in range(f.parts):
+            _write_numbers(f, unit, part, slot)
+            for image in range(f.n):
+                _write_plane(f, first + part * plane + image * step, slot)
 
 
 def _fixed(frame, a, b, bias, out, scratch, worker):
@@ -238,151 +268,74 @@ def _fixed(frame, a, b, bias, out, scratch, worker):
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
     numbers = floats(slot + NUMBERS, 3)
-    mean, scale, shift = floats(f.mean, f.c), floats(f.weight, f.c), floats(f.bias, f.c)
-    planes = f.n * f.c
+    mean, scale, shift = floats(f.mean, f.units), floats(f.weight, f.units), floats(f.bias, f.units)
+    planes = f.n * f.units
     tasks = -(-planes // f.count)
     while True:
         task = next_task(scratch, worker, tasks)
         if task >= tasks:
             break
         for plane in range(task * f.count, min((task + 1) * f.count, planes)):
-            c = plane % f.c
+            c = plane % f.units
             numbers[0], numbers[1], numbers[2] = mean[c], scale[c], shift[c]
-            at = 4 * plane * f.hw
-            normalise(f.hw, slot + NUMBERS, f.x + at, f.out + at, 0, 0, 0)
+            _write_plane(f, 4 * plane * f.hw, slot)
 
 
 def _gradient(frame, a, b, bias, out, scratch, worker):
-    """A task is a channel: its sums, then the gradient by the input, which may take the place of g."""
+    """A task is a unit: the sums of its channels, then the gradient by the input, which may take the place of g."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * SLOT
     sums, numbers = doubles(slot, 3), floats(slot + NUMBERS, 7)
-    plane, step = 4 * f.hw, 4 * f.c * f.hw
+    plane, step = 4 * f.hw, 4 * f.units * f.parts * f.hw
     while True:
-        c = next_task(scratch, worker, f.c)
-        if c >= f.c:
+        unit = next_task(scratch, worker, f.units)
+        if unit >= f.units:
             break
-        x, g = f.x + c * plane, f.g + c * plane
-        _write_numbers(f, c, slot)
-        sums[2] = doubles(f.mean, f.c)[c]
-        if f.bounds:
-            gradient_sums_within(f.n, step, f.hw, x, g, slot + NUMBERS, slot)
-        else:
-            gradient_sums(f.n, step, f.hw, x, g, 0, slot)
-        total, product = sums[0], sums[1]
-        square = 1 / (doubles(f.var, f.c)[c] + doubles(f.eps, 1)[0])
-        doubles(f.sum_g, f.c)[c] = total
-        doubles(f.sum_gx, f.c)[c] = product * np.sqrt(square)
-        count = np.float64(f.n * f.hw)
-        numbers[5], numbers[6] = np.float32(total / count), np.float32(_scale_of(f, c) * square * product / count)
-        for image in range(f.n):
-            _write_gradient(f, image * step + c * plane, slot)
-
-
-# Rows of channels: the lanes are channels.
-
-
-def _row_sums(frame, a, b, bias, out, scratch, worker):
-    """sums[task] = (x - mean, (x - mean)^2), or with g (g, g * (x - mean)), over the rows of a task."""
-    f = row_frame_at(frame)
-    tasks = -(-f.rows // f.count)
-    mean = doubles(f.mean, f.c)
-    while True:
-        task = next_task(scratch, worker, tasks)
-        if task >= tasks:
-            break
-        first = task * f.count
-        one, two = doubles(f.sums + 16 * task * f.c, f.c), doubles(f.sums + 16 * task * f.c + 8 * f.c, f.c)
-        for c in range(f.c):
-            one[c], two[c] = 0.0, 0.0
-        for row in range(first, min(first + f.count, f.rows)):
-            x = floats(f.x + 4 * row * f.c, f.c)
-            if f.g:
-                g = floats(f.g + 4 * row * f.c, f.c)
-                for c in range(f.c):
-                    one[c] += np.float64(g[c])
-                    two[c] += np.float64(g[c]) * (np.float64(x[c]) - mean[c])
+        first = unit * f.parts * plane
+        inverse = 1 / np.sqrt(doubles(f.var, f.units)[unit] + doubles(f.scalars, 1)[0])
+        total, product = 0.0, 0.0  # of g * weight, and that times (x - mean) / deviation
+        for part in range(f.parts):
+            place = unit * f.parts + part
+            x, g = f.x + place * plane, f.g + place * plane
+            _write_numbers(f, unit, part, slot)
+            sums[2] = doubles(f.mean, f.units)[unit]
+            if f.bounds:
+                gradient_sums_within(f.n, step, f.hw, x, g, slot + NUMBERS, slot)
             else:
-                for c in range(f.c):
-                    d = np.float64(x[c]) - mean[c]
-                    one[c] += d
-                    two[c] += d * d
+                gradient_sums(f.n, step, f.hw, x, g, 0, slot)
+            doubles(f.sum_g, place + 1)[place] = sums[0]
+            doubles(f.sum_gx, place + 1)[place] = sums[1] * inverse
+            weight = np.float64(floats(f.weight, f.channels)[place % f.channels]) if f.weight else 1.0
+            total += weight * sums[0]
+            product += weight * (sums[1] * inverse)
+        count = np.float64(f.n * f.parts * f.hw)
+        for part in range(f.parts):
+            _write_numbers(f, unit, part, slot)
+            numbers[5] = np.float32(inverse * total / count)
+            numbers[6] = np.float32(inverse * inverse * product / count)
+            for image in range(f.n):
+                _write_gradient(f, first + part * plane + image * step, slot)
 
 
-def _row_normalise(frame, a, b, bias, out, scratch, worker):
-    """out = (x - c0) * c1 + c2, without c2 if that is 0."""
-    f = row_frame_at(frame)
-    tasks = -(-f.rows // f.count)
-    c0, c1 = floats(f.c0, f.c), floats(f.c1, f.c)
-    while True:
-        task = next_task(scratch, worker, tasks)
-        if task >= tasks:
-            break
-        first = task * f.count
-        for row in range(first, min(first + f.count, f.rows)):
-            x, to = floats(f.x + 4 * row * f.c, f.c), floats(f.out + 4 * row * f.c, f.c)
-            if f.c2:
-                c2 = floats(f.c2, f.c)
-                for c in range(f.c):
-                    to[c] = (x[c] - c0[c]) * c1[c] + c2[c]
-            else:
-                for c in range(f.c):
-                    to[c] = (x[c] - c0[c]) * c1[c]
+_kernels = {"training": Kernel(_training), "fixed": Kernel(_fixed), "gradient": Kernel(_gradient)}
 
 
-def _row_gradient(frame, a, b, bias, out, scratch, worker):
-    """out = (g - c0) * c1 - (x - mean) * c2."""
-    f = row_frame_at(frame)
-    tasks = -(-f.rows // f.count)
-    c0, c1, c2, mean = floats(f.c0, f.c), floats(f.c1, f.c), floats(f.c2, f.c), floats(f.mean, f.c)
-    while True:
-        task = next_task(scratch, worker, tasks)
-        if task >= tasks:
-            break
-        first = task * f.count
-        for row in range(first, min(first + f.count, f.rows)):
-            at = 4 * row * f.c
-            x, g, to = floats(f.x + at, f.c), floats(f.g + at, f.c), floats(f.out + at, f.c)
-            for c in range(f.c):
-                to[c] = (g[c] - c0[c]) * c1[c] - (x[c] - mean[c]) * c2[c]
-
-
-_kernels = {
-    "training": Kernel(_training),
-    "fixed": Kernel(_fixed),
-    "gradient": Kernel(_gradient),
-    "row sums": Kernel(_row_sums),
-    "row normalise": Kernel(_row_normalise),
-    "row gradient": Kernel(_row_gradient),
-}
-
-
-def _run(name: str, tasks: int, x: np.ndarray, count: int = 0, **values: Any) -> None:
+def _run(name: str, x: np.ndarray, groups: int | None = None, scalars: Sequence[float] = (0.0,), **values: Any) -> None:
     n, c = x.shape[:2]
     names: dict[str, Any] = dict.fromkeys(_fields.names)
-    names.update(values, x=x, n=n, c=c, hw=x.size // (n * c), count=count)
-    names["eps"] = np.array([values["eps"]], np.float64)
+    hw = x.size // (n * c)
+    if groups is None:
+        names.update(n=n, units=c, parts=1)
+    else:
+        names.update(n=1, units=n * groups, parts=c // groups)
+    names.update(values, x=x, channels=c, hw=hw, scalars=np.array(scalars, np.float64))
     if names["bounds"] is not None:
         names["bounds"] = np.array(names["bounds"], np.float32)
+    tasks = names["units"]
+    if name == "fixed":  # of a cacheful of planes
+        names["count"] = max(1, TASK // hw)
+        tasks = -(-n * c // names["count"])
     _fields.run(_kernels[name], tasks, names, SLOT)
-
-
-def _run_rows(name: str, x: np.ndarray, **values: Any) -> None:
-    channels = x.shape[1]
-    rows = x.size // channels
-    count = max(1, TASK // channels)
-    fields: dict[str, Any] = dict.fromkeys(_row_fields.names)
-    fields.update(values, x=x, rows=rows, c=channels, count=count)
-    _row_fields.run(_kernels[name], -(-rows // count), fields)
-
-
-def _sums_of_rows(x: np.ndarray, mean: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:
-    """[2][c]: see _row_sums; those of the tasks added in their order."""
-    channels = x.shape[1]
-    tasks = -(-(x.size // channels) // max(1, TASK // channels))
-    sums = np.empty((tasks, 2, channels))
-    _run_rows("row sums", x, g=g, mean=mean, sums=sums)
-    return np.add.reduce(sums, axis=0)
 
 
 def training(
@@ -391,30 +344,41 @@ def training(
     bias: np.ndarray | None,
     eps: float,
     out: np.ndarray,
+    groups: int | None = None,
+    running: tuple[np.ndarray, np.ndarray, float] | None = None,
+    other: np.ndarray | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out from x[n, c, ...], contiguous or channels-last; (mean, biased variance) of each channel in float64."""
-    channels = x.shape[1]
+    """Fills out from x[n, c, ...]; (mean, biased variance) in float64 of each channel, or group of an image.
+
+    `running` are a mean and an (unbiased) variance of each channel that move towards these, and by how much. `other` is
+    added to the output, and that clamped to `bounds`, of which NaN is none. The arrays are contiguous; or
+    channels-last, without groups, other and bounds.
+    """
+    n, channels = x.shape[:2]
+    count = x.size // (channels if groups is None else n * groups)
+    unbiased = count / (count - 1) if count > 1 else 1.0
     if not x.flags.c_contiguous:
-        shift = x[0, :, 0, 0].astype(np.float64)
-        shift[~np.isfinite(shift)] = 0
-        off, square = _sums_of_rows(x, shift) / (x.size // channels)
-        mean, var = shift + off, np.maximum(square - off * off, 0)
+        mean, var = norm_rows.moments(x)
         fixed(x, weight, bias, mean, var, eps, out)
+        if running is not None:
+            for array, value in zip(running[:2], (mean, var * unbiased)):
+                array[...] = array.astype(np.float64) * (1 - running[2]) + running[2] * value
         return mean, var
-    mean, var = np.empty(channels), np.empty(channels)
-    _run("training", channels, x, weight=weight, bias=bias, eps=eps, out=out, mean=mean, var=var)
+    mean, var = np.empty((2, channels if groups is None else n * groups))
+    moved = {} if running is None else {"running_mean": running[0], "running_var": running[1]}
+    scalars = eps, 0.0 if running is None else running[2], unbiased
+    arrays = {"weight": weight, "bias": bias, "out": out, "other": other, "mean": mean, "var": var, **moved}
+    _run("training", x, groups, scalars, bounds=bounds, **arrays)
     return mean, var
 
 
 def apply(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray, out: np.ndarray) -> None:
-    """Fills out, which may be x, from x[n, c, ...] (as for :func:`training`) and the constants of each channel."""
-    if not x.flags.c_contiguous:
-        _run_rows("row normalise", x, out=out, c0=mean, c1=scale, c2=shift)
-        return
-    planes = x.shape[0] * x.shape[1]
-    count = max(1, TASK * planes // x.size)
-    tasks = -(-planes // count)
-    _run("fixed", tasks, x, count, weight=scale, bias=shift, eps=0.0, out=out, mean=mean)
+    """Fills out, which may be x, from x[n, c, ...] (contiguous or channels-last) and the constants of each channel."""
+    if x.flags.c_contiguous:
+        _run("fixed", x, weight=scale, bias=shift, out=out, mean=mean)
+    else:
+        norm_rows.apply(x, mean, scale, shift, out)
 
 
 def fixed(
@@ -426,7 +390,7 @@ def fixed(
     eps: float,
     out: np.ndarray,
 ) -> None:
-    """Fills out from x[n, c, ...] (as for :func:`training`) and the float64 statistics of each channel."""
+    """Fills out from x[n, c, ...] (as for :func:`apply`) and the float64 statistics of each channel."""
     apply(x, *constants(weight, bias, mean, var, eps), out)
 
 
@@ -441,25 +405,20 @@ def gradient(
     fixed: bool = False,
     bias: np.ndarray | None = None,
     bounds: tuple[float, float] | None = None,
+    groups: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fills out with the gradient by x of batch norm; float64 sums of (g, g * xhat) of each channel.
+    """Fills out with the gradient by x of the norm; float64 sums of (g, g * xhat) of each channel.
 
     ``fixed``: the statistics were given; else they are those of x, and the gradient goes through them, too. Where
-    the arrays are contiguous, out may be grad itself, and there may be ``bounds``: grad is then the gradient of what a
-    clamp leaves of the result, which ``bias`` belongs to.
+    the arrays are contiguous, out may be grad itself, there may be groups, and ``bounds``: grad is then the gradient of
+    what a clamp leaves of the result, which ``bias`` belongs to.
     """
-    channels = x.shape[1]
     if not x.flags.c_contiguous:
-        total, product = _sums_of_rows(x, mean, grad)
-        count, scale = x.size // channels, scale_of(weight, var, eps)
-        if fixed:
-            _run_rows("row normalise", grad, out=out, c0=np.zeros(channels, np.float32), c1=scale.astype(np.float32))
-        else:
-            factors = total / count, scale, scale / (var + eps) * product / count, mean
-            c0, c1, c2, mean32 = (each.astype(np.float32) for each in factors)
-            _run_rows("row gradient", x, g=grad, out=out, c0=c0, c1=c1, c2=c2, mean=mean32)
-        return total, product / np.sqrt(var + eps)
-    sum_g, sum_gx = np.empty(channels), np.empty(channels)
-    values: dict[str, Any] = {"weight": weight, "bias": bias, "eps": eps, "g": grad, "out": out, "bounds": bounds}
-    _run("gradient", channels, x, mean=mean, var=var, sum_g=sum_g, sum_gx=sum_gx, fixed=int(fixed), **values)
+        return norm_rows.gradient(grad, x, weight, mean, var, eps, out, fixed)
+    n, channels = x.shape[:2]
+    sums = np.empty((2, 1 if groups is None else n, channels))
+    values: dict[str, Any] = {"weight": weight, "bias": bias, "g": grad, "out": out, "bounds": bounds}
+    values.update(mean=mean, var=var, sum_g=sums[0], sum_gx=sums[1], fixed=int(fixed))
+    _run("gradient", x, groups, (eps,), **values)
+    sum_g, sum_gx = sums[:, 0] if len(sums[0]) == 1 else np.add.reduce(sums, axis=1)
     return sum_g, sum_gx

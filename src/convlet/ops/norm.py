@@ -72,6 +72,11 @@ class Plan:
         """Whether the means are those of channels, as batch norm's are."""
         return self.affine == self.moments_shape and self.axes[:2] == (0, 2)
 
+    @cached_property
+    def groups(self) -> int | None:
+        """How many groups of channels of each image have means of their own, as group norm's do."""
+        return self.shape[1] if self.axes == (2, 3) and self.affine == (1, *self.shape[1:3], 1) else None
+
 
 _BLOCK = 64  # rows added one after the other before their sum goes on in float64
 
@@ -110,14 +115,17 @@ def _wide(array: Array) -> Array:
     return array.astype(np.float32) if is_half(array.dtype) else array
 
 
+def _is_plain(array: Array) -> bool:
+    return array.dtype == np.float32 and array.flags.c_contiguous
+
+
 def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
-    """The compiled kernels, where the statistics are those of the channels of a large dense array."""
-    if not plan.of_channels or x.shape != plan.shape:
+    """The compiled kernels, where the statistics are those of channels of a large dense array, or groups of them."""
+    if not all(each is None or _is_plain(each) for each in (weight, bias)):
         return None
-    for each in (weight, bias):
-        if each is not None and not (each.dtype == np.float32 and each.flags.c_contiguous):
-            return None
-    return large.kernels("norm", x) if large.dense(x) else None
+    if plan.of_channels:
+        return large.kernels("norm", x) if x.shape == plan.shape and large.dense(x) else None
+    return large.of_images("norm", x) if plan.groups and x.size and x.flags.c_contiguous else None
 
 
 def _kernels_of_rows(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
@@ -126,21 +134,40 @@ def _kernels_of_rows(x: Array, weight: Array | None, bias: Array | None, plan: P
     rows = x.shape == plan.shape and plan.axes == tuple(range(first, x.ndim)) and x.flags.c_contiguous
     if not rows or plan.affine != (1,) * first + x.shape[first:]:
         return None
-    for each in (weight, bias):
-        if each is not None and not (each.dtype == np.float32 and each.flags.c_contiguous):
-            return None
+    if not all(each is None or _is_plain(each) for each in (weight, bias)):
+        return None
     return large.of_images("layer_norm", x)
 
 
+Running = tuple[Array, Array, float]  # a mean and a variance that follow those of batches, and by how much
+
+
+def _move(running: Running, average: Array, variance: Array, count: int) -> None:
+    """The running statistics follow those of a batch, its variance that of ``count`` drawn values."""
+    unbiased = variance * (count / (count - 1)) if count > 1 else variance
+    for array, value in zip(running[:2], (average, unbiased)):
+        moved = np.multiply(array, 1 - running[2], dtype=np.float64)
+        moved += running[2] * value.reshape(array.shape)
+        array[...] = moved
+
+
 def normalise(
-    x: Array, weight: Array | None, bias: Array | None, plan: Plan, fixed: tuple[Array, Array] | None
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    plan: Plan,
+    fixed: tuple[Array, Array] | None,
+    running: Running | None = None,
 ) -> tuple[Array, Array, Array]:
     """(output, mean, variance) of an array; ``fixed`` gives the statistics instead of the array itself."""
     kernels = _kernels_of_channels(x, weight, bias, plan)
     if kernels is not None:
         out = memory.empty_like(x)
         if fixed is None:
-            average, variance = kernels.training(x, weight, bias, plan.eps, out)
+            moved = running if running and all(_is_plain(each) for each in running[:2]) else None
+            average, variance = kernels.training(x, weight, bias, plan.eps, out, plan.groups, moved)
+            if running and not moved:
+                _move(running, average, variance, plan.elements)
         else:
             average, variance = (each.reshape(-1).astype(np.float64) for each in fixed)
             kernels.fixed(x, weight, bias, average, variance, plan.eps, out)
@@ -153,6 +180,8 @@ def normalise(
     wide = _wide(x).reshape(plan.shape)
     if fixed is None:
         result, average, variance = moments(wide, plan)
+        if running is not None:
+            _move(running, average, variance, plan.elements)
     else:
         average, variance = (each.reshape(plan.moments_shape).astype(np.float64) for each in fixed)
         result = wide - average.astype(wide.dtype)
@@ -192,7 +221,7 @@ def normalise_gradient(
             own = True
         into = grad if own and x.flags.c_contiguous else memory.empty_like(x)
         statistics = average.reshape(-1), variance.reshape(-1), plan.eps
-        sums = kernels.gradient(grad, x, weight, *statistics, into, fixed, *clamp)
+        sums = kernels.gradient(grad, x, weight, *statistics, into, fixed, *clamp, plan.groups)
         if plan.parameters is None:
             return into
         return into, sums[1].reshape(plan.parameters), sums[0].reshape(plan.parameters)
@@ -289,50 +318,27 @@ class NormalisationGradient(Operation):
 
 
 class _Normalisation(Operation):
-    """forward(input, weight, bias, plan, fixed): see Plan; ``fixed`` is (mean, variance) or None."""
+    """forward(input, weight, bias, plan, fixed, running): see Plan; ``fixed`` is (mean, variance) or None.
+
+    Running statistics are moved by those of the input.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, input: Array, weight: Array | None, bias: Array | None, plan: Plan, fixed: Any = None
+        ctx: Any,
+        input: Array,
+        weight: Array | None,
+        bias: Array | None,
+        plan: Plan,
+        fixed: tuple[Array, Array] | None = None,
+        running: Running | None = None,
     ) -> Any:
-        result, average, variance = normalise(input, weight, bias, plan, fixed)
-        ctx.settings = (average, variance), plan, fixed is not None
-        ctx.save(input, weight)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any, *_: Any) -> Any:
-        input, weight = ctx.saved
-        return NormalisationGradient.apply(grad, input, weight, *ctx.settings, ctx.owns_gradient)
-
-    @classmethod
-    def meta(cls, input: Array, *rest: Any) -> Any:
-        return np.broadcast_to(np.zeros((), input.dtype), input.shape)
-
-
-class NativeLayerNorm(_Normalisation):
-    pass
-
-
-class NativeGroupNorm(_Normalisation):
-    pass
-
-
-class NativeBatchNorm(_Normalisation):
-    """Gives the statistics, too: they update the running ones."""
-
-    non_differentiable_outputs = (1, 2)
-
-    @staticmethod
-    def forward(
-        ctx: Any, input: Array, weight: Array | None, bias: Array | None, plan: Plan, fixed: Any = None
-    ) -> Any:
-        result, average, variance = normalise(input, weight, bias, plan, fixed)
-        ctx.settings = (average, variance), plan, fixed is not None
-        ctx.save(input, weight)
+        result, average, variance = normalise(input, weight, bias, plan, fixed, running)
         if ctx is not DISCARD:
+            ctx.settings = (average, variance), plan, fixed is not None
             ctx.bias, ctx.bounds = None if bias is None else bias.copy(), None
-        return result, average, variance
+            ctx.save(input, weight)
+        return result
 
     @staticmethod
     def takes(ctx: Any, later: Any) -> bool:
@@ -348,16 +354,27 @@ class NativeBatchNorm(_Normalisation):
         return True
 
     @staticmethod
-    def backward(ctx: Any, grad: Any, *_: Any) -> Any:
+    def backward(ctx: Any, grad: Any) -> Any:
         input, weight = ctx.saved
         bounds, ctx.bounds = ctx.bounds, None
         clamp = ctx.bias if bounds else None, bounds
         return NormalisationGradient.apply(grad, input, weight, *ctx.settings, ctx.owns_gradient, clamp)
 
     @classmethod
-    def meta(cls, input: Array, weight: Any, bias: Any, plan: Plan, fixed: Any = None) -> Any:
-        none = np.zeros(plan.moments_shape)
-        return np.broadcast_to(np.zeros((), input.dtype), input.shape), none, none
+    def meta(cls, input: Array, *rest: Any) -> Any:
+        return np.broadcast_to(np.zeros((), input.dtype), input.shape)
+
+
+class NativeLayerNorm(_Normalisation):
+    pass
+
+
+class NativeGroupNorm(_Normalisation):
+    pass
+
+
+class NativeBatchNorm(_Normalisation):
+    pass
 
 
 # Public functions -------------------------------------------------------------------------------------------------
@@ -425,13 +442,16 @@ def batch_norm(
             raise RuntimeError(f"{name} must be defined in evaluation mode")
     _check_dtypes("batch_norm", input, weight, bias, running_mean, running_var)
     plan = _plan_of_channels(shape, _shared(weight, bias), eps)
-    fixed = None if training else (running_mean.array, running_var.array)
-    result, average, variance = NativeBatchNorm.apply(input, weight, bias, plan, fixed)
-    if training and running_mean is not None and not input.meta:
-        count = plan.elements
-        unbiased = variance.array * (count / (count - 1)) if count > 1 else variance.array
-        _move(running_mean, average.array, momentum)
-        _move(running_var, unbiased, momentum)
+    if not training:
+        return NativeBatchNorm.apply(input, weight, bias, plan, (running_mean.array, running_var.array))
+    if running_mean is None or input.meta:
+        return NativeBatchNorm.apply(input, weight, bias, plan)
+    check_writable(running_mean, False)
+    check_writable(running_var, False)
+    running = running_mean.array, running_var.array, momentum
+    result = NativeBatchNorm.apply(input, weight, bias, plan, None, running)
+    record_write(running_mean)
+    record_write(running_var)
     return result
 
 
@@ -445,16 +465,6 @@ def _shared(weight: Any, bias: Any) -> tuple[int, ...] | None:
     """The shape of weight and bias; None when there are neither."""
     known = bias if weight is None else weight
     return None if known is None else known.array.shape
-
-
-def _move(running: Variable, value: Array, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * value, in place."""
-    check_writable(running, False)
-    array = running.array
-    moved = np.multiply(array, 1 - momentum, dtype=np.float64)
-    moved += momentum * value.reshape(array.shape)
-    array[...] = moved
-    record_write(running)
 
 
 def layer_norm(
