@@ -8,6 +8,7 @@ loads. An image needs no LLVM: a process whose kernels are on disk never loads i
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import mmap
 import sys
@@ -97,10 +98,10 @@ def _load_object(code: Code, addresses: list[int]) -> int:
     return engine.get_function_address(code.name)
 
 
+@functools.cache
 def _engine(llvm: Any) -> Any:
     """LLVM's loader; one for all code, whose functions have names of their own."""
-    if not _loaded:
-        llvm.initialize_native_target()
-        machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
-        _loaded.append(llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine))
-    return _loaded[0]
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
