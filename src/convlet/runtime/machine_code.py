@@ -92,16 +92,18 @@ def _load_object(code: Code, addresses: list[int]) -> int:
 
     for name, address in zip(code.symbols, addresses):
         llvm.add_symbol(name, address)
-    engine = _engine(llvm)
+    engine = _engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code.content))
     engine.finalize_object()
     return engine.get_function_address(code.name)
 
 
 @functools.cache
-def _engine(llvm: Any) -> Any:
+@functools.cache
+def _engine() -> Any:
     """LLVM's loader; one for all code, whose functions have names of their own."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
