@@ -101,6 +101,20 @@ def test_only_the_kernels_and_the_ground_import_numba(path):
         assert not any(each.split(".")[0] in ("numba", "llvmlite") for each in names), path
 
 
+def test_only_compiling_imports_numba():
+    """A process whose kernels are on disk loads neither it nor LLVM (kernels/jit.py)."""
+    needed = {"numba", "llvmlite.binding"}
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            if any(name in needed or name.startswith("numba.") for name in names):
+                assert module_name(path) == "kernels.compilation", path
+
+
 def test_importing_convlet_loads_nothing_optional():
     code = "import sys, json, convlet; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from ..runtime import memory
 from .elements import TASK, Fields, floats, integers
+from .jit import njit
 from .lanes import Formula
 from .launch import Kernel, next_task
 

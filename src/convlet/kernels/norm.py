@@ -21,14 +21,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
-from numba.core import cgutils
 
 from ..runtime import memory
 from . import emit, norm_rows, target
 from .elements import TASK, Fields, doubles, floats
 from .elementwise import _clamp, _keep
 from .factors import NO_SHIFT, constants
+from .jit import cgutils, njit
 from .lanes import Formula, Lanes
 from .launch import Kernel, next_task
 
