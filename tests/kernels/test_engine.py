@@ -5,6 +5,8 @@ import mmap
 import os
 import subprocess
 import sys
+import tempfile
+import textwrap
 
 import numpy as np
 import pytest
@@ -165,3 +167,57 @@ def test_no_access_outside_the_arrays(name, target):
     command = [sys.executable, "-c", code + f"test_engine.run_guarded({name!r})"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr[-3000:]}"
+
+
+def test_numba_of_others_works_beside_kernels():
+    """What Numba compiled for kernels first, it can link to functions of others; and theirs to kernels."""
+    code = """
+    import numba, numpy as np
+    from convlet.kernels import pool, product
+
+    @numba.njit
+    def before(a, b):
+        return max((a, b))
+
+    assert before(1, 2) == 2
+    for kernel in (product.panels, pool._kernels["maximum"]):
+        kernel.run  # compiled
+
+    @numba.njit
+    def after(x, a, b):
+        return x[min((a, b)) : max((a, b))].sum() + before(a, b)
+
+    assert after(np.arange(10.0), 5, 2) == 9 + 5
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        variables = os.environ | {"CONVLET_CACHE_DIR": folder}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)], env=variables, capture_output=True, text=True, timeout=120
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_what_goes_wrong_in_the_builder_is_raised_at_the_launch(monkeypatch):
+    monkeypatch.setattr(launch.cache, "read", lambda *_: None)
+    monkeypatch.setattr(launch.machine_code, "load", lambda code: 1 // 0)
+
+    def _never_built(x):
+        return x
+
+    kernel = launch.Kernel(_never_built)
+    try:
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                kernel.run(1)
+            with pytest.raises(ZeroDivisionError):
+                launch.launch(kernel.address, 0, 0, 0, 0, 0, 64, 1)
+    finally:
+        launch._building.clear()
+
+
+def test_invoking_returns_numbers_and_raises():
+    run = launch.alone.run
+    with pytest.raises(OverflowError):
+        run(1 << 63)
+    with pytest.raises(TypeError):
+        run("text")

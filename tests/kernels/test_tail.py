@@ -1,6 +1,5 @@
 """The steps of a tail against NumPy: every combination of operations, blocks of every size, nothing beside them."""
 
-import ctypes
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ HOWS = [
 
 
 def run(kernel, *arguments):
-    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(arguments))(kernel.address)(*arguments)
+    kernel.run(*arguments)
 
 
 def expected(y, words, mean, scale, shift, other):

@@ -19,13 +19,12 @@ from convlet.runtime import cache, machine_code, processor
 
 # A kernel of few instructions: the cache is tested, not the compiler.
 CODE = """
-import ctypes, sys
+import sys
 from convlet.kernels import steps
 kernel = steps.STEPS[4]["accumulate"]
-address = kernel.address
 import numpy as np
 a, b = np.arange(16, dtype="f4"), np.ones(16, "f4")
-ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)(a.ctypes.data, b.ctypes.data, 16)
+kernel.run(a.ctypes.data, b.ctypes.data, 16)
 assert (a == np.arange(16) + 1).all()
 print("compiled" if "numba" in sys.modules else "loaded")
 """

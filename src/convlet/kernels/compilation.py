@@ -1,7 +1,9 @@
 """From a kernel's Python function to machine code: Numba makes LLVM's instructions of it, LLVM the processor's.
 
 Numba would optimise and compile every function that a kernel calls on its own, and wrappers by which Python can call
-it. Here they are *drafts*, instructions only, which are linked to the kernel; then the whole is optimised, once.
+it. Here they are *drafts*, the text of their instructions only. LLVM reads those of a kernel and of what it calls,
+optimises them once, together, and compiles them; in another thread, because Numba, which is written in Python, takes
+more than half of the time, and LLVM lets others run meanwhile.
 """
 
 from __future__ import annotations
@@ -32,21 +34,49 @@ IMAGES = sys.platform == "linux" and platform.machine() == "x86_64"
 
 
 class Draft(codegen.JITCodeLibrary):
-    """A function's instructions, and those of the functions it calls, not yet optimised."""
+    """A function's instructions, and the functions it calls."""
 
-    def _optimize_final_module(self) -> None:
-        pass
+    def __init__(self, generator: Any, name: str) -> None:
+        codegen.CodeLibrary.__init__(self, generator, name)
+        self.texts: list[str] = []
+        self.calls: list[Any] = []
 
-    def _finalize_final_module(self) -> None:
-        self._finalized = True
+    def add_ir_module(self, ir_module: ir.Module) -> None:
+        self.texts.append(str(ir_module))
 
     def add_linking_library(self, library: Any) -> None:
         if library is not rtsys.library:  # that counts references
-            super().add_linking_library(library)
+            self.calls.append(library)
+
+    def finalize(self) -> None:
+        self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int:
-        self._ensure_finalized()
         return 0
+
+    def module(self) -> Any:
+        """All of it, as LLVM has it. Only what LLVM is asked here takes long."""
+        module, new, seen = llvm.parse_assembly(""), [self], set()
+        while new:
+            library = new.pop()
+            if library in seen:
+                continue
+            seen.add(library)
+            if isinstance(library, Draft):
+                new += library.calls
+                for text in library.texts:
+                    module.link_in(llvm.parse_assembly(text))
+            else:  # compiled by Numba before
+                module.link_in(library._get_module_for_linking(), preserve=True)
+        return module
+
+    def _get_module_for_linking(self) -> Any:
+        """For functions of others that call one which was first compiled for a kernel."""
+        module = self.module()
+        for each in module.functions:
+            if not each.is_declaration:
+                each.linkage = "linkonce_odr"
+        return module
 
 
 @contextmanager
@@ -59,7 +89,6 @@ def _drafting() -> Iterator[Any]:
 
         def executable(library: Any, *_: Any) -> Any:
             """Stands for what Python would call, a built-in function; each function has one of its own."""
-            library.get_pointer_to_function("")
             return [].append
 
         generator._library_class, context.get_executable = Draft, executable
@@ -69,17 +98,21 @@ def _drafting() -> Iterator[Any]:
             del generator._library_class, context.get_executable
 
 
-def compile(function: Callable[..., Any], name: str) -> Code:
-    """The code of a function of int64 arguments that returns an int64, a boolean or nothing, which is 0."""
+def draft(function: Callable[..., Any], name: str) -> Callable[[], Code]:
+    """What builds the code of a function of int64 arguments that returns an int64, a boolean or nothing, which is 0."""
     count = function.__code__.co_argcount
     with _drafting() as context:
-        options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        kernel = numba.njit(**options)(function)
+        kernel = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
         kernel.compile((types.int64,) * count)
         (result,) = kernel.overloads.values()
-        module = result.library._final_module.clone()
-        module.link_in(parsed(_entry(context, result.fndesc, name, count)))
-    return build(module, name)
+        entry = _entry(context, result.fndesc, name, count)
+
+    def finish() -> Code:
+        module = result.library.module()
+        module.link_in(parsed(entry))
+        return build(module, name)
+
+    return finish
 
 
 def build(module: Any, name: str) -> Code:

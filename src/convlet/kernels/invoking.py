@@ -17,7 +17,7 @@ from llvmlite import ir
 from ..runtime import cache, machine_code
 from . import target
 
-ARGUMENTS = 10
+ARGUMENTS = 16
 VERSION = 1  # of what is written here
 I64, POINTER = ir.IntType(64), ir.IntType(8).as_pointer()
 

@@ -12,6 +12,7 @@ first what is its own (`next_task`). Which worker computes a task never changes 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -31,14 +32,21 @@ _compiling = threading.RLock()
 call, load_i64, next_ticket, store_i64 = emit.call, emit.load_i64, emit.next_ticket, emit.store_i64
 
 
+def _before_fork() -> None:
+    """The child has no thread that would build what is on its way."""
+    with contextlib.suppress(Exception):  # said to who launches
+        _finish()
+
+
 def _after_fork() -> None:
     """Another thread of the parent may have been compiling; in the child nobody is."""
     global _compiling
     _compiling = threading.RLock()
+    _builder.cache_clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 @functools.cache
@@ -82,10 +90,37 @@ def _made(function: Callable[..., Any], label: str, name: str) -> int:
     from . import compilation
 
     cache.announce()
-    code = compilation.compile(function, name)
-    address = machine_code.load(code)
-    cache.write(label, name, code.pack())
-    return address
+    finish = compilation.draft(function, name)
+
+    def build() -> int:
+        code = finish()
+        address = machine_code.load(code)
+        cache.write(label, name, code.pack())
+        return address
+
+    if not compilation.IMAGES:
+        return build()
+    door = machine_code.Door()
+    _building.add(_builder().submit(lambda: door.leads_to(build())))
+    return door.address
+
+
+# Code that is on its way to addresses that are known already: kernels call each other, but not before a launch.
+_building: set[Any] = set()
+
+
+@functools.cache
+def _builder() -> Any:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1, "convlet builder")
+
+
+def _finish() -> None:
+    """All code is there. Raises what went wrong, and again whenever somebody asks."""
+    for each in tuple(_building):
+        each.result()
+        _building.discard(each)
 
 
 class Kernel:
@@ -102,7 +137,7 @@ class Kernel:
 
     @property
     def address(self) -> int:
-        """Where the compiled function starts."""
+        """Where the compiled function starts. It may be called by what `launch` or `run` calls, not otherwise."""
         if self._address is None:
             with _compiling:
                 if self._address is None:
@@ -112,7 +147,9 @@ class Kernel:
     @functools.cached_property
     def run(self) -> Callable[..., int]:
         """Calls the compiled function, while other Python threads may run, too."""
-        return functools.partial(invoker(), self.address)
+        address = self.address
+        _finish()
+        return functools.partial(invoker(), address)
 
 
 def frame_reader(dtype: np.dtype) -> Any:
@@ -177,6 +214,8 @@ def launch(kernel: int, frame: int, a: int, b: int, bias: int, out: int, slot: i
     counters = memory.LINE * workers
     scratch, keep = memory.scratch(counters + memory.LINE + slot * workers)
     scratch += counters
+    if _building:
+        _finish()
     if workers == 1 or not _workers().crew().run(kernel, frame, a, b, bias, out, scratch, workers):
         alone.run(kernel, frame, a, b, bias, out, scratch)
     del keep

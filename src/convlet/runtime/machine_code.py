@@ -74,17 +74,39 @@ def load(code: Code) -> int:
 
 
 def _load_image(code: Code, addresses: list[int]) -> int:
-    memory = mmap.mmap(-1, len(code.content), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.write(code.content)
+    content = bytearray(code.content)
     for slot, address in zip(code.slots, addresses):
-        memory[slot : slot + 8] = address.to_bytes(8, "little")
-    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        content[slot : slot + 8] = address.to_bytes(8, "little")
+    memory = mmap.mmap(-1, len(content), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return _put(memory, content) + code.entry
+
+
+def _put(memory: mmap.mmap, content: bytes | bytearray) -> int:
+    """The content is in the memory from now on, for the processor to run."""
+    memory[: len(content)] = content
+    start = _start(memory)
     protect = ctypes.CDLL(None, use_errno=True).mprotect
     protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    if protect(start, len(code.content), mmap.PROT_READ | mmap.PROT_EXEC):
+    if protect(start, len(content), mmap.PROT_READ | mmap.PROT_EXEC):
         raise OSError(ctypes.get_errno(), "this system lets no memory become code")
     _loaded.append(memory)
-    return start + code.entry
+    return start
+
+
+def _start(memory: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
+class Door:
+    """The address of code that is yet to come, on x86-64."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.address = _start(self._memory)
+
+    def leads_to(self, address: int) -> None:
+        """The code has come: jmp *0(%rip), and the address."""
+        _put(self._memory, b"\xff\x25\0\0\0\0" + address.to_bytes(8, "little"))
 
 
 def _load_object(code: Code, addresses: list[int]) -> int:
