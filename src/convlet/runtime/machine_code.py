@@ -127,5 +127,6 @@ def _engine() -> Any:
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
