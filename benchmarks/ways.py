@@ -69,7 +69,7 @@ def _ways(problem: ConvProblem, way: str, setting: Setting) -> list[Way]:
 
 
 def _times(ways: list[Way], options: Options) -> list[tuple[float, str]]:
-    """The median time of a call, in seconds, and the name of each way; without those that are hopeless."""
+    """The median time of a call, in seconds, and the name of each way; the subject's is the last."""
     found: dict[str, list[float]] = {way.name: [] for way in ways}
     for turn in range(options.rounds):
         for way in ways if turn % 2 == 0 else ways[::-1]:
@@ -79,7 +79,7 @@ def _times(ways: list[Way], options: Options) -> list[tuple[float, str]]:
         if turn == 0 and len(ways) > 2:
             least = min(map(statistics.median, found.values()))
             ways = [way for way in ways if way is ways[-1] or statistics.median(found[way.name]) < HOPELESS * least]
-    return [(statistics.median(found[way.name]), way.name) for way in ways]
+    return [(statistics.median(times), name) for name, times in found.items()]
 
 
 def _summary(direction: str, ratios: list[float], least: float) -> str:

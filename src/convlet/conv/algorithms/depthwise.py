@@ -25,7 +25,7 @@ from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
 from ..tail import Tail, followed
-from . import direct
+from . import copies, direct
 from .bands import split
 from .frames import CODES, Frames, compute_dtype, workers_for
 
@@ -400,7 +400,7 @@ class _Results:
                     self.elsewhere(a, w, bias, out, kept, tail)
                     return
                 into = np.empty(out.shape, out.dtype)
-        w = np.ascontiguousarray(w, self.compute)
+        w = copies.widened(w, self.compute)
         workers = workers_for(self.problem)
         key = (a.strides, into.strides, workers)
         frame = self.frames.get(key)
@@ -526,17 +526,13 @@ class _WeightGradient:
             to = address(sums)
             launch.launch(kernels.channel_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
             total = sums.sum(0) if parts > 1 else sums[0]
-            self._store(total[:, : p.oc].T.reshape(out.shape), out)
+            copies.store(total[:, : p.oc].T.reshape(out.shape), out)
             return
         into = out if out.flags.c_contiguous and out.dtype == self.compute else np.empty(out.shape, self.compute)
         to = address(into)
         launch.launch(kernels.plane_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if into is not out:
-            self._store(into, out)
-
-    def _store(self, sums: Array, out: Array) -> None:
-        with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
-            out[...] = sums
+            copies.store(into, out)
 
 
 def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:

@@ -22,7 +22,7 @@ from ..padding import gather, spans
 from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from ..tail import Tail, followed
-from . import direct, winograd
+from . import copies, direct, winograd
 from .bands import planes_of, split
 from .frames import CODES, Frame, Frames, compute_dtype, layout, workers_for
 from .grouped_channels import Channels
@@ -366,7 +366,7 @@ class _Forward:
             return
         x = _readable(x)
         workers = workers_for(self.problem)
-        w = w.astype(self.compute, copy=False)
+        w = w if w.dtype == self.compute else copies.widened(w, self.compute)
         key = (x.strides, w.strides, out.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -490,8 +490,7 @@ class _WeightGradient:
         a, b, to = memory.address(x), memory.address(grad), memory.address(sums)
         launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if not plain:
-            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
-                out[...] = sums
+            copies.store(sums, out)
 
     def _frame(self, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
         p, geometry, element = self.problem, self.geometry, self.compute.itemsize

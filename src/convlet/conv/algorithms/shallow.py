@@ -27,7 +27,7 @@ from ..padding import index_map
 from ..precision import get_convolution_precision
 from ..problem import DTYPES, ConvProblem
 from ..tail import Tail
-from . import direct, winograd
+from . import copies, direct, winograd
 from .bands import Band, planes_of, split
 from .chains import chain, is_long
 from .frames import CODES, Frame, Frames, compute_dtype, input_fields, layout, output_fields, size_fields, workers_for
@@ -412,7 +412,7 @@ class _WeightGradient:
             self.other(x, grad, bias, out)
             return
         workers = workers_for(self.problem)
-        result = out if out.dtype == self.compute else np.empty(out.shape, self.compute)
+        result = out if out.dtype == self.compute else copies.room_for(out, self.compute)
         key = (x.strides, grad.strides, result.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -425,8 +425,7 @@ class _WeightGradient:
             kernels.finish.address, frame.address, parts, 0, 0, address(result), frame.slot, frame.pack_workers
         )
         if result is not out:
-            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
-                out[...] = result
+            copies.store(result, out)
 
 
 def _gradient_frame(

@@ -16,6 +16,7 @@ from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..padding import index_map
 from ..problem import DTYPES, ConvProblem
+from . import copies
 from .bands import BAND_BYTES, split
 from .chains import chain, is_long
 from .frames import (
@@ -244,8 +245,7 @@ class _Turned:
         found = np.empty(p.weight_shape, self.compute)
         self.run(grad, x, None, found)
         groups = found.reshape(p.g, p.oc // p.g, *found.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-        with np.errstate(over="ignore"):
-            out[...] = groups.reshape(out.shape)
+        copies.store(groups.reshape(out.shape), out)
 
 
 class _WeightGradient:
@@ -262,7 +262,7 @@ class _WeightGradient:
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         plain = storable(out, self.compute.itemsize)
-        result = out if plain else np.empty(out.shape, self.compute)
+        result = out if plain else copies.room_for(out, self.compute)
         key = (x.strides, grad.strides, result.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
@@ -276,8 +276,7 @@ class _WeightGradient:
         else:
             launch.launch(kernels.weight_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if not plain:
-            with np.errstate(over="ignore"):  # a sum beyond a half's range is infinite, as PyTorch's
-                out[...] = result
+            copies.store(result, out)
 
 
 def near(p: ConvProblem, array: np.ndarray) -> int:

@@ -15,6 +15,7 @@ from ....runtime import memory
 from ....runtime.storage import Storage
 from ...gradient import Array
 from ...problem import ConvProblem
+from .. import copies
 from ..bands import split
 from ..frames import Frame, Frames, gradient_fields, layout, storable, workers_for
 from .forward import PASS_BYTES
@@ -70,7 +71,7 @@ class WeightGradient:
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
         workers = workers_for(self.problem)
         stored = storable(out, 4)
-        result = out if stored else np.empty(out.shape, np.float32)
+        result = out if stored else copies.room_for(out, np.dtype(np.float32))
         key = (x.strides, grad.strides, result.strides, workers)
         found = self.frames.get(key)
         if found is None:
@@ -79,7 +80,7 @@ class WeightGradient:
         compute = self._in_parts if self.parts else self._in_passes
         compute(found, memory.address(x), memory.address(grad), memory.address(result))
         if not stored:
-            out[...] = result
+            copies.store(result, out)
 
     def _in_passes(self, prepared: tuple, x: int, grad: int, out: int) -> None:
         images, gradients, frames, sum_bytes = prepared
