@@ -52,6 +52,22 @@ def test_exact(shape: str, dtype: str, direction: str) -> None:
     check_exact(grouped.plan(problem), problem)
 
 
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "n2 ic3 ih31 iw35 oc20 kh11 kw11 sh4 sw4 ph2 pw2",
+        "ic1 ih14 iw16 oc9 kh5 kw4 sh2 sw3 ph2 pw1 reflect",
+        "g2 ic10 ih17 iw19 oc6 kh3 kw3 sh4 sw4 dh2 dw3",
+        "n2 g2 ic40 ih13 iw12 oc48 kh3 kw3 sh3 sw3 ph1 pw1",
+    ],
+)
+def test_input_gradients_of_large_strides(shape: str, layout: str) -> None:
+    problem = ConvProblem.parse(f"{shape} bwd_input")
+    assert grouped.refuse(problem.per_image()) is None
+    check_exact(grouped.plan(problem), problem, (layout, "contiguous", layout))
+
+
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last", "reversed"])
 @pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
 @pytest.mark.parametrize("dtype", ["f32", "f64", "bf16"])

@@ -73,7 +73,7 @@ def refuse(problem: ConvProblem) -> str | None:
         few = few and (ocg < LANE_CHANNELS or icg >= LANE_CHANNELS)
     if not few:
         return f"groups of {icg} by {ocg} channels fill the direct algorithm's vectors"
-    if p.sw > 2:
+    if p.sw > 2 and p.direction != "bwd_input":
         return f"copies every column or every second, and the stride is {p.sw}"
     if Geometry.of(p, element).band_bytes(1) > BAND_BYTES:
         return "a row of a group is too long for the cache"
