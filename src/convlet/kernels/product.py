@@ -319,7 +319,11 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                     for part in range(parts):
                         row = row_0 + part * (row_1 - row_0) // parts
                         m = row_0 + (part + 1) * (row_1 - row_0) // parts - row
-                        left = own_a + row * f.a_row
+                        left, left_row = own_a + row * f.a_row, f.a_row
+                        if f.copied:
+                            to, left_row = scratch + 64 + worker * f.slot, f.left_row
+                            call(f.gather, (to, left_row, left, f.a_row, m, f.element, k, 0, k, NATIVE))
+                            left = to
                         before = f.zero
                         if image or term:
                             before = 0
@@ -330,7 +334,7 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                             right = own_b + column * f.b_column
                             to = c + group * f.c_group + row * f.element + column * f.c_column
                             n = min(f.nr, block_1 - column)
-                            call(f.dots, (m, n, k, left, f.a_row, right, f.b_column, to, f.c_column, before))
+                            call(f.dots, (m, n, k, left, left_row, right, f.b_column, to, f.c_column, before))
                             if tail and term + k == f.terms:
                                 shift = bias + (group * f.rows + row) * f.element
                                 call(f.finish, (tail, shift, to, f.c_column, n, m))
