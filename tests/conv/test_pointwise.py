@@ -28,6 +28,7 @@ SHAPES = (
     "n3 g2 ic300 ih14 iw14 oc160 kh1 kw1",
     "n2 ic2100 ih7 iw5 oc31 kh1 kw1",
     "n5 g3 ic99 ih1 iw1 oc21 kh1 kw1",
+    "n25 ic1024 ih1 iw1 oc21 kh1 kw1",
 )
 
 

@@ -27,6 +27,7 @@ FRAME = np.dtype(
                 "store_channels",
                 "gather",
                 "scatter",
+                "spread_rows",
                 "bring",
                 "deliver",
                 "add",
@@ -50,7 +51,7 @@ FRAME = np.dtype(
             # are ready; where in scratch copies of a (a row's bytes) and of c are
             *("panels", "copied", "sums", "b_code", "c_code", "ready_group", "left_at", "left_row", "sums_at"),
             *("partial_at", "slot"),
-            *("by_column", "every", "zero"),  # whether start is one of each column; see _spread; a row of zeros
+            *("by_column", "every", "zero"),  # whether start is one of each column; see spread.py; a row of zeros
             *("finish", "ask"),  # the steps of a tail (see tail.py), or 0; then bias is the address of the tail
         )
     ]
@@ -353,23 +354,7 @@ def _copy(frame, x, unused, bias, copy, scratch, worker):
         call(f.gather, (dst, f.c_row, src, f.a_row, f.rows, f.a_term, f.columns, 0, f.columns, f.b_code))
 
 
-def _spread(frame, pixels, unused, bias, out, scratch, worker):
-    """out = 0, but for f.terms rows of f.chunk pixels of every f.every-th group; a task for each group of an image."""
-    f = frame_at(frame)
-    while True:
-        task = next_ticket(scratch)
-        if task >= f.images * f.groups:
-            break
-        image, group = task // f.groups, task % f.groups
-        dst = out + image * f.c_image + group * f.c_group
-        call(f.scatter, (dst, f.c_row, f.zero, 0, f.rows, f.c_column, f.columns, f.c_code, 0))
-        if group % f.every == 0:
-            src = pixels + image * f.b_image + group // f.every * f.b_group
-            call(f.scatter, (dst, f.a_row, src, f.b_column, f.terms, f.a_term, f.chunk, f.c_code, 0))
-
-
 panels = Kernel(_panels)
 copy = Kernel(_copy)
-spread = Kernel(_spread)
 pack_panels = Kernel(_pack_panels)
 dots = Kernel(_dots)

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import launch, panels, steps, tail_stores, target
+from ...kernels import launch, panels, spread, steps, tail_stores, target
 from ...kernels import product as kernels
 from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
@@ -316,7 +316,7 @@ class _Product:
         if p.direction == "bwd_weight":
             return self._weight_gradient(a, b, out, workers) or direct.plan(p)
         pixels: list[_Copy | None] = [None, None]
-        spread = None
+        last = None
         sides = [_strides(a), _strides(b), _strides(out)]
         codes = [self.code, self.code, self.code]
         if self.strided and p.direction == "fwd":
@@ -326,8 +326,8 @@ class _Product:
             pixels[0] = read = self._copied(a[:, :, :: p.sh, :: p.sw], workers)
             sides[0], codes[0] = read.strides, NATIVE
         elif self.strided:
-            spread = self._spread(out, workers)
-            sides[2], codes[2] = spread.strides, NATIVE
+            last = self._spread(out, workers)
+            sides[2], codes[2] = last.strides, NATIVE
         for left in (False, True):
             # The left matrix is read number by number: it must be of the compute type.
             copies, now, index = list(pixels), list(sides), 0 if left else 1
@@ -342,9 +342,9 @@ class _Product:
                 if is_left != left:
                     continue
                 if dots and m.fit(True, (self.element, b_size, c_size), self.lanes):
-                    return _InPlace(self, copies, self._dots(left, m, workers), spread)
+                    return _InPlace(self, copies, self._dots(left, m, workers), last)
                 if not dots and self._suits(m, left, right):
-                    return _InPlace(self, copies, self._images(m, left, workers, right), spread)
+                    return _InPlace(self, copies, self._images(m, left, workers, right), last)
         return planned(direct, p)
 
     def _strided_rows(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> _Step | None:
@@ -425,6 +425,8 @@ class _Product:
             fields |= {"c_group": c_c, "c_row": c_h, "c_column": c_w, "a_row": p.sh * c_h, "a_term": p.sw * c_w}
             strides = (c * plane, plane, element)
             own = {"b_group": plane, "b_column": p.ow * element}
+            if p.sw == 2 and c_w == out.itemsize:
+                own["spread_rows"] = spread.STEPS[element].address
         fields |= own | {"images": n, "c_image": c_n, "b_image": strides[0], "c_code": self.code}
         frame = self._frame(fields, ("scatter",), min(workers, n * fields["groups"]), zeros=fields["columns"])
         return _Copy(frame, n * strides[0], strides, ())
@@ -649,7 +651,8 @@ class _Product:
             fields |= {"copied": 1, "left_row": left_row, "slot": memory.lines(mr * left_row)}
         if self.problem.tail:
             fields["finish"] = finishing.finish_lanes.address
-        return _Step(kernels.dots, self._frame(fields, ("dots", "gather"), min(workers, m.groups * spans * row_shares)), left)
+        frame = self._frame(fields, ("dots", "gather"), min(workers, m.groups * spans * row_shares))
+        return _Step(kernels.dots, frame, left)
 
     def _frame(self, fields: dict[str, int], names: tuple[str, ...], workers: int, zeros: int = 0) -> Frame:
         zero = np.zeros(max(self.lanes, zeros))
@@ -698,4 +701,4 @@ class _InPlace:
         at, buffer = memory.scratch(last.nbytes, "sums")
         sums = np.ndarray(last.nbytes // self.compute.itemsize, self.compute, buffer, at - address(buffer))
         self.step.run(left, right, start, sums, kept)
-        launch.launch(kernels.spread.address, last.frame.address, at, 0, 0, address(out), 0, last.frame.workers)
+        launch.launch(spread.spread.address, last.frame.address, at, 0, 0, address(out), 0, last.frame.workers)
