@@ -229,7 +229,8 @@ def _walk(
             results: tuple[Any, ...] = ()
             free = False
             if values:
-                _run_tensor_hooks(node, arrived)
+                if node.tensor_hooks or (isinstance(node, AccumulateGrad) and node.variable._hooks):
+                    _run_tensor_hooks(node, arrived)
                 if targets is not None:
                     for index in wanted.get(node, ()):
                         captured[node, index] = values[index]
@@ -382,11 +383,9 @@ def _like(value: Any, create_graph: bool) -> Any:
 
 
 def _run_tensor_hooks(node: Node, grads: _Arrivals) -> None:
-    hooks = node.tensor_hooks
+    hooks = node.tensor_hooks or {}
     if isinstance(node, AccumulateGrad) and node.variable._hooks:
-        hooks = {**(hooks or {}), 0: node.variable._hooks}
-    if not hooks:
-        return
+        hooks = {**hooks, 0: node.variable._hooks}
     for key in sorted(hooks, key=lambda key: (key < 0, key)):  # ~index: after all others
         index = key if key >= 0 else ~key
         for hook in list(hooks[key].values()):

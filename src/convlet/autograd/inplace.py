@@ -178,12 +178,15 @@ def check_writable(target: Variable, recorded: bool) -> None:
             "normal tensor before doing inplace update."
         )
     if not target.meta:
-        if any(stride == 0 and size > 1 for size, stride in zip(array.shape, array.strides)):
+        flags = array.flags
+        if not flags.c_contiguous and any(
+            stride == 0 and size > 1 for size, stride in zip(array.shape, array.strides)
+        ):
             raise RuntimeError(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
                 "location. Please clone() the tensor before performing the operation."
             )
-        if not array.flags.writeable:
+        if not flags.writeable:
             raise RuntimeError(
                 "the memory of this tensor is read-only (it came from a read-only NumPy array). Please clone() the "
                 "tensor before performing the operation."
@@ -196,16 +199,17 @@ def apply_inplace(operation: type[Operation], target: Variable, *args: Any) -> A
     RuntimeError, before anything is written: a leaf (or a view of one) that requires a gradient, memory that
     repeats or is read-only, a result of another shape or of a dtype that does not convert.
     """
-    recorded = (
-        is_grad_enabled()
-        and target.dtype.is_differentiable
-        and (target.requires_grad or any(isinstance(each, Variable) and each.requires_grad for each in args))
-    )
-    check_writable(target, recorded)
     arguments = (target, *args)
-    node = operation.node_type(arguments) if recorded and operation.differentiable else None
-    arrays = [each.array if isinstance(each, Variable) else each for each in arguments]
     array = target.array
+    recorded, arrays = False, []
+    for each in arguments:
+        if isinstance(each, Variable):
+            recorded = recorded or each.requires_grad
+            each = each.array
+        arrays.append(each)
+    recorded = recorded and is_grad_enabled() and array.dtype.kind not in "biu"
+    check_writable(target, recorded)
+    node = operation.node_type(arguments) if recorded and operation.differentiable else None
     overwrite = None if target.meta else operation.overwrite
     if overwrite is not None and run_quietly(overwrite, node or DISCARD, arrays):
         record_write(target, node)
@@ -243,8 +247,8 @@ def record_write(target: Variable, node: Any = None) -> None:
         return
     array = target.array
     base = target._base
-    saves_target = any(each is array for each in node._pending)
-    if saves_target:  # 'array' is both argument 0 and the output; it holds the output now
+    if node._pending and any(each is array for each in node._pending):
+        # 'array' is both argument 0 and the output; it holds the output now.
         node._arguments = tuple(None if getattr(each, "array", None) is array else each for each in node._arguments)
     node.finish(target)
     if base is None:

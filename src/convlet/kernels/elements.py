@@ -54,15 +54,15 @@ class Fields:
         self.reader = frame_reader(np.dtype([(name, np.int64) for name in names]))
 
     def run(self, kernel: Kernel, tasks: int, values: dict[str, Any], slot: int = 0) -> None:
-        """Runs a kernel with these fields: numbers, arrays, whose addresses it gets, or None, which is 0.
+        """Runs a kernel with these fields: numbers, or arrays, whose addresses it gets; all others are 0.
 
         `slot` is bytes of scratch for each worker.
         """
-        address = memory.address
+        address, integer, array = memory.address, int, np.ndarray
         frame = np.array(
             [
-                address(value) if isinstance(value, np.ndarray) else value or 0
-                for value in map(values.__getitem__, self.names)
+                value if type(value) is integer else address(value) if isinstance(value, array) else value or 0
+                for value in map(values.get, self.names)
             ],
             np.int64,
         )

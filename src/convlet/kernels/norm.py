@@ -320,21 +320,22 @@ _kernels = {"training": Kernel(_training), "fixed": Kernel(_fixed), "gradient": 
 
 
 def _run(name: str, x: np.ndarray, groups: int | None = None, scalars: Sequence[float] = (0.0,), **values: Any) -> None:
-    n, c = x.shape[:2]
-    names: dict[str, Any] = dict.fromkeys(_fields.names)
-    hw = x.size // (n * c)
+    n, channels = x.shape[:2]
+    values["hw"] = hw = x.size // (n * channels)
     if groups is None:
-        names.update(n=n, units=c, parts=1)
+        units, values["n"], values["parts"] = channels, n, 1
     else:
-        names.update(n=1, units=n * groups, parts=c // groups)
-    names.update(values, x=x, channels=c, hw=hw, scalars=np.array(scalars, np.float64))
-    if names["bounds"] is not None:
-        names["bounds"] = np.array(names["bounds"], np.float32)
-    tasks = names["units"]
+        units, values["n"], values["parts"] = n * groups, 1, channels // groups
+    values["x"], values["units"], values["channels"] = x, units, channels
+    values["scalars"] = np.array(scalars)
+    bounds = values.get("bounds")
+    if bounds is not None:
+        values["bounds"] = np.array(bounds, np.float32)
+    tasks = units
     if name == "fixed":  # of a cacheful of planes
-        names["count"] = max(1, TASK // hw)
-        tasks = -(-n * c // names["count"])
-    _fields.run(_kernels[name], tasks, names, SLOT)
+        values["count"] = count = max(1, TASK // hw)
+        tasks = -(-n * channels // count)
+    _fields.run(_kernels[name], tasks, values, SLOT)
 
 
 def training(
@@ -365,10 +366,11 @@ def training(
                 array[...] = array.astype(np.float64) * (1 - running[2]) + running[2] * value
         return mean, var
     mean, var = np.empty((2, channels if groups is None else n * groups))
-    moved = {} if running is None else {"running_mean": running[0], "running_var": running[1]}
-    scalars = eps, 0.0 if running is None else running[2], unbiased
-    arrays = {"weight": weight, "bias": bias, "out": out, "other": other, "mean": mean, "var": var, **moved}
-    _run("training", x, groups, scalars, bounds=bounds, **arrays)
+    arrays: dict[str, Any] = {"weight": weight, "bias": bias, "out": out, "other": other, "mean": mean, "var": var}
+    momentum = 0.0
+    if running is not None:
+        arrays["running_mean"], arrays["running_var"], momentum = running
+    _run("training", x, groups, (eps, momentum, unbiased), bounds=bounds, **arrays)
     return mean, var
 
 

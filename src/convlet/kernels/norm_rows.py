@@ -90,9 +90,8 @@ def _run(name: str, x: np.ndarray, **values: Any) -> None:
     channels = x.shape[1]
     rows = x.size // channels
     count = max(1, TASK // channels)
-    fields: dict[str, Any] = dict.fromkeys(_fields.names)
-    fields.update(values, x=x, rows=rows, c=channels, count=count)
-    _fields.run(_kernels[name], -(-rows // count), fields)
+    values.update(x=x, rows=rows, c=channels, count=count)
+    _fields.run(_kernels[name], -(-rows // count), values)
 
 
 def _all_sums(x: np.ndarray, mean: np.ndarray, g: np.ndarray | None = None) -> np.ndarray:

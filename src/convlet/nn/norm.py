@@ -8,6 +8,7 @@ from typing import Any
 
 from ..autograd.deferred import step_of
 from ..dtypes import int64
+from ..ops.norm import count_up
 from ..tensor.creation import empty, ones, zeros
 from . import functional as F
 from . import init
@@ -116,21 +117,23 @@ def _expect(input: Any, *ranks: int) -> None:
 class _BatchNorm(_Norm):
     def forward(self, input: Any) -> Any:
         self._check_input_dim(input)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # a plain average over all batches
-                momentum = 1.0 / float(self.num_batches_tracked)
-        own_statistics = self.training or (self.running_mean is None and self.running_var is None)
-        keep = not self.training or self.track_running_stats
+        own, kept = self._parameters, self._buffers
+        try:
+            weight, bias = own["weight"], own["bias"]
+            mean, var, counter = kept["running_mean"], kept["running_var"], kept["num_batches_tracked"]
+        except KeyError:  # something has put others in their places
+            weight, bias = self.weight, self.bias
+            mean, var, counter = self.running_mean, self.running_var, self.num_batches_tracked
+        training, momentum = self.training, self.momentum
+        if training and self.track_running_stats and counter is not None:
+            batches = count_up(counter)
+            if momentum is None:  # a plain average over all batches
+                momentum = 1.0 / batches
+        if training and not self.track_running_stats:
+            mean = var = None
         return F.batch_norm(
-            input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
-            self.weight,
-            self.bias,
-            own_statistics,
-            momentum,
+            *(input, mean, var, weight, bias, training or (mean is None and var is None)),
+            0.0 if momentum is None else momentum,
             self.eps,
         )
 

@@ -455,6 +455,15 @@ def batch_norm(
     return result
 
 
+def count_up(counter: Variable) -> float:
+    """One more, in place; the count so far."""
+    check_writable(counter, False)
+    if not counter.meta:
+        np.add(counter.array, 1, out=counter.array)
+    record_write(counter)
+    return float(counter.array)
+
+
 @lru_cache(maxsize=512)
 def _plan_of_channels(shape: tuple[int, ...], parameters: tuple[int, ...] | None, eps: float) -> Plan:
     ones = (1,) * (len(shape) - 2)
