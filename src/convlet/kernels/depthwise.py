@@ -53,15 +53,6 @@ def clear(f, at, nbytes):
     call(f.gather, (at, 0, at, 0, 1, f.element, nbytes // f.element, 0, 0, NATIVE))
 
 
-@njit(error_model="numpy")
-def sweep(f, tail, arguments):
-    """A sweep, with the tail if there is one."""
-    if f.tail:
-        call(f.sweep, arguments + (tail,))  # noqa: RUF005
-    else:
-        call(f.sweep, arguments)
-
-
 def _planes(frame, x, weight, bias, out, scratch, worker):
     """Results of planes: the forward convolution, or the input gradient."""
     f = frame_at(frame)
@@ -85,12 +76,11 @@ def _planes(frame, x, weight, bias, out, scratch, worker):
                 for o in range(f.outs):
                     weights = weight + unit * f.w_unit + o * f.w_out
                     addend = bias + (unit * f.outs + o) * f.element if bias else 0
-                    sweep(
-                        f,
-                        tail,
+                    call(
+                        f.sweep,
                         (
                             *(series, first, last, count, base, f.x_c, f.zeros, places, f.width, f.columns),
-                            *(weights, f.w_unit, addend, f.outs * f.element, to + o * f.y_c, f.outs * f.y_c),
+                            *(weights, f.w_unit, addend, f.outs * f.element, to + o * f.y_c, f.outs * f.y_c, tail),
                         ),
                     )
             unit += count
@@ -156,12 +146,11 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
             packed = piece
         base, to = x + image * f.x_n + first * f.size, out + image * f.y_n + first * f.size
         addend = bias + first * f.element if bias else 0
-        sweep(
-            f,
-            tail,
+        call(
+            f.sweep,
             (
                 *(f.series + i * ENTRY, 0, 1, 1, base, 0, f.zeros, places, 0, channels),
-                *(ready, 0, addend, 0, to, 0),
+                *(ready, 0, addend, 0, to, 0, tail),
             ),
         )
 

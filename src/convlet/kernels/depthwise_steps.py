@@ -24,7 +24,8 @@ dilation, padding and flips of rows are in these tables. What lanes are is the k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import ir
@@ -39,7 +40,6 @@ from .emit import (
     I64,
     NATIVE,
     _constant,
-    _intrinsic,
     _load,
     _load_masked,
     _mask,
@@ -58,8 +58,9 @@ from .emit import (
     _zip,
 )
 from .following import AsTheyAre
-from .jit import cgutils
+from .jit import cgutils, intrinsic, types
 from .launch import Kernel
+from .tail import Finished
 
 # Rows that a step holds in registers.
 ROWS = (1, 2, 4, 7, 8)
@@ -333,326 +334,262 @@ def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
         _switch(builder, "run", case, {8 * c + t: body(t, c) for c in kinds for t in range(1, most + 1)})
 
 
-def _sweep(compute: Any, kind: Kind, following: type[AsTheyAre] = AsTheyAre) -> Any:
-    """sweep(series, first, last, units, x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit,
-    out, out_unit)
+def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], arguments: tuple[Any, ...]) -> None:
+    """The code of `sweep`."""
+    address, first, last, units, x, x_unit, zeros, places, width, columns = arguments[:10]
+    weights, w_unit, bias, bias_unit, out, out_unit, tail = arguments[10:]
+    element = _size(compute)
+    lanes = kind.lanes(element)
+    vector = ir.VectorType(compute, lanes)
+    series = _Series(builder, address)
+    nothing = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
+    biased = builder.icmp_signed("!=", bias, _constant(0))
+    no_bias = builder.ptrtoint(nothing, I64)
+    stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
 
-    The blocks first..last of a series, for each of some units (planes) that lie x_unit apart; `places` is room for the
-    addresses of rows, `zeros` that of a row of padding. `width` is the columns of the image, `columns` those of the
-    result, or how many channels. bias may be 0.
-    """
+    asking = _asking(builder, series, stop, lanes, (x, x_unit), (out, out_unit))
+    asking_channels = _asking_channels(builder, series, kind.size(compute))
+    after = following(builder, kind.code, compute, lanes, tail)
 
-    def emit(builder, address, first, last, units, *rest):
-        x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit, out, out_unit = rest[:12]
-        element = _size(compute)
-        lanes = kind.lanes(element)
-        vector = ir.VectorType(compute, lanes)
-        series = _Series(builder, address)
-        nothing = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
-        biased = builder.icmp_signed("!=", bias, _constant(0))
-        no_bias = builder.ptrtoint(nothing, I64)
-        stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
+    def some_rows(count):
+        sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
 
-        asking = _asking(builder, series, stop, lanes, (x, x_unit), (out, out_unit))
-        asking_channels = _asking_channels(builder, series, kind.size(compute))
-        after = following(builder, kind.code, compute, lanes, rest[-1])
+        def one(unit, block, rows, at, table, groups, left):
+            to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
+            ready = builder.add(weights, builder.mul(unit, w_unit))
+            source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
+            addend = numbers = None
+            if not kind.channels:
+                addend, numbers = _splat(builder, _load(builder, source, compute), lanes), after.of_channel(source)
+            ask = asking_channels(rows, left, to) if kind.channels else asking(unit, block)
+            with _steps(builder, stop, lanes) as now:
+                ask(now)
+                here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
+                offset = builder.mul(now, _constant(kind.size(compute)))
+                start, own = addend, numbers
+                if kind.channels:
+                    place = builder.add(bias, builder.mul(now, _constant(element)))
+                    beside = builder.select(biased, place, no_bias)
+                    start = _load_masked(builder, beside, vector, here.there)
+                    own = after.of_channels(beside, here.there)
+                for each in (each for phase in sums for each in phase):
+                    builder.store(start, each)
+                for phase in range(kind.phases):
+                    entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
+                    adding = add_into(count, here, sums[phase], rows, ready)
+                    _runs(builder, kind, series.more if phase else groups, entries, adding)
+                to_rows = [builder.add(to, builder.mul(series.step, _constant(i))) for i in range(count)]
+                if kind.phases == 2:
+                    for row, values in zip(to_rows, zip(*sums)):
+                        put_phases(row, now, offset, [builder.load(each) for each in values])
+                else:
+                    put(to_rows, now, offset, [builder.load(each) for each in sums[0]], own)
 
-        def some_rows(count):
-            sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
+        _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
 
-            def one(unit, block, rows, at, table, groups, left):
-                to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
-                ready = builder.add(weights, builder.mul(unit, w_unit))
-                source = builder.select(biased, builder.add(bias, builder.mul(unit, bias_unit)), no_bias)
-                addend = numbers = None
-                if not kind.channels:
-                    addend, numbers = _splat(builder, _load(builder, source, compute), lanes), after.of_channel(source)
-                ask = asking_channels(rows, left, to) if kind.channels else asking(unit, block)
-                with _steps(builder, stop, lanes) as now:
-                    ask(now)
-                    here = _Columns(builder, kind, compute, now, stop, width if left is None else left, False)
-                    offset = builder.mul(now, _constant(kind.size(compute)))
-                    start, own = addend, numbers
+    def add_into(count, here, sums, rows, ready):
+        def one(length, first, shift, taps):
+            spread = [[weight(here, builder.add(ready, place)) for place in column] for column in taps]
+            load = here.loader(shift, rows, first, len(taps))
+            for i in range(count + length - 1):
+                for value, column in zip(load(i), spread):
+                    for t in range(length):
+                        if 0 <= i - t < count:
+                            total = sums[i - t]
+                            builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
+
+        return one
+
+    def weight(here, place):
+        if kind.channels:
+            place = builder.add(place, builder.mul(here.x, _constant(element)))
+            return _load_masked(builder, place, vector, here.there)
+        return _splat(builder, _load(builder, place, compute), lanes)
+
+    def put(to_rows, x, offset, values, numbers):
+        mask = _mask(builder, builder.sub(columns, x), lanes)
+        to_rows = [builder.add(row, offset) for row in to_rows]
+        for row, value in zip(to_rows, after.results(after.sums(values, numbers), to_rows, mask)):
+            _store_masked(builder, _narrow(builder, value, kind.code), row, mask)
+
+    def put_phases(to, x, offset, values):  # even and odd columns in turn
+        values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
+        x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
+        for i, value in enumerate(values):
+            left = builder.sub(columns, _plus(builder, x, i * lanes))
+            place = _plus(builder, builder.add(to, offset), i * lanes * kind.size(compute))
+            _store_masked(builder, _narrow(builder, value, kind.code), place, _mask(builder, left, lanes))
+
+    _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
+
+
+def _correlate(builder: Any, compute: Any, kind: Kind, arguments: tuple[Any, ...]) -> None:
+    """The code of `correlate`."""
+    address, first, last, units, x, x_unit, zeros, places, width, columns = arguments[:10]
+    grad, grad_unit, sums, sums_unit = arguments[10:]
+    element = _size(compute)
+    vector = ir.VectorType(compute, kind.lanes(element))
+    series = _Series(builder, address)
+
+    asking = _asking(builder, series, columns, kind.lanes(element), (x, x_unit), (grad, grad_unit))
+    asking_channels = _asking_channels(builder, series, kind.size(compute))
+
+    def some_rows(count):
+        def one(unit, block, rows, at, table, groups, left):
+            to = builder.add(sums, builder.mul(unit, sums_unit))
+            src = builder.add(builder.add(grad, at), builder.mul(unit, grad_unit))
+            rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
+            ask = asking_channels(rows, left, src) if kind.channels else asking(unit, block)
+            with _steps(builder, columns, kind.lanes(element)) as now:
+                ask(now)
+                here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
+                offset = builder.mul(now, _constant(kind.size(compute)))
+                factors = [here.stored(builder.add(row, offset), here.there) for row in rows_of]
+                base = builder.add(to, builder.mul(now, _constant(element))) if kind.channels else to
+                _runs(builder, kind, groups, table, add(count, here, factors, base, rows))
+
+        _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
+
+    def add(count, here, factors, base, rows):
+        def one(length, first, shift, taps):
+            spots = [[builder.add(base, place) for place in column] for column in taps]
+
+            def before(spot):
+                if kind.channels:
+                    return _load_masked(builder, spot, vector, here.there)
+                return _load(builder, spot, vector)
+
+            # The products of these rows are summed first: long sums made of short ones have small rounding errors.
+            totals = [[ir.Constant(vector, None) for _ in column] for column in spots]
+            load = here.loader(shift, rows, first, len(taps))
+            for i in range(count + length - 1):
+                for column, value in enumerate(load(i)):
+                    for t in range(length):
+                        if 0 <= i - t < count:
+                            total = totals[column][t]
+                            totals[column][t] = _multiply_add(builder, value, factors[i - t], total)
+            for column, values in zip(spots, totals):
+                for spot, value in zip(column, values):
+                    value = builder.fadd(before(spot), value)
                     if kind.channels:
-                        place = builder.add(bias, builder.mul(now, _constant(element)))
-                        beside = builder.select(biased, place, no_bias)
-                        start = _load_masked(builder, beside, vector, here.there)
-                        own = after.of_channels(beside, here.there)
-                    for each in (each for phase in sums for each in phase):
-                        builder.store(start, each)
-                    for phase in range(kind.phases):
-                        entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
-                        adding = add_into(count, here, sums[phase], rows, ready)
-                        _runs(builder, kind, series.more if phase else groups, entries, adding)
-                    to_rows = [builder.add(to, builder.mul(series.step, _constant(i))) for i in range(count)]
-                    if kind.phases == 2:
-                        for row, values in zip(to_rows, zip(*sums)):
-                            put_phases(row, now, offset, [builder.load(each) for each in values])
+                        _store_masked(builder, value, spot, here.there)
                     else:
-                        put(to_rows, now, offset, [builder.load(each) for each in sums[0]], own)
+                        _store(builder, value, spot)
 
-            _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
+        return one
 
-        def add_into(count, here, sums, rows, ready):
-            def one(length, first, shift, taps):
-                spread = [[weight(here, builder.add(ready, place)) for place in column] for column in taps]
-                load = here.loader(shift, rows, first, len(taps))
-                for i in range(count + length - 1):
-                    for value, column in zip(load(i), spread):
-                        for t in range(length):
-                            if 0 <= i - t < count:
-                                total = sums[i - t]
-                                builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
-
-            return one
-
-        def weight(here, place):
-            if kind.channels:
-                place = builder.add(place, builder.mul(here.x, _constant(element)))
-                return _load_masked(builder, place, vector, here.there)
-            return _splat(builder, _load(builder, place, compute), lanes)
-
-        def put(to_rows, x, offset, values, numbers):
-            mask = _mask(builder, builder.sub(columns, x), lanes)
-            to_rows = [builder.add(row, offset) for row in to_rows]
-            for row, value in zip(to_rows, after.results(after.sums(values, numbers), to_rows, mask)):
-                _store_masked(builder, _narrow(builder, value, kind.code), row, mask)
-
-        def put_phases(to, x, offset, values):  # even and odd columns in turn
-            values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
-            x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
-            for i, value in enumerate(values):
-                left = builder.sub(columns, _plus(builder, x, i * lanes))
-                place = _plus(builder, builder.add(to, offset), i * lanes * kind.size(compute))
-                _store_masked(builder, _narrow(builder, value, kind.code), place, _mask(builder, left, lanes))
-
-        _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
-
-    return _intrinsic(16 + following.ARGUMENTS, emit)
+    _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
 
-def _correlate(compute: Any, kind: Kind) -> Any:
-    """correlate(series, first, last, units, x, x_unit, zeros, places, width, columns, grad, grad_unit, sums, sums_unit)
-
-    Each sum is a vector: of columns, to be added up by `totals`, or of channels, those of the next vector beside it.
-    """
-
-    def emit(builder, address, first, last, units, *rest):
-        x, x_unit, zeros, places, width, columns, grad, grad_unit, sums, sums_unit = rest
-        element = _size(compute)
-        vector = ir.VectorType(compute, kind.lanes(element))
-        series = _Series(builder, address)
-
-        asking = _asking(builder, series, columns, kind.lanes(element), (x, x_unit), (grad, grad_unit))
-        asking_channels = _asking_channels(builder, series, kind.size(compute))
-
-        def some_rows(count):
-            def one(unit, block, rows, at, table, groups, left):
-                to = builder.add(sums, builder.mul(unit, sums_unit))
-                src = builder.add(builder.add(grad, at), builder.mul(unit, grad_unit))
-                rows_of = [builder.add(src, builder.mul(series.step, _constant(i))) for i in range(count)]
-                ask = asking_channels(rows, left, src) if kind.channels else asking(unit, block)
-                with _steps(builder, columns, kind.lanes(element)) as now:
-                    ask(now)
-                    here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
-                    offset = builder.mul(now, _constant(kind.size(compute)))
-                    factors = [here.stored(builder.add(row, offset), here.there) for row in rows_of]
-                    base = builder.add(to, builder.mul(now, _constant(element))) if kind.channels else to
-                    _runs(builder, kind, groups, table, add(count, here, factors, base, rows))
-
-            _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
-
-        def add(count, here, factors, base, rows):
-            def one(length, first, shift, taps):
-                spots = [[builder.add(base, place) for place in column] for column in taps]
-
-                def before(spot):
-                    if kind.channels:
-                        return _load_masked(builder, spot, vector, here.there)
-                    return _load(builder, spot, vector)
-
-                # The products of these rows are summed first: long sums made of short ones have small rounding errors.
-                totals = [[ir.Constant(vector, None) for _ in column] for column in spots]
-                load = here.loader(shift, rows, first, len(taps))
-                for i in range(count + length - 1):
-                    for column, value in enumerate(load(i)):
-                        for t in range(length):
-                            if 0 <= i - t < count:
-                                total = totals[column][t]
-                                totals[column][t] = _multiply_add(builder, value, factors[i - t], total)
-                for column, values in zip(spots, totals):
-                    for spot, value in zip(column, values):
-                        value = builder.fadd(before(spot), value)
-                        if kind.channels:
-                            _store_masked(builder, value, spot, here.there)
-                        else:
-                            _store(builder, value, spot)
-
-            return one
-
-        _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
-
-    return _intrinsic(14, emit)
-
-
-def _totals(compute: Any, kind: Kind) -> Any:
-    """totals(count, sums, out): out[i] = the sum of the lanes of vector i; a multiple of the lanes can be read."""
-
-    def emit(builder, count, sums, out):
-        element = _size(compute)
-        lanes = kind.lanes(element)
-        vector = ir.VectorType(compute, lanes)
-        with _steps(builder, count, lanes) as i:
-            at = builder.add(sums, builder.mul(i, _constant(lanes * element)))
-            block = [_load(builder, _plus(builder, at, v * lanes * element), vector) for v in range(lanes)]
-            place = builder.add(out, builder.mul(i, _constant(element)))
-            _store_masked(builder, _sums_of(builder, block), place, _mask(builder, builder.sub(count, i), lanes))
-
-    return _intrinsic(3, emit)
+def _totals(builder: Any, compute: Any, kind: Kind, arguments: tuple[Any, ...]) -> None:
+    """The code of `totals`."""
+    count, sums, out = arguments
+    element = _size(compute)
+    lanes = kind.lanes(element)
+    vector = ir.VectorType(compute, lanes)
+    with _steps(builder, count, lanes) as i:
+        at = builder.add(sums, builder.mul(i, _constant(lanes * element)))
+        block = [_load(builder, _plus(builder, at, v * lanes * element), vector) for v in range(lanes)]
+        place = builder.add(out, builder.mul(i, _constant(element)))
+        _store_masked(builder, _sums_of(builder, block), place, _mask(builder, builder.sub(count, i), lanes))
 
 
 KINDS = {
     "rows": Kind(),
-    "rows_half": Kind(half=True),
     "two": Kind(stride=2),
-    "two_half": Kind(stride=2, half=True),
     "phases": Kind(phases=2),
-    "phases_half": Kind(phases=2, half=True),
     "channels": Kind(channels=True),
 }
 
-# Numba's cache recognises an intrinsic by the module-level name that a function uses.
-sweep_rows_f32, sweep_rows_f64 = _sweep(FLOAT, KINDS["rows"]), _sweep(DOUBLE, KINDS["rows"])
-sweep_rows_half_f32 = _sweep(FLOAT, KINDS["rows_half"])
-sweep_two_f32, sweep_two_f64 = _sweep(FLOAT, KINDS["two"]), _sweep(DOUBLE, KINDS["two"])
-sweep_two_half_f32 = _sweep(FLOAT, KINDS["two_half"])
-sweep_phases_f32, sweep_phases_f64 = _sweep(FLOAT, KINDS["phases"]), _sweep(DOUBLE, KINDS["phases"])
-sweep_phases_half_f32 = _sweep(FLOAT, KINDS["phases_half"])
-sweep_channels_f32, sweep_channels_f64 = _sweep(FLOAT, KINDS["channels"]), _sweep(DOUBLE, KINDS["channels"])
-correlate_rows_f32, correlate_rows_f64 = _correlate(FLOAT, KINDS["rows"]), _correlate(DOUBLE, KINDS["rows"])
-correlate_rows_half_f32 = _correlate(FLOAT, KINDS["rows_half"])
-correlate_two_f32, correlate_two_f64 = _correlate(FLOAT, KINDS["two"]), _correlate(DOUBLE, KINDS["two"])
-correlate_two_half_f32 = _correlate(FLOAT, KINDS["two_half"])
-correlate_channels_f32 = _correlate(FLOAT, KINDS["channels"])
-correlate_channels_f64 = _correlate(DOUBLE, KINDS["channels"])
-totals_rows_f32, totals_rows_f64 = _totals(FLOAT, KINDS["rows"]), _totals(DOUBLE, KINDS["rows"])
-totals_rows_half_f32 = _totals(FLOAT, KINDS["rows_half"])
+
+def _text(element: int, kind: str, half: bool = False, code: int = NATIVE) -> str:
+    """A literal text for a step: Numba compiles one for each."""
+    return f"{element} {kind} {int(half)} {code}"
 
 
-def _sweep_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+def _named(text: str) -> tuple[Any, Kind]:
+    """The compute type and the kind that a text names."""
+    element, kind, half, code = text.split()
+    return FLOAT if element == "4" else DOUBLE, replace(KINDS[kind], half=bool(int(half)), code=int(code))
 
 
-def _sweep_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@intrinsic(prefer_literal=True)
+def sweep_step(typing, which, finished, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, tail):
+    """A sweep, named by a literal text, and whether there is a tail."""
+    following = Finished if finished.literal_value else AsTheyAre
+
+    def codegen(context, builder, sig, args):
+        _sweep(builder, *_named(which.literal_value), following, args[2:])
+        return context.get_dummy_value()
+
+    return types.void(which, finished, *[types.int64] * 17), codegen
 
 
-def _sweep_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@functools.cache
+def sweep(element: int, kind: str, half: bool = False, code: int = NATIVE, finished: bool = False) -> Kernel:
+    """sweep(series, first, last, units, x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit,
+    out, out_unit, tail)
+
+    The blocks first..last of a series, for each of some units (planes) that lie x_unit apart; `places` is room for the
+    addresses of rows, `zeros` that of a row of padding. `width` is the columns of the image, `columns` those of the
+    result, or how many channels. bias may be 0; where results are `finished` it is there, and so is the tail (tail.py).
+    """
+    which, last = _text(element, kind, half, code), int(finished)
+
+    def run(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail):
+        sweep_step(which, last, s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail)
+
+    return _kernel(run, f"sweep {which} {last}")
 
 
-def _sweep_two_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_two_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@intrinsic(prefer_literal=True)
+def correlate_step(typing, which, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13):
+    """A correlation, named by a literal text."""
+
+    def codegen(context, builder, sig, args):
+        _correlate(builder, *_named(which.literal_value), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(which, *[types.int64] * 14), codegen
 
 
-def _sweep_two_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_two_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@functools.cache
+def correlate(element: int, kind: str, half: bool = False, code: int = NATIVE) -> Kernel:
+    """correlate(series, first, last, units, x, x_unit, zeros, places, width, columns, grad, grad_unit, sums, sums_unit)
+
+    Each sum is a vector: of columns, to be added up by `totals`, or of channels, those of the next vector beside it.
+    """
+    which = _text(element, kind, half, code)
+
+    def run(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
+        correlate_step(which, s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
+
+    return _kernel(run, f"correlate {which}")
 
 
-def _sweep_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@intrinsic(prefer_literal=True)
+def totals_step(typing, which, count, sums, out):
+    """The totals of vectors, named by a literal text."""
+
+    def codegen(context, builder, sig, args):
+        _totals(builder, *_named(which.literal_value), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(which, *[types.int64] * 3), codegen
 
 
-def _sweep_phases_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_phases_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
+@functools.cache
+def totals(element: int, half: bool = False) -> Kernel:
+    """totals(count, sums, out): out[i] = the sum of the lanes of vector i; a multiple of the lanes can be read."""
+    which = _text(element, "rows", half)
+
+    def run(count, sums, out):
+        totals_step(which, count, sums, out)
+
+    return _kernel(run, f"totals {which}")
 
 
-def _sweep_phases_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_phases_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
-
-
-def _sweep_phases_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_phases_half_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
-
-
-def _sweep_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
-
-
-def _sweep_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu):
-    sweep_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu)
-
-
-def _correlate_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_rows_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_rows_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_rows_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_two_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_two_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_two_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_two_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_two_half_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_channels_f32(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _correlate_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
-    correlate_channels_f64(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
-
-
-def _totals_rows_f32(count, sums, out):
-    totals_rows_f32(count, sums, out)
-
-
-def _totals_rows_f64(count, sums, out):
-    totals_rows_f64(count, sums, out)
-
-
-def _totals_rows_half_f32(count, sums, out):
-    totals_rows_half_f32(count, sums, out)
-
-
-# By bytes of an element.
-STEPS = {
-    4: {
-        "sweep_rows": Kernel(_sweep_rows_f32),
-        "sweep_rows_half": Kernel(_sweep_rows_half_f32),
-        "sweep_two": Kernel(_sweep_two_f32),
-        "sweep_two_half": Kernel(_sweep_two_half_f32),
-        "sweep_phases": Kernel(_sweep_phases_f32),
-        "sweep_phases_half": Kernel(_sweep_phases_half_f32),
-        "sweep_channels": Kernel(_sweep_channels_f32),
-        "correlate_rows": Kernel(_correlate_rows_f32),
-        "correlate_rows_half": Kernel(_correlate_rows_half_f32),
-        "correlate_two": Kernel(_correlate_two_f32),
-        "correlate_two_half": Kernel(_correlate_two_half_f32),
-        "correlate_channels": Kernel(_correlate_channels_f32),
-        "totals_rows": Kernel(_totals_rows_f32),
-        "totals_rows_half": Kernel(_totals_rows_half_f32),
-    },
-    8: {
-        "sweep_rows": Kernel(_sweep_rows_f64),
-        "sweep_two": Kernel(_sweep_two_f64),
-        "sweep_phases": Kernel(_sweep_phases_f64),
-        "sweep_channels": Kernel(_sweep_channels_f64),
-        "correlate_rows": Kernel(_correlate_rows_f64),
-        "correlate_two": Kernel(_correlate_two_f64),
-        "correlate_channels": Kernel(_correlate_channels_f64),
-        "totals_rows": Kernel(_totals_rows_f64),
-    },
-}
+def _kernel(run: Any, name: str) -> Kernel:
+    # Kept code is named after functions: see winograd_transforms.transform.
+    run.__qualname__ = "depthwise_" + name.replace(" ", "_")
+    return Kernel(run)

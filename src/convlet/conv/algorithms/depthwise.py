@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...kernels import depthwise as kernels
-from ...kernels import depthwise_tail, launch, target
+from ...kernels import depthwise_steps as steps
+from ...kernels import launch, target
 from ...kernels import steps as common_steps
-from ...kernels.depthwise_halves import HALVES
-from ...kernels.depthwise_steps import OUTSIDE, ROWS, SERIES, STEPS, longest_run, masked
+from ...kernels.depthwise_steps import OUTSIDE, ROWS, SERIES, longest_run, masked
 from ...kernels.tail import pack_tail
 from ...runtime import memory
 from ...runtime.storage import Storage
@@ -351,20 +351,19 @@ def _finish(planner: _Planner, fields: dict[str, int], workers: int) -> Frame:
     return Frame(record, planner.tables, memory.address(record), fields["slot"], workers)
 
 
-def _is_half(columns: int, size: int) -> bool:
+def _is_half(columns: int, element: int) -> bool:
     """Whether half vectors leave far fewer lanes idle; only float32 has them."""
-    if size != 4:
+    if element != 4:
         return False
-    lanes = target.current().lanes(size)
+    lanes = target.current().lanes(element)
     whole, half = split(columns, lanes) * lanes, split(columns, lanes // 2) * (lanes // 2)
     return half <= HALF_LANES * whole
 
 
-def _steps(p: ConvProblem, **names: str) -> dict[str, int]:
+def _steps(p: ConvProblem, **own: launch.Kernel) -> dict[str, int]:
     element = compute_dtype(p).itemsize
-    own = STEPS[element] | HALVES.get(CODES[p.dtype], {}) | (depthwise_tail.STEPS if p.tail else {})
     addresses = common_steps.addresses(element, ("gather", "transpose")) | {"tail": int(bool(p.tail))}
-    return addresses | {field: own[name].address for field, name in names.items()}
+    return addresses | {field: step.address for field, step in own.items()}
 
 
 def _beside(array: np.ndarray) -> bool:
@@ -435,12 +434,12 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     planner.tables.append(zeros)
     kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
-    half = _is_half(split(columns, 2) if kind == "phases" else columns, p.itemsize)
+    half = _is_half(split(columns, 2) if kind == "phases" else columns, element)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     taps = p.kh * p.kw * element
     fields = {
-        **_steps(p, sweep=f"sweep_{kind}{'_half' * half}"),
+        **_steps(p, sweep=steps.sweep(element, kind, half, CODES[p.dtype], bool(p.tail))),
         "element": element,
         "size": p.itemsize,
         "n": p.n,
@@ -479,7 +478,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
     fields = {
-        **_steps(p, sweep="sweep_channels"),
+        **_steps(p, sweep=steps.sweep(element, "channels", False, CODES[p.dtype], bool(p.tail))),
         "element": element,
         "size": p.itemsize,
         "vector": machine.vector,
@@ -538,7 +537,7 @@ class _WeightGradient:
 def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
     element = compute_dtype(p).itemsize
     machine = target.current()
-    half = _is_half(p.ow, p.itemsize)
+    half = _is_half(p.ow, element)
     vector = machine.vector // (2 if half else 1)
     planner = _Planner(p, x, vector, beside=False)
     address, count, room = planner.series(ROWS, grad.strides[2])
@@ -553,7 +552,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     together = max(1, room_for // size) if m == 1 else 1
     fields = {
         **_steps(
-            p, correlate=f"correlate_{kind}{'_half' * half}", totals=f"totals_rows{'_half' * half}"
+            p, correlate=steps.correlate(element, kind, half, CODES[p.dtype]), totals=steps.totals(element, half)
         ),
         "element": element,
         "size": p.itemsize,
@@ -593,7 +592,7 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     pieces = split(p.ic, piece)
     parts = min(count, split(GRADIENT_TASKS, pieces))
     fields = {
-        **_steps(p, correlate="correlate_channels"),
+        **_steps(p, correlate=steps.correlate(element, "channels", False, CODES[p.dtype])),
         "element": element,
         "size": p.itemsize,
         "n": p.n,
