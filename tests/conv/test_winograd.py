@@ -339,8 +339,9 @@ def test_what_it_cannot_compute():
 def test_where_it_is_faster():
     faster = ("ic64 ih56 iw56 oc64", "ic128 ih28 iw28 oc128", "ic256 ih14 iw14 oc256", "ic64 ih224 iw224 oc64")
     faster += ("ic64 ih28 iw28 oc96 kh5 kw5", "ic192 ih17 iw17 oc192 kh1 kw7", "ic128 ih57 iw57 oc128 kh3 kw3 sh2 sw2")
+    faster += ("n64 ic64 ih4 iw4 oc64", "n64 ic32 ih8 iw8 oc64")
     slower = ("g64 ic64 ih56 iw56 oc64", "g32 ic128 ih56 iw56 oc128")
-    small = ("ic1 ih8 iw8 oc32", "ic32 ih8 iw8 oc32", "ic32 ih4 iw4 oc64", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32")
+    small = ("ic1 ih8 iw8 oc32", "ic16 ih8 iw8 oc32", "ic32 ih4 iw4 oc64", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32")
     for direction in DIRECTIONS:
         for text in faster:
             assert winograd.refuse(of(f"{text} ph1 pw1").with_direction(direction)) is None
