@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("numba")
 
 from convlet.conv.algorithms import depthwise, load
-from convlet.conv.algorithms.depthwise import blocks
+from convlet.conv.algorithms.depthwise.axes import blocks
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import check_exact
 

@@ -1,0 +1,151 @@
+"""Depthwise forward convolutions and input gradients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ....kernels import depthwise as kernels
+from ....kernels import depthwise_steps as steps
+from ....kernels import launch, target
+from ....kernels.depthwise_steps import ROWS
+from ....kernels.tail import pack_tail
+from ....runtime import memory
+from ....runtime.storage import Storage
+from ...gradient import Array
+from ...problem import ConvProblem
+from ...tail import Tail, followed
+from .. import copies
+from ..bands import split
+from ..frames import CODES, Frames, compute_dtype, workers_for
+from .tables import Frame, Planner, finish, is_half, lies_beside, lies_plain, step_fields
+
+# Tasks that each worker should find, so that all end together.
+TASKS = 8
+# Bytes of the planes that are walked together: they stay in L1 from one series to the next.
+TOGETHER = 16 << 10
+
+
+class Results:
+    """The forward convolution, or the input gradient."""
+
+    def __init__(self, problem: ConvProblem):
+        self.problem = problem
+        self.compute = compute_dtype(problem)
+        self.frames: dict[Any, Frame] = Frames()
+        # Results that are copied to where they belong get their tail there.
+        self.elsewhere = followed(Results(replace(problem, tail=())), problem.tail) if problem.tail else None
+
+    def __call__(
+        self, a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
+    ) -> None:
+        words = self.problem.tail
+        beside = self.problem.oc == self.problem.ic and lies_beside(a) and lies_beside(out)
+        into = out
+        if not beside:
+            a = a if lies_plain(a) else np.ascontiguousarray(a)
+            if not lies_plain(out):
+                if self.elsewhere is not None:
+                    self.elsewhere(a, w, bias, out, kept, tail)
+                    return
+                into = np.empty(out.shape, out.dtype)
+        w = copies.widened(w, self.compute)
+        workers = workers_for(self.problem)
+        key = (a.strides, into.strides, workers)
+        frame = self.frames.get(key)
+        if frame is None:
+            make = _channels_frame if beside else _planes_frame
+            frame = self.frames[key] = make(self.problem, a, into, workers)
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, self.compute)
+        at = 0 if bias is None else memory.address(bias)
+        if words:
+            finishing = pack_tail(words, tail, at, out)
+            at = memory.address(finishing)
+        kernel = kernels.channels if beside else kernels.planes
+        address = memory.address
+        launch.launch(
+            kernel.address, frame.address, address(a), address(w), at, address(into), frame.slot, frame.workers
+        )
+        if into is not out:
+            out[...] = into
+
+
+def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    element = compute_dtype(p).itemsize
+    machine = target.current()
+    m = p.oc // p.ic
+    planner = Planner(p, a, element, beside=False)
+    back = p.direction == "bwd_input"
+    two = p.sw == 2
+    sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
+    address, count, room = planner.series(sizes, out.strides[2])
+    zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize)
+    planner.tables.append(zeros)
+    kind = ("phases" if back else "two") if two else "rows"
+    columns = out.shape[3]
+    half = is_half(split(columns, 2) if kind == "phases" else columns, element)
+    pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
+    parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
+    taps = p.kh * p.kw * element
+    fields = {
+        **step_fields(p, sweep=steps.sweep(element, kind, half, CODES[p.dtype], bool(p.tail))),
+        "element": element,
+        "size": p.itemsize,
+        "n": p.n,
+        "units": p.ic,
+        "outs": 1 if back else m,
+        "columns": columns,
+        "width": a.shape[3],
+        "x_n": a.strides[0],
+        "x_c": a.strides[1] * planner.planes,
+        "y_n": out.strides[0],
+        "y_c": out.strides[1],
+        "w_unit": m * taps,
+        "w_out": taps,
+        "zeros": memory.address(zeros),
+        "series": address,
+        "series_count": count,
+        "pieces": pieces,
+        "parts": parts,
+        "together": max(1, TOGETHER // (p.ih * p.iw * element)) if p.oc == p.ic else 1,
+        "slot": room,
+    }
+    return finish(planner, fields, min(workers, p.n * pieces * parts))
+
+
+def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+    element = compute_dtype(p).itemsize
+    machine = target.current()
+    lanes = machine.lanes(element)
+    tap_step = split(p.ic, lanes) * machine.vector
+    planner = Planner(p, a, tap_step, beside=True)
+    address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
+    zeros = memory.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize)
+    planner.tables.append(zeros)
+    vectors = split(p.ic, lanes)
+    pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
+    piece = split(vectors, pieces) * lanes
+    pieces = split(p.ic, piece)
+    fields = {
+        **step_fields(p, sweep=steps.sweep(element, "channels", False, CODES[p.dtype], bool(p.tail))),
+        "element": element,
+        "size": p.itemsize,
+        "vector": machine.vector,
+        "n": p.n,
+        "units": p.ic,
+        "taps": p.kh * p.kw,
+        "x_n": a.strides[0],
+        "y_n": out.strides[0],
+        "zeros": memory.address(zeros),
+        "series": address,
+        "series_count": count,
+        "piece": piece,
+        "pieces": pieces,
+        "sums_at": room,
+        "tap_step": tap_step,
+        "slot": room + memory.lines(p.kh * p.kw * tap_step) + memory.LINE,
+    }
+    return finish(planner, fields, min(workers, p.n * pieces * count))
