@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("numba")
 
 from convlet.conv.algorithms import depthwise, load
+from convlet.conv.algorithms.depthwise import tables
 from convlet.conv.algorithms.depthwise.axes import blocks
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import check_exact
@@ -61,6 +62,6 @@ def test_blocks_cover_every_row(count: int, sizes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("shape", SHAPES[:6])
 def test_lines_asked_for_ahead_change_nothing(shape: str, direction: str, layout: str, monkeypatch) -> None:
-    monkeypatch.setattr(depthwise, "CACHED", dict.fromkeys(DIRECTIONS, 0))
+    monkeypatch.setattr(tables, "CACHED", dict.fromkeys(DIRECTIONS, 0))
     problem = ConvProblem.parse(f"{shape} {direction}")
     check_exact(depthwise.plan(problem), problem, (layout, "contiguous", layout))
