@@ -31,6 +31,12 @@ PLAIN = (
     "ic2 ih12 iw34 oc6 kh3 kw3 ph1 pw1 reflect",
     "ic3 ih9 iw33 oc4 kh2 kw3 pt-1 pb2 pl3 pr-2",
 )
+# Input gradients of few output channels.
+BACK = (
+    "n2 ic20 ih22 iw33 oc3 kh3 kw3 ph1 pw1",
+    "ic9 ih24 iw40 oc2 kh5 kw4 pt2 pb1 pl1 pr-1",
+    "ic6 ih15 iw34 oc8 kh3 kw3 ph1 pw3 dh2 dw2",
+)
 
 
 @pytest.fixture
@@ -54,6 +60,7 @@ def of(text: str, direction: str) -> ConvProblem:
 
 
 CASES = [(shape, direction) for shape in SHAPES + PLAIN for direction in ("fwd", "bwd_weight")]
+CASES += [(shape, "bwd_input") for shape in BACK]
 
 
 @pytest.mark.parametrize(("shape", "direction"), CASES)
@@ -161,6 +168,8 @@ def test_bias_and_relu(tail: str) -> None:
         ("ic3 ih224 iw224 oc64 kh7 kw7 sh2 sw2 ph3 pw3 bwd_weight", "shallow"),
         ("ic3 ih32 iw32 oc64 kh3 kw3 ph1 pw1 bwd_weight", "direct"),
         ("ic3 ih224 iw224 oc2 kh3 kw3", "grouped"),
+        ("ic64 ih112 iw112 oc3 kh9 kw9 ph4 pw4 bwd_input", "shallow"),
+        ("ic64 ih112 iw112 oc3 kh9 kw9 ph4 pw4 sh2 sw2 bwd_input", "direct"),
         ("ic64 ih56 iw56 oc64 kh3 kw3 ph1 pw1", "winograd"),
     ],
 )

@@ -22,6 +22,7 @@ from ...kernels.winograd_matrices import Axis
 from ...kernels.winograd_transforms import transform
 from ...runtime import memory
 from ...runtime.storage import Storage
+from .. import gradient
 from ..gradient import Array, Run
 from ..padding import index_map
 from ..precision import get_convolution_precision
@@ -76,7 +77,11 @@ def refuse(problem: ConvProblem) -> str | None:
     if reason is not None:
         return reason
     if p.direction == "bwd_input":
-        return "computes forwards and weight gradients"
+        if (p.sh, p.sw, p.mode_h, p.mode_w) != (1, 1, "zeros", "zeros"):
+            return "computes input gradients of stride 1 and padding with zeros only"
+        (phase,) = gradient.input_phases(p)
+        assert phase.problem is not None
+        return refuse(phase.problem)
     precise = p.dtype != "f64" and get_convolution_precision() == "highest"
     if p.direction == "bwd_weight" and precise:
         return "the precision is 'highest', and sums over all positions are long"
@@ -109,6 +114,8 @@ def finishes(problem: ConvProblem) -> bool:
 
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
+    if problem.direction == "bwd_input":
+        return gradient.input_gradient(problem, _Forward)
     return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
 
 
