@@ -1,6 +1,7 @@
 """The workers: every task once, whoever comes; nobody waits for a sleeper; forks, ends and several callers."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from convlet.kernels import launch, workers
+from convlet.kernels import bells, launch, workers
 from convlet.kernels.emit import load_i64, next_ticket
 from convlet.kernels.launch import next_task
 
@@ -67,13 +68,63 @@ def test_fewer_workers_than_threads():
         assert (counts(TASKS, 2)[1][2:] == 0).all()
 
 
-def test_sleepers_wake_up():
-    counts(TASKS, 3)
-    deadline = time.monotonic() + 10
-    while len(workers.crew().asleep) < len(workers.crew().threads):
+def wait_until_all_sleep():
+    deadline = time.monotonic() + 20
+    while len(workers.crew().asleep()) < len(workers.crew().threads):
         time.sleep(0.01)
         assert time.monotonic() < deadline, "threads without work should sleep"
+
+
+@pytest.fixture(params=["the system's", "Python's"])
+def semaphores(request, monkeypatch):
+    """A crew of its own that sleeps by these semaphores."""
+    if request.param == "Python's":
+        monkeypatch.setattr(bells, "_library", lambda: None)
+    elif bells._library() is None:
+        pytest.skip("the system has none that we know")
+    crew = workers.Crew()
+    monkeypatch.setattr(workers, "_crew", crew)
+    yield
+    crew.dismiss()
+
+
+def test_sleepers_wake_up(semaphores):
+    for _ in range(3):
+        assert (counts(TASKS, 3)[0] == 1).all()
+        wait_until_all_sleep()
     assert (counts(TASKS, 3)[0] == 1).all()
+
+
+def test_threads_that_sleep_at_once(semaphores, monkeypatch):
+    monkeypatch.setattr(workers, "SPINS", 0)
+    monkeypatch.setattr(workers, "PATIENCE", 0)
+    for _ in range(300):
+        done, by = counts(64, 3, effort=10)
+        assert (done[:64] == 1).all()
+        assert by.sum() == 64
+
+
+def test_more_threads_than_processors(semaphores):
+    for _ in range(20):
+        assert (counts(TASKS, 12, effort=10)[0] == 1).all()
+    wait_until_all_sleep()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
+def test_signals_disturb_no_sleep(semaphores):
+    caught = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: caught.append(1))
+    try:
+        counts(TASKS, 3)
+        wait_until_all_sleep()
+        for _ in range(20):
+            for thread in workers.crew().threads:
+                signal.pthread_kill(thread.ident, signal.SIGUSR1)
+            assert (counts(TASKS, 3)[0] == 1).all()
+        wait_until_all_sleep()
+        assert caught
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_after_dismissal_new_threads_come():

@@ -2,101 +2,51 @@
 
 A region is open while its caller, who is worker 0, draws tasks. A worker that comes in time joins and draws tasks too;
 one that comes late finds the region closed. So nobody waits for a thread that has not woken up, which can take 0.1 to
-5 ms, and a caller that meets another region open runs its own alone. An empty region of two workers takes 1.3 us (Zen
+5 ms, and a caller that meets another region open runs its own alone. An empty region of two workers takes 1.4 us (Zen
 4, EPYC, November 2026, `python -m benchmarks regions`; 3.6 us on TBB, 22 us on GNU OpenMP, neither of them needed).
 
-    caller: wake who sleeps; fill in the region, OPEN = 1, NUMBER += 1; run as worker 0; OPEN = 0, wait until INSIDE = 0
+    caller: fill in the region, OPEN = 1, NUMBER += 1, wake who sleeps; run as worker 0; OPEN = 0, wait until INSIDE = 0
     worker: see NUMBER change; INSIDE += 1; if OPEN: run; INSIDE -= 1
 
 INSIDE is raised before OPEN is read, and OPEN lowered before INSIDE is read: so either the worker finds the region
-closed or the caller waits for it. Threads that must go to sleep or wake up do so in Python, with a semaphore.
+closed or the caller waits for it. A worker that is inside may have lost its processor: then the caller sleeps, too,
+which leaves it its own.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import functools
 import os
-import sys
 import threading
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
 from ..runtime import memory
-from .emit import I64, _at, call, load_i64, store_i64
-from .jit import cgutils, intrinsic, njit, types
+from .bells import ASLEEP, SLEEPER, SYSTEM, THREAD, Bells, add_i64, exchange_i64, ring, see_i64, watch
+from .emit import call, load_i64, store_i64
+from .jit import njit
 from .launch import Kernel, begin
 
-# Where the words of a crew are, each on a cache line of its own but for the region's.
-NUMBER, OPEN, INSIDE, STOP, REGION = (64 * i for i in range(5))
-BYTES = 64 * 6
-# Pauses before a worker sleeps, about 0.5 ms on a Zen 4 (40 to 140 cycles each on processors of x86): enough to
+# Where the words of a crew are, each on a cache line of its own but for the region's; the sleepers' by their numbers.
+NUMBER, OPEN, INSIDE, STOP, REGION, FUNCTIONS = (64 * i for i in range(6))
+SLEEPERS = FUNCTIONS + SYSTEM
+MOST = 1024  # workers
+BYTES = SLEEPERS + SLEEPER * MOST
+# Pauses before a thread sleeps, about 0.5 ms on a Zen 4 (40 to 140 cycles each on processors of x86): enough to
 # last from one layer of a network to the next, as OpenMP's default is.
 SPINS = 0 if os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive" else 30_000
-# Pauses for a worker inside before the processor is offered to others: it may be without one.
-PATIENCE = 2_000
+# Pauses before a caller sleeps whose workers have not left: they are about to.
+PATIENCE = max(SPINS, 2_000)
 
 
-@intrinsic
-def add_i64(typing, address, value):
-    """Adds to the int64 at an address and returns what it was, in one order for all threads."""
-
-    def codegen(context, builder, sig, args):
-        return builder.atomic_rmw("add", _at(builder, args[0], I64), args[1], "seq_cst")
-
-    return types.int64(types.int64, types.int64), codegen
-
-
-@intrinsic
-def exchange_i64(typing, address, value):
-    """Puts a value to an address and returns what it was, in one order for all threads."""
-
-    def codegen(context, builder, sig, args):
-        return builder.atomic_rmw("xchg", _at(builder, args[0], I64), args[1], "seq_cst")
-
-    return types.int64(types.int64, types.int64), codegen
-
-
-@intrinsic
-def see_i64(typing, address):
-    """The int64 at an address as other threads left it last."""
-
-    def codegen(context, builder, sig, args):
-        return builder.load_atomic(_at(builder, args[0], I64), "seq_cst", 8)
-
-    return types.int64(types.int64), codegen
-
-
-@intrinsic
-def pause(typing):
-    """A moment's rest for a thread that waits for a word of memory to change."""
-
-    def codegen(context, builder, sig, args):
-        if "x86" in builder.module.triple or "amd64" in builder.module.triple:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
-
-
-def _serve(crew, worker, seen, spins):
-    """Takes part in regions as they open, from the one after `seen`; returns the last seen when none came for long."""
-    waited = 0
+def _serve(crew, worker, spins):
+    """Takes part in regions as they open, until the crew is to stop."""
+    seen = 0
     while True:
-        number = see_i64(crew + NUMBER)
-        if number == seen:
-            if waited >= spins or see_i64(crew + STOP):
-                return seen
-            waited += 1
-            pause()
-            continue
-        seen, waited = number, 0
+        watch(crew + FUNCTIONS, crew + SLEEPERS + SLEEPER * worker, crew + NUMBER, seen, spins)
+        seen = see_i64(crew + NUMBER)
+        if see_i64(crew + STOP):
+            return
         add_i64(crew + INSIDE, 1)
         if see_i64(crew + OPEN):
             region = crew + REGION
@@ -105,20 +55,19 @@ def _serve(crew, worker, seen, spins):
                 frame, out, scratch = load_i64(region + 8), load_i64(region + 40), load_i64(region + 48)
                 call(load_i64(region), (frame, a, b, bias, out, scratch, worker))
         add_i64(crew + INSIDE, -1)
+        ring(crew + FUNCTIONS, crew + SLEEPERS)
 
 
 @njit(error_model="numpy")
-def all_left(crew):
-    """Waits a little until no worker is inside; whether that is so."""
-    for _ in range(PATIENCE):
-        if see_i64(crew + INSIDE) == 0:
-            return True
-        pause()
-    return False
+def announce(crew, workers):
+    """Lets the first workers know that something has changed."""
+    add_i64(crew + NUMBER, 1)
+    for worker in range(1, min(workers, MOST)):
+        ring(crew + FUNCTIONS, crew + SLEEPERS + SLEEPER * worker)
 
 
-def _lead(crew, kernel, frame, a, b, bias, out, scratch, workers):
-    """Opens a region, takes part as worker 0 and closes it. Whether all workers have left: see `follow`."""
+def _lead(crew, kernel, frame, a, b, bias, out, scratch, workers, patience):
+    """Opens a region, takes part as worker 0, closes it and waits until all have left."""
     region = crew + REGION
     begin(scratch, workers)
     store_i64(region, kernel)
@@ -130,69 +79,39 @@ def _lead(crew, kernel, frame, a, b, bias, out, scratch, workers):
     store_i64(region + 48, scratch)
     store_i64(region + 56, workers)
     exchange_i64(crew + OPEN, 1)
-    add_i64(crew + NUMBER, 1)
+    announce(crew, workers)
     call(kernel, (frame, a, b, bias, out, scratch, 0))
     exchange_i64(crew + OPEN, 0)
-    return all_left(crew)
+    inside = see_i64(crew + INSIDE)
+    while inside:
+        watch(crew + FUNCTIONS, crew + SLEEPERS, crew + INSIDE, inside, patience)
+        inside = see_i64(crew + INSIDE)
 
 
-def _follow(crew):
-    """Waits again, after `lead` did in vain."""
-    return all_left(crew)
+def _stop(crew, workers):
+    """Has the first workers end."""
+    exchange_i64(crew + STOP, 1)
+    announce(crew, workers)
 
 
-serve, lead, follow = Kernel(_serve), Kernel(_lead), Kernel(_follow)
-
-
-def _allowed() -> set[int]:
-    """The processors that threads may be moved among; none where there is no choice or no way."""
-    if not sys.platform.startswith("linux") or not hasattr(os, "sched_getaffinity"):
-        return set()
-    allowed = os.sched_getaffinity(0)
-    return allowed if len(allowed) > 1 else set()
-
-
-# time.sleep(0) takes 60 us on Linux, for all that it asks for no time.
-_let_others_run: Callable[[], None] = getattr(os, "sched_yield", lambda: time.sleep(0))
-
-
-@functools.cache
-def _asks_processor() -> Callable[[], int]:
-    """sched_getcpu, or what says that nobody knows."""
-    import ctypes
-
-    try:
-        return ctypes.CDLL(None).sched_getcpu
-    except (OSError, AttributeError):
-        return lambda: -1
-
-
-def _processor() -> int:
-    """The number of the processor that this thread runs on just now; -1 where that is unknown."""
-    return _asks_processor()()
-
-
-def _move(thread: threading.Thread, processors: set[int]) -> None:
-    """Has a thread run on one of these processors from now on."""
-    if thread.native_id is not None and hasattr(os, "sched_setaffinity"):
-        with contextlib.suppress(OSError):  # forbidden to it meanwhile: it wakes where it will
-            os.sched_setaffinity(thread.native_id, processors)
+serve, lead, stop = Kernel(_serve), Kernel(_lead), Kernel(_stop)
 
 
 class Crew:
     """The threads of this process that wait for regions."""
 
     def __init__(self) -> None:
-        self.serve, self.lead, self.follow = serve.run, lead.run, follow.run
+        self.serve, self.lead, self.stop = serve.run, lead.run, stop.run
         self.memory = np.zeros(BYTES + memory.LINE, np.uint8)
         self.address = memory.lines(memory.address(self.memory))
         start = self.address - memory.address(self.memory)
         self.words = self.memory[start : start + BYTES].view(np.int64)
+        self.bells = Bells()
+        self.bells.write(self.words[FUNCTIONS // 8 : SLEEPERS // 8])
+        self.bells.hang(self.address + SLEEPERS)
         self.lock = threading.Lock()  # held while a region is open, and while threads come and go
         self.threads: list[threading.Thread] = []
         self.closed = False
-        self.allowed = _allowed()
-        self.asleep: dict[int, Any] = {}  # a held lock for each worker that sleeps: releasing it wakes the thread
 
     def run(self, kernel: int, frame: int, a: int, b: int, bias: int, out: int, scratch: int, workers: int) -> bool:
         """A region of up to so many workers. False: another is open, and nothing was done."""
@@ -201,12 +120,7 @@ class Crew:
         try:
             if len(self.threads) < workers - 1:
                 self._hire(workers - 1)
-            if self.asleep:
-                self._wake(workers - 1)
-            done = self.lead(self.address, kernel, frame, a, b, bias, out, scratch, workers)
-            while not done:  # a worker is inside and has perhaps lost its processor
-                _let_others_run()
-                done = self.follow(self.address)
+            self.lead(self.address, kernel, frame, a, b, bias, out, scratch, workers, PATIENCE)
         finally:
             self.lock.release()
         return True
@@ -214,45 +128,31 @@ class Crew:
     def dismiss(self) -> None:
         """Ends all threads; the next region starts new ones."""
         with self.lock:
-            self.words[STOP // 8] = 1
-            self._wake(len(self.threads))
+            self.stop(self.address, len(self.threads) + 1)
             for thread in self.threads:
                 thread.join()
             self.threads.clear()
             self.words[STOP // 8] = 0
 
+    def asleep(self) -> list[int]:
+        """The workers that sleep just now."""
+        found = self.words[(SLEEPERS + ASLEEP) // 8 :: SLEEPER // 8]
+        return [worker for worker in range(1, len(self.threads) + 1) if found[worker]]
+
     def _hire(self, count: int) -> None:
-        while len(self.threads) < count:
+        while len(self.threads) < min(count, MOST - 1):
             worker = len(self.threads) + 1
             thread = threading.Thread(target=self._work, args=(worker,), name=f"convlet worker {worker}", daemon=True)
+            self.bells.hang(self.address + SLEEPERS + SLEEPER * worker)
             try:
                 thread.start()
             except RuntimeError:  # no more threads: fewer do
                 return
             self.threads.append(thread)
 
-    def _wake(self, count: int) -> None:
-        here = _processor() if self.allowed else -1
-        for worker in range(1, count + 1):
-            bell = self.asleep.pop(worker, None)
-            if bell is not None:
-                # Linux likes to wake a thread where its waker runs, and moves it only after some ms.
-                elsewhere = self.allowed - {here}
-                if elsewhere and here >= 0:
-                    _move(self.threads[worker - 1], elsewhere)
-                bell.release()
-
     def _work(self, worker: int) -> None:
-        bell = threading.Lock()
-        bell.acquire()
-        seen = 0
-        while True:
-            seen = self.serve(self.address, worker, seen, SPINS)
-            if self.words[STOP // 8]:
-                return
-            if self.words[NUMBER // 8] == seen:
-                self.asleep[worker] = bell
-                bell.acquire()
+        self.words[(SLEEPERS + SLEEPER * worker + THREAD) // 8] = threading.get_native_id()
+        self.serve(self.address, worker, SPINS)
 
 
 _crew: Crew | None = None
