@@ -10,10 +10,10 @@ chunks, added in memory, and neither their sizes nor their order depend on how t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..runtime.memory import LINE
 from .emit import NATIVE, call, load_i64, next_ticket
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 # Sizes, strides and addresses of a product: strides in bytes.
