@@ -1,6 +1,6 @@
 """python -m benchmarks layers [--table resnet50,...] [--passes fwd,bwd_input,bwd_weight] [--threads 1,2] [--json FILE]
     [--precision high|highest] [--weights kept|changing] [--layout channels_last] [--dtype f32] [--target avx2]
-    [--idle] [--cold] [--batch N] [--algorithm direct,...]
+    [--idle] [--cold] [--first] [--batch N] [--algorithm direct,...]
 python -m benchmarks ways channels_last|f16|bf16|algorithms [--table all] [--passes all]    (Convlet beside itself)
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
 python -m benchmarks calls [--rounds 5]
@@ -30,7 +30,8 @@ def add_layers(commands: argparse._SubParsersAction) -> None:
     add("--dtype", default="f32", choices=sorted(layers.BOUNDS))
     add("--target", choices=sorted(layers.RESTRICTED), help="restrict both sides to an instruction set")
     add("--idle", action="store_true", help="20 ms of sleep before each call")
-    add("--cold", action="store_true", help="the first call of each problem; every round in new processes")
+    add("--cold", action="store_true", help="neither input nor weight in a cache: others are read before each call")
+    add("--first", action="store_true", help="the first call of each problem; every round in new processes")
     add("--json", type=Path, metavar="FILE", help="add the rows to a file, a JSON object a line")
     parser.set_defaults(run=run_layers)
 
@@ -76,6 +77,7 @@ def run_layers(arguments: argparse.Namespace) -> None:
                 target=arguments.target,
                 idle=0.02 if arguments.idle else 0.0,
                 cold=arguments.cold,
+                first=arguments.first,
             )
         )
         if arguments.json:
@@ -105,7 +107,8 @@ def add_network(commands: argparse._SubParsersAction) -> None:
     add("--batch", type=int, default=8)
     add("--mode", default="train", choices=["train", "infer"])
     add("--threads", default="1,2")
-    add("--rounds", type=int, default=5, help="steps of each side (default 5)")
+    turns = "turns of each side: a step after a pause, then half a second of steps back to back (default 5)"
+    add("--rounds", type=int, default=5, help=turns)
     add("--size", type=int, default=224, help="pixels of an image's side (default 224)")
     parser.set_defaults(run=run_network)
 

@@ -40,6 +40,7 @@ class Options:
     seconds: float = 0.05
     idle: float = 0.0
     cold: bool = False
+    first: bool = False
 
 
 class Side:
@@ -102,7 +103,7 @@ def compare(options: Options) -> list[dict]:
     header += f"{'torch us':>9} {'layout':>13} {'spread':>6} {'ratio':>6}"
     layers = [row for table in options.tables for row in read_table(table)]
     rows = []
-    for row in (_cold if options.cold else _warm)(layers, options):
+    for row in (_first if options.first else _again)(layers, options):
         if not rows:
             print(f"the tile alone reaches {row['peak']:.0f} GFLOP/s{_distance(row['handover'])}\n{header}")
         print(
@@ -123,7 +124,8 @@ def _title(options: Options) -> str:
     words += [f"weights {s.weights}"] * (s.weights != "default") + [s.layout] * (s.layout != "nchw")
     words += [options.dtype] * (options.dtype != "f32")
     words += [f"both restricted to {options.target}"] * bool(options.target)
-    words += [f"after {options.idle * 1e3:.0f} ms of sleep"] * bool(options.idle) + ["first calls"] * options.cold
+    words += [f"after {options.idle * 1e3:.0f} ms of sleep"] * bool(options.idle)
+    words += ["nothing in the caches"] * options.cold + ["first calls"] * options.first
     return ", ".join(words)
 
 
@@ -133,7 +135,7 @@ def _distance(handover: float | None) -> str:
     return f"; a line goes from core to core in {handover:.0f} ns" + (": no common cache" if handover > 100 else "")
 
 
-def _warm(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
+def _again(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
     """The rows, each side in one process."""
     sides = {"convlet": Side("convlet", options)}
     try:
@@ -145,9 +147,8 @@ def _warm(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
                 answers: dict[str, list[dict]] = {"convlet": [], "torch": []}
                 for turn in range(options.rounds):
                     for name in list(sides) if turn % 2 == 0 else reversed(sides):
-                        answers[name].append(
-                            sides[name].ask(problem=problem.text, seconds=options.seconds, idle=options.idle)
-                        )
+                        before = {"idle": options.idle, "cold": options.cold}
+                        answers[name].append(sides[name].ask(problem=problem.text, seconds=options.seconds, **before))
                 times = {name: _collect(found, "times") for name, found in answers.items()}
                 yield {"layer": index, "pass": direction, **_row(problem, answers, times, machine)}
         if options.setting.threads > 1:
@@ -157,7 +158,7 @@ def _warm(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
             side.close()
 
 
-def _cold(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
+def _first(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
     """The rows by their first call in a process that has computed something else; a new process each round."""
     asked = [(i, d, problem_of(layer, d, options)) for d in options.passes for i, layer in enumerate(layers)]
     answers: list[dict[str, list[dict]]] = [{"convlet": [], "torch": []} for _ in asked]
@@ -169,9 +170,9 @@ def _cold(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
                 if name == "convlet":
                     machine = _machine(side, options)
                 for direction in options.passes:
-                    side.ask(problem=f"ic24 ih40 iw40 oc24 kh2 kw2 {direction}", seconds=0.01, idle=0)
+                    side.ask(problem=f"ic24 ih40 iw40 oc24 kh2 kw2 {direction}", seconds=0.01)
                 for (_, _, problem), found in zip(asked, answers):
-                    found[name].append(side.ask(problem=problem.text, seconds=0, idle=0))
+                    found[name].append(side.ask(problem=problem.text, seconds=0))
             finally:
                 side.close()
     for (index, direction, problem), found in zip(asked, answers):

@@ -1,7 +1,10 @@
 """Steps of whole networks beside PyTorch's: python -m benchmarks network --model resnet50 --batch 8 --mode train
 
 Each side lives in a process of its own (`python -m benchmarks.network side model batch mode threads size`): Convlet,
-and PyTorch in both memory layouts. They take turns, one step at a time; the first step's result is compared.
+and PyTorch in both memory layouts. They take turns. A turn is a pause, a step that does not count, and then steps back
+to back for half a second, one at least, as people run them: their median, with the quartiles, is a side's time. The
+step after the pause has a column of its own, "after idle". The results of these are compared; in training, where
+rounding drives the sides apart, that of the first.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ import numpy as np
 
 from benchmarks.networks import NETWORKS
 
-# Seconds between two sides' steps: OpenMP's threads keep the processors for a while after a step.
+# Seconds of sleep before a turn: OpenMP's threads keep the processors for a while after a step.
 PAUSE = 0.25
+# Seconds of a turn's steps back to back.
+TURN = 0.5
 SIDES = ("convlet", "torch nchw", "torch channels_last")
 
 
@@ -89,8 +94,22 @@ def spent(step: Callable[[], Any]) -> list[tuple[str, float]]:
     return [*rows, ("everything else", total - sum(seconds.values()))]
 
 
+def take_turn(step: Callable[[], list[float]], seconds: float) -> dict[str, Any]:
+    """Seconds of a first step, its result, and the seconds of those that follow it back to back."""
+    start = time.perf_counter()
+    result = step()
+    first = time.perf_counter() - start
+    times: list[float] = []
+    stop = time.perf_counter() + seconds
+    while not times or time.perf_counter() < stop:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return {"first": first, "result": result, "times": times}
+
+
 def serve(side: str, name: str, batch: int, mode: str, threads: int, size: int) -> None:
-    """One side: a line of standard input is a request, "step" or "spent"; a line of JSON answers."""
+    """One side: a line of standard input is a request, "turn" or "spent"; a line of JSON answers."""
     library, _, layout = side.partition(" ")
     torch: Any = __import__(library)
     torch.set_num_threads(threads)
@@ -99,9 +118,7 @@ def serve(side: str, name: str, batch: int, mode: str, threads: int, size: int) 
         if line.strip() == "spent":
             answer: Any = spent(step) if library == "convlet" else []
         else:
-            start = time.perf_counter()
-            result = step()
-            answer = {"seconds": time.perf_counter() - start, "result": result}
+            answer = take_turn(step, TURN)
             answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps(answer), flush=True)
 
@@ -124,24 +141,25 @@ def compare(name: str, batch: int, mode: str, threads: int, rounds: int, size: i
         process.stdin.flush()
         return json.loads(process.stdout.readline())
 
-    first = {side: ask(side, "step")["result"] for side in SIDES}
-    for side in SIDES[:-1]:
-        np.testing.assert_allclose(first[side], first[SIDES[-1]], rtol=2e-3, atol=2e-3, err_msg=side)
-    answers: dict[str, list[Any]] = {side: [] for side in SIDES}
+    turns: dict[str, list[Any]] = {side: [] for side in SIDES}
     for turn in range(rounds + 1):
-        for side in SIDES:
-            answer = ask(side, "step")
-            if turn:  # the second step still warms up
-                answers[side].append(answer)
+        found = {side: ask(side, "turn") for side in SIDES}
+        if turn == 0 or mode == "infer":
+            for side in SIDES[:-1]:
+                want = found[SIDES[-1]]["result"]
+                np.testing.assert_allclose(found[side]["result"], want, rtol=2e-3, atol=2e-3, err_msg=side)
+        if turn:  # the first warms up
+            for side in SIDES:
+                turns[side].append(found[side])
     print(f"{name} {mode}, batch {batch}, {size}x{size}, {threads} thread{'s' * (threads > 1)}")
-    medians = {}
-    for side, found in answers.items():
-        times = sorted(answer["seconds"] * 1e3 for answer in found)
-        medians[side] = statistics.median(times)
-        peak = found[-1]["peak"] >> 10
-        print(f"  {side:20} {medians[side]:8.1f} ms  ({times[0]:.1f} to {times[-1]:.1f})  peak {peak} MiB")
-    best = min(medians[side] for side in SIDES[1:])
-    print(f"  convlet takes {medians['convlet'] / best:.2f} of PyTorch's better layout")
+    print(f"  {'':20} {'back to back':>24} {'after idle':>24} {'peak memory':>12}")
+    warm, idle = {}, {}
+    for side, each in turns.items():
+        warm[side], shown = summary([seconds for turn in each for seconds in turn["times"]])
+        idle[side], shown_idle = summary([turn["first"] for turn in each])
+        print(f"  {side:20} {shown:>24} {shown_idle:>24} {each[-1]['peak'] >> 10:>8} MiB", flush=True)
+    ratios = (medians["convlet"] / min(medians[side] for side in SIDES[1:]) for medians in (warm, idle))
+    print("  convlet takes {:.2f} of PyTorch's better layout back to back, {:.2f} after idle".format(*ratios))
     rows = ask("convlet", "spent")
     whole = sum(seconds for _, seconds in rows)
     for operation, seconds in rows[:14]:
@@ -150,6 +168,12 @@ def compare(name: str, batch: int, mode: str, threads: int, rounds: int, size: i
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
+
+
+def summary(times: list[float]) -> tuple[float, str]:
+    """The median of times in seconds, and a text of it and the quartiles in milliseconds."""
+    low, middle, high = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
+    return middle, f"{middle * 1e3:.1f} ms ({low * 1e3:.1f} to {high * 1e3:.1f})"
 
 
 if __name__ == "__main__":

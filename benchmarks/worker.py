@@ -1,13 +1,16 @@
 """One side in a process of its own: reads requests from standard input, a JSON object a line, and answers likewise.
 
-    {"problem": text, "seconds": s, "idle": s}  ->  {variant: {"first": s, "times": [...], "sample": [...]}}
-    {"peak": bytes of an element}               ->  {"peak": GFLOP/s, "handover": nanoseconds, or null}
+    {"problem": text, "seconds": s, "idle": s, "cold": bool}
+                                   ->  {variant: {"first": s, "times": [...], "sample": [...]}}
+    {"peak": bytes of an element}  ->  {"peak": GFLOP/s, "handover": nanoseconds, or null}
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -24,8 +27,27 @@ def timed(once: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
-def measure(once: Callable[[], object], seconds: float, idle: float) -> list[float]:
-    """Times of single calls, for about so many seconds; each after `idle` seconds of sleep.
+_SWEPT = 32 << 20  # bytes a processor, more than caches hold
+
+
+def sweep() -> None:
+    """Fills the caches of all processors with what nobody needs."""
+
+    def fill(processor: int) -> None:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {processor})  # this thread's
+        np.ones(_SWEPT, np.uint8).sum()
+
+    processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    threads = [threading.Thread(target=fill, args=(each,)) for each in processors]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+
+def measure(once: Callable[[], object], seconds: float, idle: float = 0.0, cold: bool = False) -> list[float]:
+    """Times of single calls, for about so many seconds; each after `idle` seconds of sleep, or a sweep of the caches.
 
     Before, as many calls as fit the time, up to three, are not counted.
     """
@@ -39,6 +61,8 @@ def measure(once: Callable[[], object], seconds: float, idle: float) -> list[flo
     while len(times) < 3 or (time.perf_counter() < stop and len(times) < 1000):
         if idle:
             time.sleep(idle)
+        if cold:
+            sweep()
         times.append(timed(once)[0])
     return times
 
@@ -64,7 +88,8 @@ def answer(side, request: dict) -> dict:
     found = {}
     for variant, once in side.variants(problem, arrays_of(problem)):
         first, result = timed(once)
-        times = measure(once, request["seconds"], request["idle"]) if request["seconds"] else []
+        seconds = request["seconds"]
+        times = measure(once, seconds, request["idle"], request["cold"]) if seconds else []
         numbers = sample(side.numbers(result))
         found[side.name(problem, variant)] = {"first": first, "times": times, "sample": numbers}
     return found

@@ -1,7 +1,7 @@
 """The tables of the benchmarks can be read, and the sums below them are right."""
 
 import pytest
-from benchmarks import layers
+from benchmarks import layers, network, worker
 
 TABLES = layers.table_names()
 
@@ -34,3 +34,19 @@ def test_summary():
     assert lines[0].startswith("fwd: geometric mean 2.00, 0 of 2 below 1, worst 1.00")
     assert lines[2].startswith("bwd_weight: geometric mean 0.50, 1 of 1 below 1")
     assert lines[3].startswith("fwd + bwd: geometric mean 1.80, 0 of 1")
+
+
+def test_a_turn_of_a_network():
+    calls = []
+    answer = network.take_turn(lambda: calls.append(1) or [1.5], seconds=0.0)
+    assert answer["result"] == [1.5]
+    assert len(answer["times"]) == 1
+    assert len(calls) == 2
+    assert network.summary([0.003, 0.001, 0.002])[1] == "2.0 ms (1.5 to 2.5)"
+    assert network.summary([0.002])[1] == "2.0 ms (2.0 to 2.0)"
+
+
+def test_calls_after_a_pause_and_with_empty_caches():
+    calls = []
+    assert len(worker.measure(lambda: calls.append(1), seconds=0.0, idle=0.001, cold=True)) == 3
+    assert len(calls) == 4
