@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 from numba import types
-from numba.core import codegen
+from numba.core import codegen, typed_passes
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
@@ -40,6 +40,11 @@ class Draft(codegen.JITCodeLibrary):
         codegen.CodeLibrary.__init__(self, generator, name)
         self.texts: list[str] = []
         self.calls: list[Any] = []
+
+    def create_ir_module(self, name: str) -> ir.Module:
+        module = ir.Module(name)
+        module.triple = _triple()
+        return module
 
     def add_ir_module(self, ir_module: ir.Module) -> None:
         self.texts.append(str(ir_module))
@@ -79,23 +84,42 @@ class Draft(codegen.JITCodeLibrary):
         return module
 
 
+_sizes: dict[str, int] = {}  # bytes of LLVM's types
+
+
 @contextmanager
 def _drafting() -> Iterator[Any]:
-    """Numba makes drafts of what it compiles."""
+    """Numba makes drafts of what it compiles, and asks LLVM nothing: it would wait for what is being built."""
     with global_compiler_lock:
         context = cpu_target.target_context
         context.refresh()  # what Numba itself needs is not drafted
-        generator = context.codegen()
+        true_size = context.get_abi_sizeof
 
         def executable(library: Any, *_: Any) -> Any:
             """Stands for what Python would call, a built-in function; each function has one of its own."""
             return [].append
 
-        generator._library_class, context.get_executable = Draft, executable
+        def size_of(kind: Any) -> int:
+            name = str(kind)
+            if name not in _sizes:
+                _sizes[name] = true_size(kind)
+            return _sizes[name]
+
+        generator, asked = context.codegen(), typed_passes.llvm
+        generator._library_class, typed_passes.llvm = Draft, _NoStatistics
+        context.get_executable, context.get_abi_sizeof = executable, size_of
         try:
             yield context
         finally:
-            del generator._library_class, context.get_executable
+            typed_passes.llvm = asked
+            del generator._library_class, context.get_executable, context.get_abi_sizeof
+
+
+class _NoStatistics:
+    """In place of LLVM, which Numba asks what it did to counts of references."""
+
+    class newpassmanagers:
+        dump_refprune_stats = staticmethod(lambda: 0)
 
 
 def draft(function: Callable[..., Any], name: str) -> Callable[[], Code]:
@@ -151,9 +175,14 @@ def _machine(images: bool) -> Any:
     return kind.create_target_machine(cpu=cpu, features=features, opt=3, **how)
 
 
+@cache
+def _triple() -> str:
+    return llvm.get_process_triple()
+
+
 def parsed(module: ir.Module) -> Any:
     """A module as LLVM has it."""
-    module.triple = llvm.get_process_triple()
+    module.triple = _triple()
     return llvm.parse_assembly(str(module))
 
 
