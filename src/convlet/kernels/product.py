@@ -13,6 +13,7 @@ import numpy as np
 
 from ..runtime.memory import LINE
 from .emit import NATIVE, call, load_i64, next_ticket
+from .jit import njit
 from .launch import Kernel, frame_reader, next_task
 
 # Sizes, strides and addresses of a product: strides in bytes.
@@ -67,6 +68,206 @@ DIRECT, DELIVERED, TRANSPOSED = range(3)
 TAIL_TILES = 4
 
 
+@njit(error_model="numpy")
+def _bring_panels(frame, to, source, width, joined, each):
+    """A chunk of each panel of a block of columns, copied to scratch: `joined` images' terms one after the other."""
+    f = frame_at(frame)
+    vector, wide = f.lanes * f.element, f.nr * f.lanes
+    for panel in range(0, width, wide):
+        vectors = min(f.nr, (width - panel) // f.lanes)
+        dst, src, step = to + panel * f.longest * f.element, source + panel * f.b_column, vectors * vector
+        for _ in range(joined):
+            if f.panels == BROUGHT:
+                call(f.bring, (vectors, each, dst, step, src, f.b_term, f.b_code))
+            else:
+                for v in range(vectors):
+                    shape, place = (f.lanes, each, f.lanes, 0, 0), src + v * f.lanes * f.b_column
+                    call(f.transpose, (dst + v * vector, step, place, f.b_column, *shape))
+            dst, src = dst + each * step, src + f.b_image
+
+
+@njit(error_model="numpy")
+def _multiply(frame, images, parts, width, terms, left, right, soon, to, begin, tail):
+    """The products of one chunk of a block, a few tiles at a time: for each panel all parts, or the other way round.
+
+    left   a of the first image, bytes between its rows and terms
+    right  panels, bytes between them, terms of them to leave out
+    soon   what is read next (0: nothing to be asked for), bytes between its panels and terms; of panels that are
+           ready, what follows the last
+    to     sums of the first image, bytes between rows and images
+    begin  what sums begin with, bytes between those of two rows; whether the sums that are there are added
+    tail   what finishes these sums (0: nothing) and its numbers; where lines of `other` are asked for, or 0
+    """
+    f = frame_at(frame)
+    vector, wide = f.lanes * f.element, f.nr * f.lanes
+    (a, a_row, a_term), (b, b_apart, skip), (soon_at, soon_apart, soon_step) = left, right, soon
+    (c, c_row, c_image), (first, first_step, more), (finish, numbers, other) = to, begin, tail
+    part_0, part_1 = parts
+    row_0 = load_i64(f.places + PLACE * part_0)
+    rows = load_i64(f.places + PLACE * part_1) - row_0
+    whole, panels = width // wide, -(-width // wide)
+    turns, inner = panels, part_1 - part_0
+    if f.by_rows:
+        turns, inner = inner, turns
+    for turn in range(turns):
+        here_soon = soon_at
+        if f.panels == READY and turn < panels - 1:
+            here_soon = b + (turn + 1) * b_apart + skip * soon_step
+        for image in range(images):
+            if other:
+                place = other + image * f.c_image + turn * wide * f.c_column
+                call(f.ask, (finish, place, f.c_column, min(wide, width - turn * wide), rows))
+            i = 0
+            while i < inner:
+                panel, part = turn, i
+                if f.by_rows:
+                    panel, part = i, turn
+                vectors = f.nr if panel < whole else (width - panel * wide) // f.lanes
+                step = f.b_term if f.panels == IN_PLACE else vectors * vector
+                place = f.places + PLACE * (part_0 + part)
+                row, m = load_i64(place) - row_0, load_i64(place + PLACE) - load_i64(place)
+                here = a + image * f.a_image
+                here += row * a_row if f.copied else load_i64(place + 8)
+                panel_at = b + panel * b_apart + skip * step
+                sums = c + image * c_image + row * c_row + panel * wide * f.element
+                # The first tiles of a panel ask for a line of each term of what is read after it.
+                ask, ask_step, ask_tile, asks = panel_at, 0, 0, -(-vectors * vector // LINE)
+                if here_soon and part < asks:
+                    ask, ask_step = here_soon + panel * soon_apart + part * LINE, soon_step
+                # As many tiles at a time as lie evenly apart.
+                if f.by_rows:
+                    tiles, a_tile, b_tile, c_tile, first_tile = max(1, whole - i), 0, b_apart, wide * f.element, 0
+                    if ask_step:
+                        ask_tile = soon_apart
+                else:
+                    tiles, a_tile, b_tile, c_tile, first_tile = load_i64(place + 16), m * a_row, 0, m * c_row, m
+                    tiles = min(tiles, inner - i)
+                    if ask_step:
+                        tiles, ask_tile = min(tiles, asks - part), LINE
+                finishes = finish and not other
+                down, across = m, vectors * f.lanes
+                if finishes:
+                    tiles = min(tiles, TAIL_TILES)
+                    if f.by_rows:
+                        across += (tiles - 1) * wide
+                    else:
+                        down *= tiles
+                    call(f.ask, (finish, sums, c_row, down, across))
+                shape = m, vectors, terms, tiles
+                places_a, places_b, places_c = (
+                    (here, a_row, a_term, a_tile),
+                    (panel_at, step, b_tile),
+                    (sums, c_row, c_tile),
+                )
+                begins = first + row * first_step, first_step, first_tile * first_step, more
+                call(f.panel, (*shape, *places_a, *places_b, *places_c, *begins, ask, ask_step, ask_tile))
+                if finishes:
+                    shift = panel * wide if f.by_column else row
+                    call(f.finish, (finish, numbers + shift * f.element, sums, c_row, down, across))
+                i += tiles
+
+
+@njit(error_model="numpy")
+def _store(frame, images, rows, width, sums, to, numbers, tail):
+    """Sums of a block that stand in scratch: narrowed, or transposed, the tail applied on the way."""
+    f = frame_at(frame)
+    pitch = width * f.element
+    for image in range(images):
+        src, dst = sums + image * rows * pitch, to + image * f.c_image
+        if f.sums == DELIVERED:
+            for panel in range(0, width, f.nr * f.lanes):
+                vectors = min(f.nr, (width - panel) // f.lanes)
+                moves = dst + panel * f.c_column, f.c_row, src + panel * f.element, pitch
+                call(f.deliver, (vectors, rows, *moves, f.c_code))
+        else:
+            for v in range(0, width, f.lanes):
+                moves = dst + v * f.c_column, f.c_column, src + v * f.element, pitch, rows, f.lanes
+                shift = numbers + v * f.element if numbers else 0
+                call(f.store_channels, (*moves, f.element, NATIVE, shift, tail))
+
+
+@njit(error_model="numpy")
+def _block(frame, a, b, c, ready, room, bias, tail, group, images, parts, at, width):
+    """The results of a block of columns from `at` on: chunks of the sum are added one after the other.
+
+    a, b and c are those of the task's first image and of the group, `ready` the panels of the block packed before.
+    """
+    f = frame_at(frame)
+    wide = f.nr * f.lanes
+    part_0, part_1 = parts
+    row_0 = load_i64(f.places + PLACE * part_0)
+    rows = load_i64(f.places + PLACE * part_1) - row_0
+    c += row_0 * f.c_row + at * f.c_column
+    into, pitch, c_image = c, f.c_row, f.c_image
+    if f.sums != DIRECT:
+        into, pitch, c_image = room + f.sums_at, width * f.element, rows * width * f.element
+    numbers = 0  # the biases of these columns, or of these rows
+    if bias:
+        numbers = bias + (group * f.columns + at if f.by_column else group * f.rows + row_0) * f.element
+    partial, partial_row = room + f.partial_at, width * f.element
+    for unit in range(f.units):
+        to = into, pitch, c_image
+        if unit >= f.fold:
+            to = partial, partial_row, rows * partial_row
+        last = unit == f.units - 1
+        # The terms of this unit, and the rows of a.
+        first, term, joined, each = unit // f.chunks, unit % f.chunks * f.chunk, 1, f.chunk
+        if f.joined > 1:
+            first, term, each = unit * f.joined, 0, f.terms
+            joined = min(f.joined, f.summed - first)
+        each = min(each, f.terms - term)
+        left = a + first * f.a_image + term * f.a_term, f.a_row, f.a_term
+        if f.copied:
+            for i in range(joined):
+                dst, src = room + f.left_at + i * each * f.element, left[0] + i * f.a_image + row_0 * f.a_row
+                call(f.gather, (dst, f.left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
+            left = room + f.left_at, f.left_row, f.element
+        # The panels, and what is read after them.
+        source = b + first * f.b_image + term * f.b_term + at * f.b_column
+        after = b + (at + width) * f.b_column if last else source + each * f.b_term
+        if f.panels == IN_PLACE:
+            right, after = (source, wide * f.b_column, 0), source + wide * f.b_column
+        elif f.panels == READY:
+            right = ready, wide * f.terms * f.element, term
+            after = ready + (width * f.terms if last else (term + each) * wide) * f.element
+        else:
+            right = room, wide * f.longest * f.element, 0
+            _bring_panels(frame, room, source, width, joined, each)
+            if f.panels == TURNED or f.joined > 1:
+                after = 0
+        soon = after, wide * f.b_column, f.b_term
+        if f.panels == READY:
+            soon = after, 0, wide * f.element
+        # What the sums begin with. Where lanes are columns, a number for each of them is there before.
+        begin = f.zero, 0, int(unit % f.fold > 0)
+        if bias and unit == 0 and not f.by_column:
+            begin = numbers, f.element, 0
+        elif bias and unit == 0 and f.sums != TRANSPOSED:
+            begin = f.zero, 0, 1
+            for image in range(images):
+                for panel in range(0, width, wide):
+                    vectors, dst = min(f.nr, (width - panel) // f.lanes), to[0] + image * to[2] + panel * f.element
+                    call(f.bring, (vectors, rows, dst, to[1], numbers + panel * f.element, 0, NATIVE))
+        ends = 0, 0, 0
+        if tail and last and f.sums == TRANSPOSED:
+            ends = tail, 0, c
+        elif tail and last and unit < f.fold:
+            ends = tail, numbers, 0
+        _multiply(frame, images, parts, width, joined * each, left, right, soon, to, begin, ends)
+        if unit >= f.fold and (unit % f.fold == f.fold - 1 or last):
+            for panel in range(0, width, wide):
+                vectors = min(f.nr, (width - panel) // f.lanes)
+                for image in range(images):
+                    dst = into + image * c_image + panel * f.element
+                    src = partial + image * rows * partial_row + panel * f.element
+                    call(f.add, (vectors, rows, dst, pitch, src, partial_row, NATIVE))
+                    if tail and last and f.sums != TRANSPOSED:
+                        shift = panel * f.element if f.by_column else 0
+                        call(f.finish, (tail, numbers + shift, dst, pitch, rows, vectors * f.lanes))
+    if f.sums != DIRECT:
+        _store(frame, images, rows, width, into, c, numbers, tail)
+
+
 def _panels(frame, a, b, bias, c, scratch, worker):
     """A task is (bundle of images, group, span of columns, share of the rows); spans are of whole panels.
 
@@ -74,192 +275,33 @@ def _panels(frame, a, b, bias, c, scratch, worker):
     in the cache. Columns that fill no vector are a block of their own, the last whole vector of the span.
     """
     f = frame_at(frame)
-    vector = f.lanes * f.element
     wide = f.nr * f.lanes
+    panels = max(1, -(-(f.columns // f.lanes) // f.nr))
     room = scratch + 64 + worker * f.slot
     tail = 0
     if f.finish:
         tail, bias = bias, load_i64(bias)
-    bundles = -(-f.images // f.bundle)
-    tasks = bundles * f.groups * f.spans * f.row_shares
+    tasks = -(-f.images // f.bundle) * f.groups * f.spans * f.row_shares
     while True:
         task = next_task(scratch, worker, tasks)
         if task >= tasks:
             break
         share, place = task % f.row_shares, task // f.row_shares
         span, place = place % f.spans, place // f.spans
-        group, image_0 = place % f.groups, place // f.groups * f.bundle
-        images = min(f.bundle, f.images - image_0)
-        part_0, part_1 = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
-        row_0 = load_i64(f.places + PLACE * part_0)
-        rows = load_i64(f.places + PLACE * part_1) - row_0
-        panels = max(1, -(-(f.columns // f.lanes) // f.nr))
-        last = f.columns if span == f.spans - 1 else (span + 1) * panels // f.spans * wide
-        own_a = a + image_0 * f.a_image + group * f.a_group
-        own_b = b + image_0 * f.b_image + group * f.b_group
-        own_c = c + image_0 * f.c_image + group * f.c_group + row_0 * f.c_row
-        start, start_step = f.zero, 0
-        if bias and not f.by_column:
-            start, start_step = bias + (group * f.rows + row_0) * f.element, f.element
+        group, image = place % f.groups, place // f.groups * f.bundle
+        images = min(f.bundle, f.images - image)
+        parts = share * f.parts // f.row_shares, (share + 1) * f.parts // f.row_shares
+        own_a = a + image * f.a_image + group * f.a_group
+        own_b = b + image * f.b_image + group * f.b_group
+        own_c = c + image * f.c_image + group * f.c_group
         column = span * panels // f.spans * wide
+        last = f.columns if span == f.spans - 1 else (span + 1) * panels // f.spans * wide
         while column < last:
             width, at = min(f.block, (last - column) // f.lanes * f.lanes), column
             if width == 0:
                 width, at = f.lanes, last - f.lanes
-            into, apart, c_image = own_c + at * f.c_column, f.c_row, f.c_image
-            if f.sums != DIRECT:
-                into, apart, c_image = room + f.sums_at, width * f.element, rows * width * f.element
-            partial, partial_row = room + f.partial_at, width * f.element
-            for unit in range(f.units):
-                fresh = unit % f.fold == 0
-                base, pitch, pitch_image = into, apart, c_image
-                if unit >= f.fold:
-                    base, pitch, pitch_image = partial, partial_row, rows * partial_row
-                first, term, joined, each = unit // f.chunks, unit % f.chunks * f.chunk, 1, f.chunk
-                if f.joined > 1:
-                    first, term, each = unit * f.joined, 0, f.terms
-                    joined = min(f.joined, f.summed - first)
-                each = min(each, f.terms - term)
-                left, left_row = own_a + first * f.a_image + term * f.a_term, f.a_row
-                if f.copied:
-                    copy, left_row = room + f.left_at, f.left_row
-                    for i in range(joined):
-                        to, src = copy + i * each * f.element, left + i * f.a_image + row_0 * f.a_row
-                        call(f.gather, (to, left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
-                    left = copy
-                source = own_b + first * f.b_image + term * f.b_term + at * f.b_column
-                # Where what is read next lies, and how far apart its panels and its terms are.
-                soon, soon_apart, soon_step = 0, wide * f.b_column, f.b_term
-                if f.panels == BROUGHT or f.panels == TURNED:
-                    for panel in range(0, width, wide):
-                        vectors = min(f.nr, (width - panel) // f.lanes)
-                        to, src, step = (
-                            room + panel * f.longest * f.element,
-                            source + panel * f.b_column,
-                            vectors * vector,
-                        )
-                        for _ in range(joined):
-                            if f.panels == BROUGHT:
-                                call(f.bring, (vectors, each, to, step, src, f.b_term, f.b_code))
-                            else:
-                                for v in range(vectors):
-                                    shape = (f.lanes, each, f.lanes, 0, 0)
-                                    place = src + v * f.lanes * f.b_column
-                                    call(f.transpose, (to + v * vector, step, place, f.b_column, *shape))
-                            to, src = to + each * step, src + f.b_image
-                    if f.panels == BROUGHT and f.joined == 1:  # what is brought next
-                        soon = source + each * f.b_term
-                        if unit == f.units - 1:
-                            soon = own_b + (at + width) * f.b_column
-                panels_at, panels_apart, skip = room, wide * f.longest * f.element, 0
-                if f.panels == IN_PLACE:
-                    panels_at, panels_apart, soon = source, wide * f.b_column, source + wide * f.b_column
-                elif f.panels == READY:
-                    panels_at = b + group * f.ready_group + column * f.terms * f.element
-                    panels_apart, skip = wide * f.terms * f.element, term
-                    soon_apart, soon_step = 0, wide * f.element
-                first, first_step, more = f.zero, 0, int(not fresh)
-                if bias and unit == 0 and not f.by_column:
-                    first, first_step = start, start_step
-                elif bias and unit == 0 and f.sums != TRANSPOSED:  # a number for each column is there before the sums
-                    more = 1
-                    for image in range(images):
-                        for panel in range(0, width, wide):
-                            vectors = min(f.nr, (width - panel) // f.lanes)
-                            to = base + image * pitch_image + panel * f.element
-                            shift = bias + (group * f.columns + at + panel) * f.element
-                            call(f.bring, (vectors, rows, to, pitch, shift, 0, NATIVE))
-                tail_now = tail and unit == f.units - 1
-                finish_now = tail_now and base == into and f.sums != TRANSPOSED
-                a_step = f.element if f.copied else f.a_term
-                whole, panels, parts = width // wide, -(-width // wide), part_1 - part_0
-                turns, inner = panels, parts
-                if f.by_rows:
-                    turns, inner = parts, panels
-                for turn in range(turns):
-                    if f.panels == READY:
-                        soon = panels_at + (turn + 1) * panels_apart + skip * soon_step
-                        if turn == panels - 1:
-                            soon = panels_at + (skip + each) * soon_step
-                            if unit == f.units - 1:
-                                soon = panels_at + width * f.terms * f.element
-                    for image in range(images):
-                        if tail_now and f.sums == TRANSPOSED:
-                            to = own_c + image * f.c_image + (at + turn * wide) * f.c_column
-                            call(f.ask, (tail, to, f.c_column, min(wide, width - turn * wide), rows))
-                        i = 0
-                        while i < inner:
-                            panel, part = turn, i
-                            if f.by_rows:
-                                panel, part = i, turn
-                            vectors = f.nr if panel < whole else (width - panel * wide) // f.lanes
-                            step = f.b_term if f.panels == IN_PLACE else vectors * vector
-                            right = panels_at + panel * panels_apart + skip * step
-                            place = f.places + PLACE * (part_0 + part)
-                            row, m = load_i64(place) - row_0, load_i64(place + PLACE) - load_i64(place)
-                            here = left + image * f.a_image
-                            here += row * left_row if f.copied else load_i64(place + 8)
-                            to = base + image * pitch_image + row * pitch + panel * wide * f.element
-                            # The first tiles of a panel ask for a line of each term of what is read after it.
-                            ask, ask_step, ask_tile, asks = right, 0, 0, -(-vectors * vector // LINE)
-                            if soon and part < asks:
-                                ask, ask_step = soon + panel * soon_apart + part * LINE, soon_step
-                            # As many tiles at a time as lie evenly apart.
-                            if f.by_rows:
-                                tiles, a_tile, b_tile, c_tile = max(1, whole - i), 0, panels_apart, wide * f.element
-                                if ask_step:
-                                    ask_tile = soon_apart
-                            else:
-                                tiles, a_tile, b_tile, c_tile = load_i64(place + 16), m * left_row, 0, m * pitch
-                                tiles = min(tiles, inner - i)
-                                if ask_step:
-                                    tiles, ask_tile = min(tiles, asks - part), LINE
-                            if finish_now:
-                                tiles = min(tiles, TAIL_TILES)
-                                down, across = m, vectors * f.lanes
-                                if f.by_rows:
-                                    across += (tiles - 1) * wide
-                                else:
-                                    down *= tiles
-                                call(f.ask, (tail, to, apart, down, across))
-                            begin, begin_tile = first + row * first_step, 0
-                            if not f.by_rows:
-                                begin_tile = m * first_step
-                            places_a, places_b = (here, left_row, a_step, a_tile), (right, step, b_tile)
-                            places_c, begins = (to, pitch, c_tile), (begin, first_step, begin_tile, more)
-                            shape = m, vectors, joined * each, tiles
-                            call(f.panel, (*shape, *places_a, *places_b, *places_c, *begins, ask, ask_step, ask_tile))
-                            if finish_now:
-                                shift = group * f.rows + row_0 + row
-                                if f.by_column:
-                                    shift = group * f.columns + at + panel * wide
-                                call(f.finish, (tail, bias + shift * f.element, to, apart, down, across))
-                            i += tiles
-                if unit >= f.fold and (unit % f.fold == f.fold - 1 or unit == f.units - 1):
-                    for panel in range(0, width, wide):
-                        vectors = min(f.nr, (width - panel) // f.lanes)
-                        for image in range(images):
-                            to, src = into + image * c_image, partial + image * rows * partial_row
-                            to, src = to + panel * f.element, src + panel * f.element
-                            call(f.add, (vectors, rows, to, apart, src, partial_row, NATIVE))
-                            if tail and unit == f.units - 1 and f.sums != TRANSPOSED:
-                                shift = group * f.columns + at + panel if f.by_column else group * f.rows + row_0
-                                call(f.finish, (tail, bias + shift * f.element, to, apart, rows, vectors * f.lanes))
-            if f.sums == DELIVERED:
-                for panel in range(0, width, wide):
-                    vectors = min(f.nr, (width - panel) // f.lanes)
-                    for image in range(images):
-                        to = own_c + image * f.c_image + (at + panel) * f.c_column
-                        src = into + image * c_image + panel * f.element
-                        call(f.deliver, (vectors, rows, to, f.c_row, src, apart, f.c_code))
-            elif f.sums == TRANSPOSED:
-                for image in range(images):
-                    for place in range(at, at + width, f.lanes):
-                        to, src = own_c + image * f.c_image + place * f.c_column, into + image * c_image
-                        src += (place - at) * f.element
-                        shift = bias + (group * f.columns + place) * f.element if bias else 0
-                        moves = to, f.c_column, src, apart, rows, f.lanes
-                        call(f.store_channels, (*moves, f.element, NATIVE, shift, tail))
+            ready = b + group * f.ready_group + column * f.terms * f.element
+            _block(frame, own_a, own_b, own_c, ready, room, bias, tail, group, images, parts, at, width)
             column += width
 
 
