@@ -161,6 +161,17 @@ def test_smooth_activations_of_infinity():
         np.testing.assert_allclose(out, small, rtol=1e-6)
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_concatenation(last, threshold):
+    threshold(COMPILED)
+    x, y, z = (some(2, 3, 5, 7, seed=seed, last=last) for seed in range(3))
+    for axis in range(4):
+        found = torch.cat([torch.from_numpy(each) for each in (x, y[:, :, :0], z) if axis == 2 or each.size], axis)
+        expected = np.concatenate([x, z], axis)
+        np.testing.assert_array_equal(found, expected)
+        assert found.numpy().strides == expected.strides
+
+
 def test_adding_an_overlapping_view(threshold):
     for elements in (NUMPY, COMPILED):
         threshold(elements)

@@ -1,4 +1,4 @@
-"""Sums, differences, products and quotients of large float32 arrays, with NumPy's bits.
+"""Sums, differences, products, quotients and copies of large float32 arrays, with NumPy's bits.
 
 The second operand is an array that lies as the first does, one number, or one number for each row along some axes (a
 weight for each channel of images).
@@ -48,6 +48,8 @@ _OPERATIONS = {
     np.true_divide: _kernels("divide", lambda a, b: a / b),
 }
 
+_COPY = Formula("copy", lambda numbers, a: [a], (0,), (1,))
+
 
 def knows(function: Any) -> bool:
     """Whether there are kernels of this NumPy function."""
@@ -70,3 +72,14 @@ def with_numbers(
 ) -> None:
     """out = function(a, b) of dense a[outer, count, inner] and contiguous b[outer, inner]; out may be a."""
     _OPERATIONS[function].with_numbers.run(shape, {0: a, 1: out, 5: b})
+
+
+def copy_side_by_side(arrays: Sequence[np.ndarray], outer: int, out: np.ndarray) -> None:
+    """Fills out[outer, all] with the arrays[outer, each] beside each other, all contiguous."""
+    rows, to = [], memory.address(out)
+    for i in range(outer):
+        for each in arrays:
+            count = each.size // outer
+            rows.append((count, 0, (memory.address(each) + i * count * each.itemsize, to)))
+            to += count * each.itemsize
+    _COPY.run(rows)

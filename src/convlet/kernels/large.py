@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -22,6 +23,8 @@ LARGE = 1 << 17
 # How many times fewer are enough where NumPy passes over the memory more often, or with more calls: batch norm is as
 # fast at 512 elements, a maximum over windows at 2,000, ReLU with its gradient at 10,000 (2-core Zen 4, November 2026).
 SOONER = {"norm": 256, "pool": 64, "average": 64, "elementwise": 8}
+
+PIECES = 1 << 9  # of memory that are copied in one call; more, which are smaller, NumPy copies
 
 IMAGE = 1 << 12  # elements of an image from which on kernels with bits of their own take it
 IMAGES = {"softmax": 1 << 9, "layer_norm": 1 << 8, "totals": 1 << 13}  # another number of some: as for SOONER
@@ -144,3 +147,18 @@ def _by_kernel(compiled: Any, function: Any, a: np.ndarray, b: np.ndarray, out: 
         numbers = numbers.transpose(0, 2, 3, 1)
     compiled.with_numbers(function, a, np.ascontiguousarray(numbers), out, seen)
     return True
+
+
+def concatenate(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """np.concatenate; several threads copy large contiguous arrays."""
+    first = max(arrays, key=lambda array: array.size)
+    outer = math.prod(first.shape[:axis])
+    if first.size <= LARGE or outer * len(arrays) > PIECES:
+        return np.concatenate(arrays, axis)
+    compiled = once_loaded("arithmetic", first)
+    if compiled is None or not all(each.dtype == first.dtype and each.flags.c_contiguous for each in arrays):
+        return np.concatenate(arrays, axis)
+    sizes = [each.shape[axis] for each in arrays]
+    out = memory.empty((*first.shape[:axis], sum(sizes), *first.shape[axis + 1 :]), first.dtype)
+    compiled.copy_side_by_side(arrays, outer, out)
+    return out

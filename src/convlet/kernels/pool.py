@@ -162,6 +162,15 @@ def _maximum_last(frame, a, b, bias, out, scratch, worker):
                             _greater(x, f.c, value)
 
 
+@njit(error_model="numpy")
+def _clear(x, step, n, first, end):
+    """n zeros in each of a few elements; the element behind."""
+    for i in range(first, end):
+        for k in range(n):
+            x[i * step + k] = np.float32(0)
+    return end
+
+
 def _scatter_last(frame, a, b, bias, out, scratch, worker):
     """As `_scatter`; a task is a few channels of an image."""
     f = frame_at(frame)
@@ -175,15 +184,16 @@ def _scatter_last(frame, a, b, bias, out, scratch, worker):
         plane, first = task // shares, task % shares * f.count
         n = min(f.count, f.c - first)
         x = floats(f.x + 4 * (plane * area * f.c + first), area * f.c - first)
-        for i in range(area):
-            for k in range(n):
-                x[i * f.c + k] = np.float32(0)
+        cleared = 0
         for i in range(windows):
             at = (plane * windows + i) * f.c + first
             values, places = floats(f.out + 4 * at, n), integers(f.places + 8 * at, n)
             for k in range(n):
                 if 0 <= places[k] < area:
+                    while cleared <= places[k]:  # a row when it is reached, while it is in the cache
+                        cleared = _clear(x, f.c, n, cleared, cleared + f.w)
                     x[places[k] * f.c + k] += values[k]
+        _clear(x, f.c, n, cleared, area)
 
 
 _kernels = {
@@ -192,7 +202,7 @@ _kernels = {
     "maximum last": Kernel(_maximum_last),
     "scatter last": Kernel(_scatter_last),
 }
-CHANNELS = 32  # of a task that scatters: two lines of floats
+CHANNELS, IMAGES = 32, 4  # of a task that scatters: two lines of floats, but all channels of so many images
 HIGHEST = 1 << 24  # rows or columns that float32 can number
 
 
@@ -206,7 +216,8 @@ def _run(name: str, x: np.ndarray, out: np.ndarray, places: np.ndarray | None, *
         count = max(1, TASK * planes * oh // x.size)
         tasks = -(-planes * oh // count)
     elif c > 1:
-        count, tasks = CHANNELS, planes * -(-c // CHANNELS)
+        count = CHANNELS if planes < IMAGES else c
+        tasks = planes * -(-c // count)
     slot = memory.lines(8 * (w + ow))
     values = dict.fromkeys(_fields.names, 0) | windows
     values.update(planes=planes, c=c, count=count, h=h, w=w, oh=oh, ow=ow, slot=slot)

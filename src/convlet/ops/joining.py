@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd.function import Operation
 from ..autograd.variable import Array, Variable
+from ..kernels import large
 from .axes import array_of, axis_of, sizes_of
 from .conversion import cast, result_type
 from .indexing import Part, narrow, select
@@ -29,7 +30,7 @@ class Cat(Operation):
     def forward(ctx: Any, axis: int, name: str, *arrays: Array) -> Array:
         ctx.axis, ctx.sizes = axis, [each.shape[axis] for each in arrays]
         ctx.rename(name)
-        return np.concatenate(arrays, axis)
+        return large.concatenate(arrays, axis)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:

@@ -30,7 +30,7 @@ class ConstantPad(Operation):
     def forward(ctx: Any, input: Array, pads: Pads, value: Array) -> Array:
         ctx.pads = pads
         result = empty_like_layout(input, padded_shape(input.shape, pads))
-        source, target = [slice(None)] * input.ndim, [slice(None)] * input.ndim
+        source, target = [slice(None)] * input.ndim, [slice(0, size) for size in result.shape]
         filled = True
         for number, (before, after) in enumerate(pads):
             axis = input.ndim - 1 - number
@@ -39,7 +39,10 @@ class ConstantPad(Operation):
             target[axis] = slice(max(before, 0), max(result.shape[axis] - max(after, 0), 0))
             filled = filled and before <= 0 and after <= 0
         if not filled:
-            result[...] = value
+            for axis, inside in enumerate(target):  # beside it: filling all of it would be another pass
+                lead = target[:axis]
+                result[(*lead, slice(0, inside.start))] = value
+                result[(*lead, slice(inside.stop, None))] = value
         result[tuple(target)] = input[tuple(source)]
         return result
 
