@@ -69,17 +69,17 @@ def _ways(problem: ConvProblem, way: str, setting: Setting) -> list[Way]:
 
 
 def _times(ways: list[Way], options: Options) -> list[tuple[float, str]]:
-    """The median time of a call, in seconds, and the name of each way; the subject's is the last."""
+    """Seconds of a call by each way, the median of its fastest turn, and the way's name; the subject's is the last."""
     found: dict[str, list[float]] = {way.name: [] for way in ways}
     for turn in range(options.rounds):
         for way in ways if turn % 2 == 0 else ways[::-1]:
             for _, once in Convlet(way.setting).variants(way.problem, arrays_of(way.problem)):
                 timed(once)
-                found[way.name] += measure(once, options.seconds, options.idle)
+                found[way.name].append(statistics.median(measure(once, options.seconds, options.idle)))
         if turn == 0 and len(ways) > 2:
-            least = min(map(statistics.median, found.values()))
-            ways = [way for way in ways if way is ways[-1] or statistics.median(found[way.name]) < HOPELESS * least]
-    return [(statistics.median(times), name) for name, times in found.items()]
+            least = min(map(min, found.values()))
+            ways = [way for way in ways if way is ways[-1] or min(found[way.name]) < HOPELESS * least]
+    return [(min(times), name) for name, times in found.items()]
 
 
 def _summary(direction: str, ratios: list[float], least: float) -> str:

@@ -63,6 +63,12 @@ def test_whatever_takes_it(text, direction):
         assert "worker" in said
 
 
+def test_what_depends_on_the_layout():
+    text = "g4 ic64 ih9 iw9 oc64 kh3 kw3 sh2 sw2 ph1 pw1"
+    assert "leaves it to direct, unless the channels" in str(torch.explain(text))
+    assert "leaves it" not in str(torch.explain(text, direction="bwd_input"))
+
+
 def test_arguments_of_conv2d():
     x, w = torch.zeros(2, 8, 20, 30), torch.zeros(8, 1, 3, 5)
     found = torch.explain(x, w, None, 2, (1, 2), 1, 8, padding_mode="reflect", direction="bwd_weight")

@@ -394,6 +394,9 @@ def _memory(e: Explanation) -> str:
 def _walk(e: Explanation) -> str:
     lines = [f"{name:10} refuses: {reason}" for name, reason in e.walk if reason is not None]
     lines.append(f"{e.algorithm:10} {'is forced' if e.forced else 'takes it'}")
+    other = getattr(load(e.algorithm), "other", None) if e.algorithm in ALGORITHMS else None
+    if other is not None and (instead := other(e.problem)):
+        lines.append(f"{'':10} and leaves it to {instead}")
     rest = ALGORITHMS[ALGORITHMS.index(e.algorithm) + 1 :] if e.algorithm in ALGORITHMS else ()
     if rest and not e.forced:
         lines.append(f"{', '.join(rest)}: not asked")

@@ -121,6 +121,8 @@ class _NoStatistics:
     class newpassmanagers:
         dump_refprune_stats = staticmethod(lambda: 0)
 
+    passmanagers = newpassmanagers  # until Numba 0.61
+
 
 def draft(function: Callable[..., Any], name: str) -> Callable[[], Code]:
     """What builds the code of a function of int64 arguments that returns an int64, a boolean or nothing, which is 0."""

@@ -82,6 +82,22 @@ def refuse(problem: ConvProblem) -> str | None:
     return None
 
 
+def other(problem: ConvProblem) -> str | None:
+    """Which algorithm computes the problem instead in some layout, which is not part of a problem."""
+    return "direct, unless the channels of its input lie side by side" if _is_direct(problem) else None
+
+
+def _is_wide(p: ConvProblem) -> bool:
+    """Whether channels may be lanes."""
+    return p.g > 1 and min(p.ic, p.oc) // p.g >= LANE_CHANNELS
+
+
+def _is_direct(p: ConvProblem) -> bool:
+    """Whether direct convolution computes it where columns lie side by side: 1.1 times as fast with full vectors."""
+    full = p.oc // p.g % target.current().lanes(compute_dtype(p).itemsize) == 0
+    return _is_wide(p) and full and p.direction == "fwd"
+
+
 def finishes(problem: ConvProblem) -> bool:
     """Whether it applies the problem's tail while it stores."""
     return problem.dtype == "f32" and problem.mode_h == problem.mode_w == "zeros"
@@ -343,12 +359,9 @@ class _Forward:
         self.frames: dict[Any, Frame] = Frames()
         # Results that are scattered get their tail where they are then.
         self.scattered = followed(_Forward(replace(problem, tail=())), problem.tail) if problem.tail else None
-        self.wide = problem.g > 1 and min(problem.ic, problem.oc) // problem.g >= LANE_CHANNELS
+        self.wide = _is_wide(problem)
         self.channels = Channels(problem, self.terms) if self.wide and not problem.tail else None
-        # Direct convolution is 1.1 times as fast where columns lie side by side and channels fill whole vectors.
-        full = problem.oc // problem.g % target.current().lanes(self.compute.itemsize) == 0
-        is_direct = self.wide and full and problem.direction == "fwd"
-        self.direct = direct.plan(problem) if is_direct else None
+        self.direct = direct.plan(problem) if _is_direct(problem) else None
 
     def __call__(
         self, x: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
