@@ -20,8 +20,8 @@ name = "depthwise"
 
 # Results of a group up to which its planes are read once for all of them.
 MULTIPLIER = 8
-# Results of a single channel from which on algorithms that compute them together are faster, 1.1 to 1.4 times in
-# forwards, up to 2.6 times in weight gradients (nine problems, Zen 4, November 2026: `python -m benchmarks ways`).
+# Results of a single channel from which on weight gradients are faster, up to 2.6 times, where they are computed together
+# (nine problems, Zen 4, November 2026: `python -m benchmarks ways`). Forwards are up to 1.4 times, too, at fewer digits.
 FEW = 4
 
 
@@ -32,7 +32,7 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"takes one input channel a group, not {p.ic // p.g}"
     if p.oc > MULTIPLIER * p.g:
         return f"{p.oc // p.g} output channels a group fill the direct algorithm's vectors"
-    if p.g == 1 and p.oc >= FEW and p.direction != "bwd_input":
+    if p.g == 1 and p.oc >= FEW and p.direction == "bwd_weight":
         return f"{p.oc} output channels of a single one share what they read in others' tiles"
     reason = direct.refuse(p)
     if reason is not None:
