@@ -41,8 +41,8 @@ WINOGRAD_CHANNELS = 16
 GRADIENT_CHANNELS = 8
 LANE_CHANNELS = 16
 STRIDED_POSITIONS = 128
-# Bytes of the planes of a task, which come from L2: 1 MiB on that machine, where half of it takes 1.1 times as long. Where
-# a large kernel reads many rows, more rows of results for each band are less to copy.
+# Bytes of the planes of a task and of its results, which come from L2: 1 MiB on that machine. With half of it a problem
+# takes up to 1.3 times as long: a band copies all rows that it reads, many of them for a large kernel.
 BAND_BYTES = 768 << 10
 # Tasks for each worker, where there are rows for so many.
 TASKS = 4
@@ -285,10 +285,15 @@ def _shared(size: int, pad: int, out: int, reach: int) -> dict[str, Any]:
 # Frames
 
 
-def _bands(geometry: Geometry, rows: int, together: int, tasks: int, wanted: int) -> int:
-    """Bands of so many rows of planes: few enough bytes each, and `wanted` tasks if they are worth it."""
+def _bands(geometry: Geometry, rows: int, together: int, results: int, tasks: int, wanted: int) -> int:
+    """Bands of so many rows of planes: few enough bytes each, with `results` planes beside, and `wanted` tasks if they
+    are worth it."""
+
+    def nbytes(rows: int) -> int:
+        return geometry.band_bytes(rows) * together + results * rows * geometry.pitch * geometry.element
+
     bands = 1
-    while bands < rows and geometry.band_bytes(split(rows, bands)) * together > BAND_BYTES:
+    while bands < rows and nbytes(split(rows, bands)) > BAND_BYTES:
         bands += 1
     # More for the sake of balance, but not of less than 8 rows.
     return max(bands, min(split(wanted, tasks), rows // 8))
@@ -415,7 +420,8 @@ class _Forward:
         rows, columns = max(part.rows for part in geometry.parts), out.shape[3]
         together = _together(p, lanes, x, out)
         several = p.n * split(p.g, together)
-        bands = _bands(geometry, rows, together, several, TASKS * workers)
+        tile_outputs = min(outputs, planes.TILE_CHANNELS)
+        bands = _bands(geometry, rows, together, len(geometry.parts) * tile_outputs, several, TASKS * workers)
         band_rows = split(rows, bands)
         blocks = split(outputs, planes.TILE_CHANNELS)
         tasks = several * bands
@@ -442,7 +448,7 @@ class _Forward:
         tables += [part_table, widths]
         vectors = split(band_rows * geometry.pitch, lanes)
         row_sums = (vectors * lanes * element) | memory.LINE
-        part_sums = planes.TILE_CHANNELS * row_sums + lanes * element
+        part_sums = tile_outputs * row_sums + lanes * element
         step_h = p.sh if backwards else 1
         places, slot = layout(
             {
@@ -513,10 +519,10 @@ class _WeightGradient:
         (part,) = geometry.parts
         outputs = p.oc // p.g
         together = _together(p, lanes, x, grad)
-        bands = _bands(geometry, p.oh, together, 1, 1)
-        band_rows = split(p.oh, bands)
         pairs_m, pairs_n = planes.pair_shape(machine, element)
         shares = min(split(outputs, pairs_m), split(TASKS * workers, split(p.g, together)))
+        bands = _bands(geometry, p.oh, together, split(outputs, shares), 1, 1)
+        band_rows = split(p.oh, bands)
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]
         offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
