@@ -20,8 +20,8 @@ name = "depthwise"
 
 # Results of a group up to which its planes are read once for all of them.
 MULTIPLIER = 8
-# Results of a single channel from which on weight gradients are faster, up to 2.6 times, where they are computed together
-# (nine problems, Zen 4, November 2026: `python -m benchmarks ways`). Forwards are up to 1.4 times, too, at fewer digits.
+# Results of a single channel from which on weight gradients are faster, up to 2.6 times, where they are computed
+# together (nine problems, Zen 4, November 2026: `python -m benchmarks ways`); forwards are, too, at fewer digits.
 FEW = 4
 
 
