@@ -11,6 +11,7 @@ from convlet.conv import convolution_precision
 from convlet.conv.algorithms import load
 from convlet.conv.precision import PRECISIONS
 from convlet.conv.problem import ConvProblem, numpy_dtype
+from convlet.runtime import processor
 from tests.conv.strategies import (
     DTYPES,
     GRID,
@@ -118,6 +119,32 @@ def test_an_image_gives_the_same_bits_in_any_batch(algorithm: str, problem: Conv
         alone = np.full(problem.per_image().result_shape, np.nan, np.float32)
         run(a[image : image + 1], b, None, alone)
         assert alone.tobytes() == together[image : image + 1].tobytes()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@takers(
+    [
+        "ic40 ih30 iw33 oc36 kh3 kw3 ph1 pw1",
+        "n2 ic130 ih14 iw15 oc70 kh1 kw1",
+        "ic200 ih20 iw20 oc16 kh2 kw2 sh2 sw2",
+        "ic3 ih50 iw50 oc33 kh7 kw7 sh2 sw2 ph3 pw3",
+        "n2 g8 ic128 ih24 iw24 oc128 kh3 kw3 ph1 pw1",
+        "n2 g24 ic24 ih56 iw60 oc24 kh5 kw5 ph2 pw2",
+    ]
+)
+def test_the_size_of_caches_changes_no_bit(
+    algorithm: str, problem: ConvProblem, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(11)
+    a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
+    found = set()
+    for sizes in ((16 << 10, 64 << 10), (32 << 10, 1 << 20), (256 << 10, 4 << 20)):
+        monkeypatch.setattr(processor, "caches", lambda sizes=sizes: sizes)
+        out = np.full(problem.result_shape, np.nan, np.float32)
+        with convolution_precision(precision):
+            load(algorithm).plan(problem)(a, b, None, out)
+        found.add(out.tobytes())
+    assert len(found) == 1
 
 
 @takers(["ic2 ih5 iw5 oc2 kh3 kw3 ph1 pw1 reflect"])

@@ -1,4 +1,4 @@
-"""The processor kernels are compiled for: vector width, register tile and cache sizes, as a table.
+"""The processor kernels are compiled for: vector width and register tile, as a table.
 
 CONVLET_TARGET=avx2 (a name of the table) compiles for less than the machine has; tests use it.
 """
@@ -27,8 +27,6 @@ class Target:
     nr: int
     cpu: str | None  # LLVM's name to compile for; None: the machine it runs on
     needs: str = ""  # the LLVM feature a machine must report
-    l1: int = 32 << 10
-    l2: int = 512 << 10
 
     def lanes(self, element: int) -> int:
         """Elements of `element` bytes in a vector."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ...runtime.processor import in_l2
 from ..problem import ConvProblem
 
 # Bytes of a worker's band. With the sums and spare rows a worker stays under about 2 MiB.
@@ -123,10 +124,10 @@ def choose_band(problem: ConvProblem, element: int, channels: int, wanted: int) 
         band_w = split(p.ow, split(p.ow, wanted))
     band_h = max(1, min(p.oh, wanted // band_w)) if band_w == p.ow else 1
     band = band_of(p, band_h, band_w)
-    while size(band) > BAND_BYTES and band_h > 1:
+    while size(band) > in_l2(BAND_BYTES) and band_h > 1:
         band_h = split(band_h, 2)
         band = band_of(p, band_h, band_w)
-    while size(band) > BAND_BYTES and band_w > LEAST_COLUMNS:
+    while size(band) > in_l2(BAND_BYTES) and band_w > LEAST_COLUMNS:
         band_w = split(band_w, 2)
         band = band_of(p, band_h, band_w)
     # Bands differ by a row at most: even them out.

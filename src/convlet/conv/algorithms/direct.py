@@ -16,6 +16,7 @@ from ...kernels import launch, target
 from ...kernels.tail import pack_tail
 from ...kernels.taps import pack_taps
 from ...runtime import memory
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
@@ -282,7 +283,7 @@ def _frame(
 
     several = len(parts) > 1
     band = choose_band(p, element, icg, PARTS_POSITIONS if several else BAND_POSITIONS)
-    segment = max(1, min(icg, BAND_BYTES // (band.channel_elements * element)))
+    segment = max(1, min(icg, in_l2(BAND_BYTES) // (band.channel_elements * element)))
     # A part reads a few of the packed taps. How the sum is cut must not depend on the workers, as `packed` may.
     read = max(len(part.taps) for part in parts)
     chunk = max(1, min(icg, WEIGHT_CHUNK // (read * wide * element)))

@@ -15,6 +15,7 @@ from ...kernels import grouped as kernels
 from ...kernels import launch, planes, steps, target
 from ...kernels.tail import finish_lanes, finish_rows, pack_tail
 from ...runtime import memory
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
@@ -285,15 +286,17 @@ def _shared(size: int, pad: int, out: int, reach: int) -> dict[str, Any]:
 # Frames
 
 
-def _bands(geometry: Geometry, rows: int, together: int, results: int, tasks: int, wanted: int) -> int:
-    """Bands of so many rows of planes: few enough bytes each, with `results` planes beside, and `wanted` tasks if they
-    are worth it."""
+def _bands(
+    geometry: Geometry, rows: int, together: int, results: int, room: int, tasks: int = 1, wanted: int = 1
+) -> int:
+    """Bands of so many rows of planes: of at most `room` bytes, with `results` planes beside, and `wanted` tasks if
+    they are worth it."""
 
     def nbytes(rows: int) -> int:
         return geometry.band_bytes(rows) * together + results * rows * geometry.pitch * geometry.element
 
     bands = 1
-    while bands < rows and nbytes(split(rows, bands)) > BAND_BYTES:
+    while bands < rows and nbytes(split(rows, bands)) > room:
         bands += 1
     # More for the sake of balance, but not of less than 8 rows.
     return max(bands, min(split(wanted, tasks), rows // 8))
@@ -421,7 +424,8 @@ class _Forward:
         together = _together(p, lanes, x, out)
         several = p.n * split(p.g, together)
         tile_outputs = min(outputs, planes.TILE_CHANNELS)
-        bands = _bands(geometry, rows, together, len(geometry.parts) * tile_outputs, several, TASKS * workers)
+        results = len(geometry.parts) * tile_outputs
+        bands = _bands(geometry, rows, together, results, in_l2(BAND_BYTES), several, TASKS * workers)
         band_rows = split(rows, bands)
         blocks = split(outputs, planes.TILE_CHANNELS)
         tasks = several * bands
@@ -521,7 +525,9 @@ class _WeightGradient:
         together = _together(p, lanes, x, grad)
         pairs_m, pairs_n = planes.pair_shape(machine, element)
         shares = min(split(outputs, pairs_m), split(TASKS * workers, split(p.g, together)))
-        bands = _bands(geometry, p.oh, together, split(outputs, shares), 1, 1)
+        # Sums are over one band after the other: these are the same for any number of workers, and on any machine.
+        results = split(outputs, min(split(outputs, pairs_m), split(TASKS, split(p.g, together))))
+        bands = _bands(geometry, p.oh, together, results, BAND_BYTES)
         band_rows = split(p.oh, bands)
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]

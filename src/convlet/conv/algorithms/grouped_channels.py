@@ -14,6 +14,7 @@ from ...kernels import channel_tile, launch, steps, target
 from ...kernels import grouped_channels as kernels
 from ...kernels.taps import pack_taps
 from ...runtime import memory
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array
@@ -148,8 +149,8 @@ class Channels:
         step_h, step_w = (p.sh, p.sw) if back else (1, 1)
         most = min(
             rows,
-            max(1, (BAND_BYTES // row_at - geometry.window) // geometry.sh + 1),
-            max(1, SUM_BYTES // (step_h * out.shape[3] * sum_at)),
+            max(1, (in_l2(BAND_BYTES) // row_at - geometry.window) // geometry.sh + 1),
+            max(1, in_l2(SUM_BYTES) // (step_h * out.shape[3] * sum_at)),
         )
         bands = split(rows, most)
         most = split(rows, bands)
@@ -181,7 +182,7 @@ class Channels:
                 "spare_at": lanes * (positions + lanes) * element,
             }
         )
-        chunks = max(split(p.g * w_group, WEIGHT_BYTES), split(TASKS * workers, p.n * bands))
+        chunks = max(split(p.g * w_group, in_l2(WEIGHT_BYTES)), split(TASKS * workers, p.n * bands))
         chunks = min(split(p.g, together), chunks)
         w_o, w_c = inputs * taps * element, taps * element
         if back:

@@ -17,6 +17,7 @@ from ...kernels import product as kernels
 from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
 from ...runtime import memory
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from ..gradient import Array
 from .bands import split
@@ -167,7 +168,7 @@ class Products:
         lanes, element = self.lanes, self.element
         cut = self._cut(m, of_sums=True)
         width = target.current().panel_nr * lanes
-        most = max(1, PANELS_BYTES // (cut["longest"] * width * element)) * width
+        most = max(1, in_l2(PANELS_BYTES) // (cut["longest"] * width * element)) * width
         whole = m.columns // lanes * lanes
         block = min(whole, split(split(whole, split(whole, most)), width) * width)
         schedule = cut | {
@@ -203,7 +204,7 @@ class Products:
         vectors = m.columns // self.lanes
         spans, shares = share_out(m.rows, m.lines, mr, vectors, machine.panel_nr, products, workers, panel)
         if how == kernels.READY and not transposed:  # the rows are read once for each panel
-            shares = max(shares, m.rows * m.terms * element // ROWS_BYTES)
+            shares = max(shares, m.rows * m.terms * element // in_l2(ROWS_BYTES))
         cut = self._cut(m, of_sums=False)
         block = wide
         if transposed:
@@ -226,7 +227,7 @@ class Products:
         lanes = self.lanes
         wide = target.current().panel_nr * lanes
         column = cut["longest"] if cut["units"] == 1 else max(cut["longest"], m.rows)
-        most = max(wide, min(BLOCK, BLOCK_BYTES // (column * self.element)))
+        most = max(wide, min(BLOCK, in_l2(BLOCK_BYTES) // (column * self.element)))
         whole = columns // lanes * lanes
         return split(split(whole, split(whole, most)), wide) * wide
 
@@ -320,14 +321,14 @@ class Products:
         wanted = TASKS * workers if workers > 1 else 1
         chunk = split(split(m.terms, split(m.terms, DOTS_CHUNK)), lanes) * lanes
         # The rows of a task stay in L2 while blocks of columns pass by.
-        row_shares = max(split(wanted, m.groups), m.rows * chunk * self.element // ROWS_BYTES)
+        row_shares = max(split(wanted, m.groups), m.rows * chunk * self.element // in_l2(ROWS_BYTES))
         row_shares = min(split(m.rows, mr), row_shares)
         spans = min(split(m.columns, nr), split(wanted, m.groups * row_shares))
         fields = m.fields() | {
             "mr": mr,
             "nr": nr,
             "chunk": chunk,
-            "block": max(1, DOTS_BYTES // (chunk * self.element) // nr) * nr,
+            "block": max(1, in_l2(DOTS_BYTES) // (chunk * self.element) // nr) * nr,
             "row_shares": row_shares,
             "spans": spans,
         }

@@ -21,6 +21,7 @@ from ...kernels.tail import finish_lanes, pack_tail
 from ...kernels.winograd_matrices import Axis
 from ...kernels.winograd_transforms import transform
 from ...runtime import memory
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from .. import gradient
 from ..gradient import Array, Run
@@ -339,7 +340,7 @@ def _forward_frame(
     vector, size = machine.vector, DTYPES[p.dtype][1]
     tables: list[np.ndarray] = []
     bands = min(plan.groups, split(TASKS * workers, p.n))
-    while bands < plan.groups and plan.band_bytes(split(plan.groups, bands)) > BAND_BYTES:
+    while bands < plan.groups and plan.band_bytes(split(plan.groups, bands)) > in_l2(BAND_BYTES):
         bands += 1
     band, fields = _band_fields(p, plan, x, bands, tables)
     fields |= output_fields(p, out)

@@ -13,6 +13,7 @@ from ....kernels import launch, target
 from ....kernels.depthwise_steps import ROWS
 from ....kernels.tail import pack_tail
 from ....runtime import memory
+from ....runtime.processor import in_l1
 from ....runtime.storage import Storage
 from ...gradient import Array
 from ...problem import ConvProblem
@@ -110,7 +111,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
         "series_count": count,
         "pieces": pieces,
         "parts": parts,
-        "together": max(1, TOGETHER // (p.ih * p.iw * element)) if p.oc == p.ic else 1,
+        "together": max(1, in_l1(TOGETHER) // (p.ih * p.iw * element)) if p.oc == p.ic else 1,
         "slot": room,
     }
     return finish(planner, fields, min(workers, p.n * pieces * parts))

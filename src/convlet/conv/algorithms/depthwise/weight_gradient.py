@@ -11,6 +11,7 @@ from ....kernels import depthwise_steps as steps
 from ....kernels import launch, target
 from ....kernels.depthwise_steps import ROWS
 from ....runtime import memory
+from ....runtime.processor import in_l1, in_l2
 from ....runtime.storage import Storage
 from ...gradient import Array
 from ...problem import ConvProblem
@@ -76,7 +77,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     lanes = vector // element
     sum_size = split(taps, lanes) * lanes * vector
     # Several series pass over the same planes; one takes as many as come one behind the other.
-    room_for, size = (TOGETHER, p.ih * p.iw * element + sum_size) if count > 1 else (SUMS, sum_size)
+    room_for, size = (in_l1(TOGETHER), p.ih * p.iw * element + sum_size) if count > 1 else (in_l2(SUMS), sum_size)
     together = max(1, room_for // size) if m == 1 else 1
     fields = {
         **step_fields(

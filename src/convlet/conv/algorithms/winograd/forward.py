@@ -12,6 +12,7 @@ from ....kernels.tail import pack_tail
 from ....kernels.winograd_matrices import Axis
 from ....kernels.winograd_transforms import transform
 from ....runtime import memory
+from ....runtime.processor import in_l2
 from ....runtime.storage import Storage
 from ...gradient import Array
 from ...problem import DTYPES, ConvProblem
@@ -75,7 +76,7 @@ def _cut(product: Product, workers: int) -> _Cut:
 def _cut_together(product: Product, workers: int) -> _Cut | None:
     """How it is cut in one region, if that is expected to be as fast. The sums are the same."""
     g, lanes = product.problem.g, target.current().lanes(4)
-    most = TASK_BYTES // (split(product.icg, lanes) * lanes * 4 * product.points)
+    most = in_l2(TASK_BYTES) // (split(product.icg, lanes) * lanes * 4 * product.points)
     if most < LEAST_TILES_TOGETHER:
         return None
     units = Units(product, 0, 0, unit_tiles=min(most, UNIT_TILES))
