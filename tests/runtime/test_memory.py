@@ -99,6 +99,27 @@ def test_no_more_memory_than_was_in_use_at_once(pool):
     assert sorted(pool.blocks) == sorted(number for numbers in pool.free.values() for number in numbers)
 
 
+def test_a_network_of_ever_other_sizes_soon_needs_no_new_memory(pool, monkeypatch):
+    def step():
+        held = memory.empty((32 << 20,), np.uint8)
+        for part in range(2, 40):
+            held = memory.empty(((64 << 20) // part,), np.uint8)  # beside the one before
+        assert memory.pool.used == held.base.nbytes
+
+    for _ in range(3):
+        step()
+    monkeypatch.setattr(memory, "_new_block", None)
+    resident = pool.lent + pool.free_bytes
+    for _ in range(3):
+        step()
+        assert pool.lent + pool.free_bytes == resident
+    small = memory.empty((1 << 20,), np.uint8)
+    assert pool.used < 2 << 20
+    assert pool.lent == len(small.base.base)
+    del small
+    assert pool.lent == pool.used == 0
+
+
 def test_threads_and_cycles_never_share_a_block(pool):
     errors = []
 

@@ -132,8 +132,9 @@ class Pool:
     """Free blocks of memory by size, the longest unused dropped first.
 
     Blocks in use and free ones together never exceed by more than SPARE, or ROOM, the most that was lately in use at
-    once: the process does not become much larger than its arrays make it. Free ones take `limit` bytes at most. Blocks
-    have their old contents.
+    once: the process does not become much larger than its arrays make it. Where there is no room for another block, a
+    free one serves that is much too large: a step on a few images uses little memory at once, in ever other sizes.
+    Free ones take `limit` bytes at most. Blocks have their old contents.
     """
 
     def __init__(self, limit: int) -> None:
@@ -142,21 +143,25 @@ class Pool:
         self.lock = threading.RLock()
         self.free: dict[int, list[int]] = {}  # by size, the numbers of free blocks
         self.blocks: OrderedDict[int, mmap.mmap] = OrderedDict()  # free blocks by number, the oldest first
-        self.number = self.free_bytes = self.used = 0
+        # Bytes that are asked for, those of the blocks that serve them, and of those that are free.
+        self.used = self.lent = self.free_bytes = self.number = 0
         self.peak = self.recent = self.count = 0  # of `used`: lately; in this period; results in this period
 
-    def take(self, nbytes: int) -> mmap.mmap:
-        """A block of at least `nbytes`. MemoryError where the system has none, even without the free ones."""
+    def take(self, nbytes: int) -> tuple[mmap.mmap, int]:
+        """A block of at least `nbytes`, and how many it counts for until it is given back.
+
+        MemoryError where the system has none, even without the free ones.
+        """
         block, step = None, _step(nbytes)
         size = -(-nbytes // step) * step
         with self.lock:
-            for near in range(size, size + size // 4 + 1, step):  # the smallest that is at most a quarter larger
-                numbers = self.free.get(near)
-                if numbers:
-                    block = self.blocks.pop(numbers.pop())
-                    size = near
-                    self.free_bytes -= size
-                    break
+            found = self._best(size, step)
+            if found is not None:
+                numbers = self.free[found]
+                block = self.blocks.pop(numbers.pop())
+                if not numbers:
+                    del self.free[found]
+                self.free_bytes -= found
         if block is None:
             try:
                 block = _new_block(size)
@@ -165,22 +170,33 @@ class Pool:
                 block = _new_block(size)
         with self.lock:
             self.used += size
+            self.lent += len(block)
             self.recent = max(self.recent, self.used)
             self.count += 1
             if self.count == PERIOD:
                 self.peak, self.recent, self.count = self.recent, self.used, 0
             self.peak = max(self.peak, self.used)
             self._trim()
-        return block
+        return block, size
+
+    def _best(self, size: int, step: int) -> int | None:
+        """The size of the free block to take: at most a quarter larger, or any where a new one would be too many."""
+        for near in range(size, size + size // 4 + 1, step):
+            if near in self.free:
+                return near
+        if self.lent + self.free_bytes + size <= self._most(self.used + size):
+            return None
+        return min((each for each in self.free if each > size), default=None)
 
     def give_back(self, block: mmap.mmap, size: int) -> None:
-        """The block is free."""
+        """The block, which counted for `size`, is free."""
         with self.lock:
             self.used = max(0, self.used - size)  # after a fork, the parent's
+            self.lent = max(0, self.lent - len(block))
             self.number += 1
             self.blocks[self.number] = block
-            self.free.setdefault(size, []).append(self.number)
-            self.free_bytes += size
+            self.free.setdefault(len(block), []).append(self.number)
+            self.free_bytes += len(block)
             self._trim()
 
     def drop(self) -> None:
@@ -188,9 +204,14 @@ class Pool:
         with self.lock:
             self.free, self.blocks, self.free_bytes = {}, OrderedDict(), 0
 
+    def _most(self, used: int = 0) -> float:
+        """Bytes that all blocks may take when so many are in use."""
+        peak = max(self.peak, used)
+        return max(peak * self.spare, peak + self.room)
+
     def _trim(self) -> None:
-        most = max(self.peak * self.spare, self.peak + self.room)
-        while self.blocks and (self.free_bytes > self.limit or self.used + self.free_bytes > most):
+        most = self._most()
+        while self.blocks and (self.free_bytes > self.limit or self.lent + self.free_bytes > most):
             number, block = self.blocks.popitem(last=False)
             size = len(block)
             numbers = self.free[size]
@@ -221,7 +242,7 @@ class Lease(np.ndarray):
     def __del__(self, pool: Pool = pool, kind: type[mmap.mmap] = mmap.mmap) -> None:  # Python ends without names
         block: Any = self.base
         if isinstance(block, kind):
-            pool.give_back(block, len(block))
+            pool.give_back(block, self.nbytes)
 
 
 def owns(array: np.ndarray) -> bool:
@@ -243,8 +264,8 @@ def empty(shape: tuple[int, ...], dtype: Any, axes: tuple[int, ...] | None = Non
             strides[axis], step = step, step * max(1, shape[axis])
     if nbytes < POOLED or dtype.hasobject:
         return np.ndarray(shape, dtype, strides=None if axes is None else strides)
-    block = pool.take(nbytes)
-    lease = np.ndarray.__new__(Lease, (len(block),), np.uint8, block)
+    block, size = pool.take(nbytes)
+    lease = np.ndarray.__new__(Lease, (size,), np.uint8, block)
     return np.ndarray(shape, dtype, lease, strides=None if axes is None else strides)
 
 
