@@ -101,9 +101,9 @@ def test_no_more_memory_than_was_in_use_at_once(pool):
 
 def test_a_network_of_ever_other_sizes_soon_needs_no_new_memory(pool, monkeypatch):
     def step():
-        held = memory.empty((32 << 20,), np.uint8)
+        held = memory.empty((16 << 20,), np.uint8)
         for part in range(2, 40):
-            held = memory.empty(((64 << 20) // part,), np.uint8)  # beside the one before
+            held = memory.empty(((32 << 20) // part,), np.uint8)  # beside the one before
         assert memory.pool.used == held.base.nbytes
 
     for _ in range(3):
