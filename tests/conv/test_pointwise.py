@@ -29,6 +29,8 @@ SHAPES = (
     "n2 ic2100 ih7 iw5 oc31 kh1 kw1",
     "n5 g3 ic99 ih1 iw1 oc21 kh1 kw1",
     "n25 ic1024 ih1 iw1 oc21 kh1 kw1",
+    "n3 ic43 ih101 iw107 oc2 kh1 kw1",
+    "n2 g2 ic70 ih43 iw41 oc10 kh1 kw1",
 )
 
 

@@ -113,19 +113,10 @@ def _strides(array: np.ndarray) -> Strides | None:
 
 
 def _matrices(p: ConvProblem, a: Strides, b: Strides, c: Strides) -> list[tuple[bool, bool, Matrices]]:
-    """The products that a problem is, on arrays a, b and out of these strides: (is of dots, a is left, which)."""
+    """The products that a forward or input gradient is, on arrays a, b and out of these strides: (is of dots, a is
+    left, which)."""
     icg, ocg, positions = p.ic // p.g, p.oc // p.g, p.oh * p.ow
-    (a_n, a_c, a_p), (b_n, b_c, b_p), (c_n, c_c, c_p) = a, b, c
-    if p.direction == "bwd_weight":  # a is x, b is gy, c is gw
-        left, right = (a_n, icg * a_c, a_c, a_p), (b_n, ocg * b_c, b_c, b_p)
-        places = (0, ocg * c_n, c_c, c_n)
-        dots = Matrices(1, p.n, p.g, icg, ocg, positions, *left, *right, *places)
-        turned = (0, ocg * c_n, c_n, c_c)
-        if positions == 1:  # the terms are the images
-            left, right = (0, ocg * b_c, b_c, b_n), (0, icg * a_c, a_c, a_n)
-            return [(False, False, Matrices(1, 1, p.g, ocg, icg, p.n, *left, *right, *turned))]
-        panels = Matrices(1, p.n, p.g, ocg, icg, positions, *right, *left, *turned)
-        return [(False, False, panels)] + [(True, True, dots)] * (positions >= LONG)
+    (a_n, a_c, a_p), (b_n, b_c, _), (c_n, c_c, c_p) = a, b, c
     # a is x or gy, b is w, c is y or gx: rows by terms of the weights, whose sum is over the one or other channel.
     rows, terms, w_row, w_term = (ocg, icg, b_n, b_c) if p.direction == "fwd" else (icg, ocg, b_c, b_n)
     weights = (0, ocg * b_n, w_row, w_term)
@@ -208,7 +199,7 @@ class _Product:
                 if is_left != left:
                     continue
                 if dots and m.fit(True, (self.element, b_size, c_size), self.lanes):
-                    return _InPlace(self, copies, self.products.dots(left, m, workers), last)
+                    return _InPlace(self, copies, self.products.dots(m, left, workers), last)
                 if not dots and self._suits(m, left, right):
                     return _InPlace(self, copies, self.products.images(m, left, workers, right), last)
         return planned(direct, p)
@@ -242,16 +233,8 @@ class _Product:
             grad, to = wide.strides, stored.strides
         if x is None or grad is None or to is None:
             return None
-        sizes = (self.element, self.element, self.element)
-        outer = self._outer(x, grad, to, workers)
-        if outer is not None:
-            return _InPlace(self, copies, outer, stored)
-        for dots, left, m in _matrices(self.dense, x, grad, to):
-            if m.fit(dots, sizes, self.lanes):
-                codes = NATIVE, NATIVE
-                step = self.products.dots(left, m, workers) if dots else self.products.images(m, left, workers, codes)
-                return _InPlace(self, copies, step, stored)
-        return None
+        step = self._outer(x, grad, to, workers)
+        return None if step is None else _InPlace(self, copies, step, stored)
 
     def _suits(self, m: Matrices, left: bool, codes: tuple[int, int]) -> bool:
         """Whether this is the way to a product for each image whose right matrix and result have these codes."""
@@ -264,23 +247,28 @@ class _Product:
         return m.c_column == c and (codes != (NATIVE, NATIVE) or not _turns(m, self.lanes))
 
     def _outer(self, x: Strides, grad: Strides, to: Strides, workers: int) -> Step | None:
-        """A weight gradient over panels of the one operand, brought or transposed a chunk at a time."""
-        p = self.dense
+        """A weight gradient by dots, or by panels of one operand, brought or transposed a chunk at a time."""
+        p, products = self.dense, self.products
         icg, ocg, positions = p.ic // p.g, p.oc // p.g, p.oh * p.ow
         left = (x[0], icg * x[1], x[1], x[2])
         right = (grad[0], ocg * grad[1], grad[1], grad[2])
         upright = Matrices(1, p.n, p.g, ocg, icg, positions, *right, *left, 0, ocg * to[0], to[0], to[1])
         turned = Matrices(1, p.n, p.g, icg, ocg, positions, *left, *right, 0, ocg * to[0], to[1], to[0])
-        if positions == 1:
+        if positions == 1:  # the terms are the images
             upright, turned = (
                 replace(m, summed=1, terms=p.n, a_image=0, a_term=m.a_image, b_image=0, b_term=m.b_image)
                 for m in (upright, turned)
             )
-        found = [(m, is_left) for m, is_left in ((upright, False), (turned, True)) if self._packs(m)]
-        if not found:
+        both = ((upright, False), (turned, True))
+        sizes = (self.element, self.element, self.element)
+        panels = [(m, left) for m, left in both if self._packs(m)]
+        dots = [(m, left) for m, left in both if positions >= LONG and m.fit(True, sizes, self.lanes)]
+        # They add in different orders, so the choice must not depend on the workers.
+        if dots and all(products.dots_cost(dots[0][0]) < products.sums_cost(m, 1) for m, _ in panels):
+            return products.dots(*dots[0], workers)
+        if not panels:
             return None
-        m, is_left = min(found, key=lambda each: self.products.sums_cost(each[0], workers))
-        return self.products.sums(m, is_left, workers)
+        return products.sums(*min(panels, key=lambda each: products.sums_cost(each[0], workers)), workers)
 
     def _packs(self, m: Matrices) -> bool:
         element = self.element
