@@ -3,7 +3,8 @@
     [--idle] [--cold] [--first] [--batch N] [--algorithm direct,...]
 python -m benchmarks ways channels_last|f16|bf16|algorithms [--table all] [--passes all]    (Convlet beside itself)
 python -m benchmarks network [--model resnet50|vgg16|mobilenetv2] [--batch 8] [--mode train|infer] [--threads 1,2]
-python -m benchmarks calls [--rounds 5]
+python -m benchmarks calls [--table small,beside,linear] [--rounds 5]
+python -m benchmarks start [--compile resnet50,...] [--rounds 5]
 python -m benchmarks regions"""
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import calls, layers, network, ways
+from benchmarks import calls, layers, network, start, ways
 from benchmarks.networks import NETWORKS
+from benchmarks.operations import TABLES
 from benchmarks.regions import regions
 from benchmarks.sides import Setting
 
@@ -119,15 +121,33 @@ def run_network(arguments: argparse.Namespace) -> None:
         network.compare(a.model, a.batch, a.mode, threads, a.rounds, a.size)
 
 
+def add_calls(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("calls", help="what single calls cost, small ones and those beside convolutions")
+    parser.add_argument("--table", default="small", help=f"tables, by commas: {', '.join(TABLES)} (default small)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
+    parser.set_defaults(run=run_calls)
+
+
+def run_calls(arguments: argparse.Namespace) -> None:
+    for table in arguments.table.split(","):
+        calls.compare(table, arguments.rounds)
+
+
+def add_start(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("start", help="what a new process costs, and compiling")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each side (default 5)")
+    parser.add_argument("--compile", default="resnet50", help="networks compiled for, by commas (default resnet50)")
+    parser.set_defaults(run=lambda a: start.compare(a.rounds, tuple(filter(None, a.compile.split(",")))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Convlet beside PyTorch.")
     commands = parser.add_subparsers(required=True)
     add_layers(commands)
     add_ways(commands)
     add_network(commands)
-    small = commands.add_parser("calls", help="what a call costs where there is little to compute")
-    small.add_argument("--rounds", type=int, default=5, help="turns of each side (default 5)")
-    small.set_defaults(run=lambda arguments: calls.compare(arguments.rounds))
+    add_calls(commands)
+    add_start(commands)
     commands.add_parser("regions", help="what an empty parallel region costs").set_defaults(run=lambda _: regions())
     arguments = parser.parse_args()
     arguments.run(arguments)
