@@ -284,6 +284,8 @@ def test_same_bits_in_any_batch_and_pass(direction, bound, monkeypatch):
     monkeypatch.setattr(forward, "LEAST_BUSY", 0)
     assert winograd.plan(problem).cut(2)[1].together
     np.testing.assert_array_equal(result(problem, a, b), whole)
+    monkeypatch.setattr(forward, "OWN_WEIGHTS", 0)
+    np.testing.assert_array_equal(result(problem, a, b), whole)
     monkeypatch.setattr(forward, "TASK_BYTES", 0)
     monkeypatch.setattr(forward, "PASS_BYTES", 200_000)
     monkeypatch.setattr(forward, "LARGE_PASS_BYTES", 200_000)

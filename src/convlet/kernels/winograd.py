@@ -172,25 +172,31 @@ def transform_weight(f, src, width, vectors, c0, c1, u, packed, spare):
             call(f.transform_weight, (count, to, f.forms_w * f.u_plane, f.u_plane, step, first, row, column, taps))
 
 
+@njit(error_model="numpy")
+def transform_place(f, weight, place, c0, c1, u, slot):
+    """The weights of a block of output channels, the place'th of all groups, and of input channels c0..c1."""
+    wide = 2 * f.lanes
+    blocks = -(-f.ocg // wide)
+    group, block = place // blocks, place % blocks
+    width = min(wide, f.ocg - block * wide)
+    vectors = 1 if width <= f.lanes else 2
+    src = weight + group * f.w_g + block * wide * f.w_o
+    to = u + place * f.u_block + c0 * vectors * f.lanes * f.element
+    transform_weight(f, src, width, vectors, c0, c1, to, slot + f.other_at, slot + f.row_at)
+
+
 def _transform_weights(frame, weight, unused, bias, u, scratch, worker):
     """U[group][block][xi][c][lane]: all the weights; a task is (group, block of oc, segment of ic)."""
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
-    wide = 2 * f.lanes
-    blocks = -(-f.ocg // wide)
+    places = f.g * -(-f.ocg // (2 * f.lanes))
     segments = -(-f.icg // f.segment)
     while True:
-        task = next_task(scratch, worker, f.g * blocks * segments)
-        if task >= f.g * blocks * segments:
+        task = next_task(scratch, worker, places * segments)
+        if task >= places * segments:
             break
-        place, c0 = task // segments, task % segments * f.segment
-        group, block = place // blocks, place % blocks
-        width = min(wide, f.ocg - block * wide)
-        vectors = 1 if width <= f.lanes else 2
-        src = weight + group * f.w_g + block * wide * f.w_o
-        to = u + place * f.u_block + c0 * vectors * f.lanes * f.element
-        c1 = min(f.icg, c0 + f.segment)
-        transform_weight(f, src, width, vectors, c0, c1, to, slot + f.other_at, slot + f.row_at)
+        c0 = task % segments * f.segment
+        transform_place(f, weight, task // segments, c0, min(f.icg, c0 + f.segment), u, slot)
 
 
 @njit(error_model="numpy")
@@ -210,10 +216,10 @@ def multiply(f, vectors, tiles, xi, c0, c1, v, u, products):
 
 
 @njit(error_model="numpy")
-def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, tail, out, slot):
+def multiply_units(f, group, block, unit_0, unit_1, v, weight, ready, bias, tail, out, slot):
     """The results of some units and a block of output channels; `v` is the place of the first tile.
 
-    `weight` is transformed, or as the user has it if f.packed is 0.
+    `weight` is transformed if `ready`, or as the user has it.
     """
     u, products, rows, spare = slot + f.weight_at, slot + f.sum_at, slot + f.band_at, slot + f.row_at
     vector = f.lanes * f.element
@@ -222,12 +228,12 @@ def multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, tail, out, 
     vectors = 1 if width <= f.lanes else 2
     step = vectors * vector
     tiles = (unit_1 - unit_0) * f.unit_tiles
-    if f.packed:
-        ready = weight + (group * -(-f.ocg // wide) + block) * f.u_block
+    if ready:
+        first = weight + (group * -(-f.ocg // wide) + block) * f.u_block
         for xi in range(f.points):
             for c0 in range(0, f.icg, f.segment):
                 c1 = min(f.icg, c0 + f.segment)
-                multiply(f, vectors, tiles, xi, c0, c1, v, ready + c0 * step, products)
+                multiply(f, vectors, tiles, xi, c0, c1, v, first + c0 * step, products)
     else:
         src = weight + group * f.w_g + block * wide * f.w_o
         for c0 in range(0, f.icg, f.segment):
@@ -283,15 +289,19 @@ def _forward(frame, v, weight, bias, out, scratch, worker):
         group, share = place % f.g, place // f.g
         unit_0, unit_1 = share * units // f.unit_blocks, (share + 1) * units // f.unit_blocks
         left = v + group * f.v_group + unit_0 * f.unit_tiles * f.lanes * f.element
-        multiply_units(f, group, block, unit_0, unit_1, left, weight, bias, tail, out, slot)
+        multiply_units(f, group, block, unit_0, unit_1, left, weight, f.packed, bias, tail, out, slot)
 
 
 def _together(frame, x, weight, bias, out, scratch, worker):
-    """All in one region: a task is (block of units, group), the weights are transformed."""
+    """All in one region: a task is (block of units, group).
+
+    If the weights are not transformed, each worker does that for itself: what another has written comes slowly.
+    """
     f = frame_at(frame)
     slot = scratch + 64 + worker * f.slot
     v = slot + f.image_at
     blocks = -(-f.ocg // (2 * f.lanes))
+    ready = weight if f.packed else 0
     tail = 0
     if f.tail:
         tail, bias = bias, load_i64(bias)
@@ -299,12 +309,16 @@ def _together(frame, x, weight, bias, out, scratch, worker):
         task = next_task(scratch, worker, f.unit_blocks * f.g)
         if task >= f.unit_blocks * f.g:
             break
+        if not ready:
+            ready = slot + f.weight_at
+            for place in range(f.g * blocks):
+                transform_place(f, weight, place, 0, f.icg, ready, slot)
         group, share = task % f.g, task // f.g
         unit_0, unit_1 = share * f.unit_1 // f.unit_blocks, (share + 1) * f.unit_1 // f.unit_blocks
         for c in range(f.vectors):
             transform_units(f, x, group, c, unit_0, unit_1, v + c * f.v_block, slot + f.other_at, slot + f.row_at)
         for block in range(blocks):
-            multiply_units(f, group, block, unit_0, unit_1, v, weight, bias, tail, out, slot)
+            multiply_units(f, group, block, unit_0, unit_1, v, ready, True, bias, tail, out, slot)
 
 
 @njit(error_model="numpy")
