@@ -1,7 +1,9 @@
 """The tables of the benchmarks can be read, and the sums below them are right."""
 
 import pytest
-from benchmarks import layers, network, worker
+from benchmarks import calls, layers, network, operations, start, worker
+
+import convlet
 
 TABLES = layers.table_names()
 
@@ -50,3 +52,18 @@ def test_calls_after_a_pause_and_with_empty_caches():
     calls = []
     assert len(worker.measure(lambda: calls.append(1), seconds=0.0, idle=0.001, cold=True)) == 3
     assert len(calls) == 4
+
+
+def test_calls_are_counted():
+    made = []
+    assert calls.per_call(lambda: made.append(1), seconds=0.0) > 0
+    assert len(made) == 2  # one to see how long it takes
+    found = {name: call() for name, call in operations.small(convlet).items()}
+    assert found["a + b, 10"].sum().item() == 20
+    assert found["digits step, batch 32"] > 0
+
+
+def test_a_new_process_says_when_it_is_done(tmp_path):
+    seconds, memory = start.spent("import json\nassert 'numpy' not in __import__('sys').modules\n", str(tmp_path))
+    assert 0 < seconds < 60
+    assert 1 < memory < 200
