@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ pytest.importorskip("numba")
 
 import llvmlite
 import numba
+import numpy as np
 
 from convlet.kernels import launch
 from convlet.runtime import cache, machine_code, processor
@@ -89,6 +91,26 @@ def test_nowhere_to_write_is_no_error(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def test_a_full_disk_is_no_error(tmp_path):
+    """No file may grow beyond a few bytes."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+    variables = dict(os.environ) | {"CONVLET_CACHE_DIR": str(tmp_path / "kernels"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", limit + CODE], env=variables, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_two_processes_compile_at_once(tmp_path):
+    variables = dict(os.environ) | {"CONVLET_CACHE_DIR": str(tmp_path)}
+    both = [subprocess.Popen([sys.executable, "-c", CODE], env=variables, stdout=subprocess.DEVNULL) for _ in "ab"]
+    assert [each.wait(120) for each in both] == [0, 0]
+    (folder,) = tmp_path.iterdir()
+    for path in folder.iterdir():
+        assert machine_code.unpack(path.read_bytes()) is not None, path
+    assert len(kernels_in(folder)) == 1
+    assert run(tmp_path, CONVLET_CACHE_DIR=str(tmp_path))[0]
+
+
 BREAKS = {
     "cut off": lambda content: content[:-20],
     "empty": lambda content: b"",
@@ -115,18 +137,92 @@ def test_a_broken_file_is_compiled_anew(tmp_path, how):
     assert run(tmp_path, CONVLET_CACHE_DIR=str(folder))[0]
 
 
+# What is read will be run: nobody else may have written it.
+
+
+@pytest.fixture
+def two_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_roots", lambda: iter([tmp_path / "first", tmp_path / "second"]))
+    cache.folders.cache_clear()
+    yield lambda: cache.folders("generic")
+    cache.folders.cache_clear()
+
+
+posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes and owners of POSIX")
+as_root = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root may give files away")
+CHANGES = {
+    "a group may write": lambda path: path.chmod(path.stat().st_mode | 0o020),
+    "all may write": lambda path: path.chmod(path.stat().st_mode | 0o002),
+    "another's": lambda path: os.chown(path, 12345, -1),
+}
+WAYS = [pytest.param(change, id=name, marks=as_root if name == "another's" else ()) for name, change in CHANGES.items()]
+
+
+@posix
+@pytest.mark.parametrize("change", WAYS)
+def test_a_folder_that_others_may_write_to_is_not_used(two_folders, change):
+    first, second = two_folders()
+    cache.write("generic", "kernel", b"code")
+    change(first)
+    cache.folders.cache_clear()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert two_folders() == (second,)
+    told = [] if first.stat().st_uid else [f"because others may write to it: chmod go-w {first}"]
+    assert [str(each.message).partition(", ")[2] for each in said] == told
+    assert cache.read("generic", "kernel") is None
+    cache.write("generic", "kernel", b"anew")
+    assert (second / "kernel").read_bytes() == b"anew"
+
+
+@posix
+@pytest.mark.parametrize("change", WAYS)
+def test_a_file_that_others_may_have_written_counts_as_none(two_folders, change):
+    cache.write("generic", "kernel", b"code")
+    assert cache.read("generic", "kernel") == b"code"
+    change(two_folders()[0] / "kernel")
+    assert cache.read("generic", "kernel") is None
+    cache.write("generic", "kernel", b"anew")
+    assert cache.read("generic", "kernel") == b"anew"
+
+
+@posix
+def test_what_is_made_may_be_written_by_nobody_else(two_folders):
+    before = os.umask(0)
+    try:
+        first, _ = two_folders()
+        cache.write("generic", "kernel", b"code")
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (first, first / "kernel")] == [0o755, 0o644]
+
+
+def test_a_folder_that_takes_no_file_is_still_read(two_folders):
+    """Kernels that came with a container's image, say; what is missing is kept in the next folder."""
+    first, second = two_folders()
+    cache.write("generic", "old", b"code")
+    (first / "new").mkdir()  # no file can take its place
+    cache.write("generic", "new", b"more")
+    assert [path.name for path in second.iterdir()] == ["new"]
+    assert {path.name for path in first.iterdir()} == {"old", "new"}
+    assert [cache.read("generic", name) for name in ("old", "new")] == [b"code", b"more"]
+
+
 def test_other_versions_and_processors_have_other_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("CONVLET_CACHE_DIR", str(tmp_path))
-    found = {cache.directory.__wrapped__("generic")}
+    found = set(cache.folders.__wrapped__("generic")[:1])
     with monkeypatch.context() as changed:
         changed.setattr(processor, "identity", lambda: "another")
-        found.add(cache.directory.__wrapped__("generic"))
+        found |= set(cache.folders.__wrapped__("generic")[:1])
+    with monkeypatch.context() as changed:
+        changed.setattr(np, "__version__", "9.8.7")
+        found |= set(cache.folders.__wrapped__("generic")[:1])
     for package in ("numba", "llvmlite"):
         with monkeypatch.context() as changed:
             versions = {"numba": numba.__version__, "llvmlite": llvmlite.__version__, package: "9"}
-            changed.setattr(cache, "_version", versions.__getitem__)
-            found.add(cache.directory.__wrapped__("generic"))
-    assert len(found) == 4
+            changed.setattr(cache, "version", versions.__getitem__)
+            found |= set(cache.folders.__wrapped__("generic")[:1])
+    assert len(found) == 5
     assert numba.__version__ in str(min(found))
 
 

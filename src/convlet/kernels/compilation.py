@@ -20,7 +20,7 @@ import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 from numba import types
-from numba.core import codegen, typed_passes
+from numba.core import codegen, config, typed_passes
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
@@ -105,13 +105,14 @@ def _drafting() -> Iterator[Any]:
                 _sizes[name] = true_size(kind)
             return _sizes[name]
 
-        generator, asked = context.codegen(), typed_passes.llvm
+        generator, asked, disabled = context.codegen(), typed_passes.llvm, config.DISABLE_JIT
         generator._library_class, typed_passes.llvm = Draft, _NoStatistics
+        config.DISABLE_JIT = 0  # which is meant for the functions of others
         context.get_executable, context.get_abi_sizeof = executable, size_of
         try:
             yield context
         finally:
-            typed_passes.llvm = asked
+            typed_passes.llvm, config.DISABLE_JIT = asked, disabled
             del generator._library_class, context.get_executable, context.get_abi_sizeof
 
 

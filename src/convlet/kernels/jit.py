@@ -11,9 +11,6 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from ..runtime import cache
-from . import target
-
 
 class Later:
     """What `make()` gives, made when Numba asks for its type, or somebody for an attribute."""
@@ -69,7 +66,3 @@ def intrinsic(*functions: Callable[..., Any], **options: Any) -> Any:
         return written(**options)(*functions) if options else written(*functions)
 
     return Later(make)
-
-
-if not cache.filled(target.label()):  # Numba has not worked here yet: before a plan relies on it, see that it does
-    import_module("numba")

@@ -49,14 +49,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
+def _content(path: Path) -> bytes:
+    """Of a file of this folder, which may be in a zip."""
+    loader: Any = __spec__.loader
+    return loader.get_data(str(path))
+
+
 @functools.cache
 def _imports(path: Path) -> tuple[bytes, set[Path]]:
     """The content of a file of this folder, and the files of this folder that it imports."""
-    content = path.read_bytes()
+    content = _content(path)
     found: set[Path] = set()
     for module, names in re.findall(r"^ *from \.(\w*) import (.*)", content.decode(), re.MULTILINE):
-        found |= {path.parent / f"{name}.py" for name in ([module] if module else names.split(", "))}
-    return content, {file for file in found if file.exists()}
+        for name in [module] if module else names.split(", "):
+            with contextlib.suppress(OSError):  # no module of ours
+                _content(path.parent / f"{name}.py")
+                found.add(path.parent / f"{name}.py")
+    return content, found
 
 
 @functools.cache
@@ -200,6 +209,20 @@ def _alone(kernel, frame, a, b, bias, out, scratch):
 
 
 alone = Kernel(_alone)
+
+
+def _see_that_it_works() -> None:
+    """Before a plan relies on kernels. ImportError: this Numba, or this system, does not let us make or run them."""
+    try:
+        invoker(), alone.address
+        _finish()
+    except ImportError:  # says it itself
+        raise
+    except Exception as error:
+        raise ImportError(f"{type(error).__name__}: {error} (Numba {cache.version('numba')})") from error
+
+
+_see_that_it_works()
 
 
 @functools.cache

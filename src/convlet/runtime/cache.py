@@ -3,6 +3,9 @@
 CONVLET_CACHE_DIR names the directory; else it is the platform's cache directory (XDG_CACHE_HOME, ~/Library/Caches,
 %LOCALAPPDATA%) and in it `convlet/`, with one folder for each combination of versions and processor. A kernel is a file
 there, whose name says what it was compiled from. Files are written whole or not at all.
+
+What is read will be run, with the rights of this user. So a folder or a file counts only where nobody else can have
+written it: it is this user's or the administrator's, and its mode lets no group and no others write.
 """
 
 from __future__ import annotations
@@ -12,11 +15,15 @@ import functools
 import hashlib
 import os
 import re
+import stat
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
 
 from . import processor
 
@@ -42,14 +49,32 @@ def _roots() -> Iterator[Path]:
         yield Path(tempfile.gettempdir()) / f"convlet-{user}"
 
 
-def _usable(directory: Path) -> bool:
-    """Whether kernels can be kept there, and are one's own: a shared temporary directory may hold another's folder."""
+def _own(status: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or status.st_uid in (os.geteuid(), 0)
+
+
+def _open_to_others(status: os.stat_result) -> bool:
+    return hasattr(os, "geteuid") and bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _usable(folder: Path) -> bool:
+    """Whether what lies there may be run; made where there is none. A shared directory may hold another's folder."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        owned = not hasattr(os, "getuid") or directory.stat().st_uid == os.getuid()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o755, exist_ok=True)
+        found = folder.stat()
     except OSError:
         return False
-    return owned and os.access(directory, os.W_OK)
+    if not (stat.S_ISDIR(found.st_mode) and _own(found)):
+        return False
+    if _open_to_others(found):
+        warnings.warn(
+            f"no compiled kernels are kept in {folder}, because others may write to it: chmod go-w {folder}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def digest(*parts: bytes) -> str:
@@ -58,7 +83,7 @@ def digest(*parts: bytes) -> str:
 
 
 @functools.cache
-def _version(package: str) -> str:
+def version(package: str) -> str:
     """The version of an installed package, without importing it."""
     try:
         place = find_spec(package)
@@ -75,47 +100,38 @@ def _version(package: str) -> str:
 
 
 @functools.cache
-def directory(target: str) -> Path | None:
-    """The folder of the kernels for a target; None where nothing can be written."""
-    versions = "-".join(package + _version(package) for package in ("numba", "llvmlite"))
-    here = digest(processor.identity().encode(), str(sys.implementation.cache_tag).encode())
-    for root in _roots():
-        path = root / f"{target}-{versions}-{here}"
-        if _usable(path):
-            return path
-    return None
-
-
-def filled(target: str) -> bool:
-    """Whether kernels were compiled here before, by this very Numba."""
-    folder = directory(target)
-    if folder is None:
-        return False
-    with os.scandir(folder) as files:
-        return any(files)
+def folders(target: str) -> tuple[Path, ...]:
+    """Where kernels for a target may be, what is wanted first. Some may only be read; there may be none."""
+    # Of NumPy because Numba works with some of its versions only: who changes it finds out before a kernel is missing.
+    numpy = np.__version__.rsplit(".", 1)[0]
+    versions = "-".join(package + version(package) for package in ("numba", "llvmlite"))
+    here = digest(processor.identity().encode(), str(sys.implementation.cache_tag).encode(), numpy.encode())
+    found = (root / f"{target}-{versions}-{here}" for root in _roots())
+    return tuple(folder for folder in found if _usable(folder))
 
 
 def read(target: str, name: str) -> bytes | None:
-    """The content of a kernel's file; None where there is none."""
-    folder = directory(target)
-    try:
-        return None if folder is None else (folder / name).read_bytes()
-    except OSError:
-        return None
+    """The content of a kernel's file; None where there is none that may be run."""
+    for folder in folders(target):
+        with contextlib.suppress(OSError), open(folder / name, "rb") as file:
+            found = os.fstat(file.fileno())
+            if _own(found) and not _open_to_others(found):
+                return file.read()
+    return None
 
 
 def write(target: str, name: str, content: bytes) -> None:
-    """Keeps a kernel. Other processes find the whole file or none; where the disk is full there is none."""
-    folder = directory(target)
-    if folder is None:
-        return
-    unfinished = folder / f"{name}.{os.getpid()}-{threading.get_ident()}"
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(folder / name)
-    except OSError:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+    """Keeps a kernel. Other processes find the whole file or none; where no disk takes it there is none."""
+    for folder in folders(target):
+        unfinished = folder / f"{name}.{os.getpid()}-{threading.get_ident()}"
+        try:
+            with open(unfinished, "wb", opener=lambda path, flags: os.open(path, flags, 0o644)) as file:
+                file.write(content)
+            unfinished.replace(folder / name)
+            return
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
 
 
 def announce() -> None:

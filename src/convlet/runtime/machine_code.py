@@ -85,12 +85,17 @@ def _put(memory: mmap.mmap, content: bytes | bytearray) -> int:
     """The content is in the memory from now on, for the processor to run."""
     memory[: len(content)] = content
     start = _start(memory)
-    protect = ctypes.CDLL(None, use_errno=True).mprotect
-    protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    if protect(start, len(content), mmap.PROT_READ | mmap.PROT_EXEC):
+    if _protect()(start, len(content), mmap.PROT_READ | mmap.PROT_EXEC):
         raise OSError(ctypes.get_errno(), "this system lets no memory become code")
     _loaded.append(memory)
     return start
+
+
+@functools.cache
+def _protect() -> Any:
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    return protect
 
 
 def _start(memory: mmap.mmap) -> int:
@@ -120,7 +125,6 @@ def _load_object(code: Code, addresses: list[int]) -> int:
     return engine.get_function_address(code.name)
 
 
-@functools.cache
 @functools.cache
 def _engine() -> Any:
     """LLVM's loader; one for all code, whose functions have names of their own."""

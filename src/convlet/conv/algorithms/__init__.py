@@ -67,16 +67,16 @@ class _Missing:
 def load(name: str) -> Algorithm:
     """The algorithm of that name; imported at its first use, because it may bring Numba.
 
-    Where Numba cannot be imported the algorithm refuses every problem with that reason, said once as a
-    warning.
+    Where Numba cannot be imported, or the system runs no code that it makes, the algorithm refuses every problem with
+    that reason, said once as a warning.
     """
     try:
         return import_module(f"{__name__}.{name}")
     except ImportError as error:
         if (error.name or "").startswith("convlet"):
             raise
-        missing = (error.name or "").split(".")[0] in ("numba", "llvmlite")
-        reason = "Numba is not installed" if missing else f"Numba cannot be imported: {error}"
+        missing = error.name in ("numba", "llvmlite")
+        reason = "Numba is not installed" if missing else f"kernels cannot be compiled: {error}"
         _say_once(reason)
         return _Missing(name, reason)
 
