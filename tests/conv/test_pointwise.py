@@ -23,6 +23,7 @@ SHAPES = (
     "n5 ic37 ih10 iw13 oc21 kh1 kw1",
     "n3 g2 ic70 ih9 iw11 oc38 kh1 kw1",
     "n7 ic70 ih1 iw1 oc45 kh1 kw1",
+    "n2 g2 ic270 ih1 iw1 oc98 kh1 kw1",
     "ic300 ih1 iw1 oc3 kh1 kw1",
     "n5 ic47 ih7 iw7 oc63 kh1 kw1",
     "n3 g2 ic300 ih14 iw14 oc160 kh1 kw1",

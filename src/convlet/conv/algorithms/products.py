@@ -42,6 +42,10 @@ BRING, READ = 4.0, 1.0
 # What products cost whose lanes are terms: as many multiplications took 1.23 to 1.37 times as long. AMD EPYC Zen 4, 1
 # thread, November 2026, weight gradients of 64 channels at 224 x 224 by 8 to 32.
 DOT = 1.3
+# Terms of a sum up to which storing takes longer than computing, so that results are written row after row: outer
+# products of 512 x 512 took 20 us so and 39 in panels, those of 2048 x 1000 146 and 328, with 8 terms 376 and 402, with
+# 16 as long. AMD EPYC Zen 4, 1 thread, November 2026.
+STORED = 8
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
 # Columns of a block, and bytes of its panels and of its sums.
@@ -184,6 +188,7 @@ class Products:
             "row_shares": split(workers, m.groups),
             "spans": 1,
             "block": block,
+            "by_rows": int(cut["longest"] <= STORED),
             "panels": kernels.TURNED if m.b_term == element else kernels.BROUGHT,
             "sums": kernels.DIRECT if m.c_column == element else kernels.TRANSPOSED,
         }
