@@ -196,7 +196,7 @@ def _of_layer(layer: Any, shape: tuple[int, ...], direction: str | None) -> Conv
     if isinstance(layer, ConvTranspose2d):
         direction = {"fwd": "bwd_input", "bwd_input": "fwd"}.get(direction or "fwd", direction)
         sizes = layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation
-        problem = conv.conv_transpose2d_problem(shape, w.shape, None, w.dtype, w.dtype, *sizes)
+        problem = conv.conv_transpose2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *sizes)
     else:
         geometry = layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
         problem = conv.conv2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *geometry)

@@ -28,6 +28,7 @@ def conv_transpose2d_problem(
     bias_shape: tuple[int, ...] | None,
     input_dtype: np.dtype,
     weight_dtype: np.dtype,
+    bias_dtype: np.dtype | None = None,
     stride: Any = 1,
     padding: Any = 0,
     output_padding: Any = 0,
@@ -36,8 +37,8 @@ def conv_transpose2d_problem(
 ) -> ConvProblem:
     """The convolution whose input gradient conv_transpose2d is; equal arguments give the same object.
 
-    Raises TypeError for arguments of a wrong type, NotImplementedError for dtypes without convolution, RuntimeError for
-    all that does not fit together.
+    `bias_dtype` may be any, as in PyTorch. Raises TypeError for arguments of a wrong type, NotImplementedError for
+    dtypes without convolution, RuntimeError for all that does not fit together.
     """
     return _problem(
         input_shape,

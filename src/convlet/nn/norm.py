@@ -29,13 +29,31 @@ __all__ = [
 ]
 
 
-class _Norm(Module):
+class _Affine(Module):
+    """What ends with a learned scale and shift, if any."""
+
+    weight: Any
+    bias: Any
+
+    def _make(self, shape: Any, device: Any, dtype: Any, **wanted: bool) -> None:
+        """Registers the parameters of these names: those that are not wanted are None."""
+        for name, each in wanted.items():
+            made = Parameter(empty(shape, device=device, dtype=dtype)) if each else None
+            self.register_parameter(name, made)
+
+    def reset_parameters(self) -> None:
+        """Scale 1 and shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if getattr(self, "bias", None) is not None:
+            init.zeros_(self.bias)
+
+
+class _Norm(_Affine):
     """Running statistics, and a learned scale and shift of each of ``num_features`` channels."""
 
     __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
     _version = 2
-    weight: Any
-    bias: Any
     running_mean: Any
     running_var: Any
     num_batches_tracked: Any
@@ -58,9 +76,7 @@ class _Norm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            made = Parameter(empty(num_features, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, made)
+        self._make(num_features, device, dtype, weight=affine, bias=affine and bias)
         if track_running_stats:
             self.register_buffer("running_mean", zeros(num_features, device=device, dtype=dtype))
             self.register_buffer("running_var", ones(num_features, device=device, dtype=dtype))
@@ -80,10 +96,7 @@ class _Norm(Module):
     def reset_parameters(self) -> None:
         """Scale 1 and shift 0, and no batches seen."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Any) -> None:
         raise NotImplementedError
@@ -261,7 +274,11 @@ class InstanceNorm3d(_InstanceNorm):
     _batched_rank = 5
 
 
-class LayerNorm(Module):
+def _sizes(normalized_shape: Any) -> tuple[int, ...]:
+    return tuple([normalized_shape] if isinstance(normalized_shape, numbers.Integral) else normalized_shape)
+
+
+class LayerNorm(_Affine):
     """Normalise over the last axes, of the sizes ``normalized_shape``, then scale and shift each element.
 
     Source: https://arxiv.org/abs/1607.06450
@@ -271,8 +288,6 @@ class LayerNorm(Module):
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]  # noqa: RUF012
-    weight: Any
-    bias: Any
 
     def __init__(
         self,
@@ -284,22 +299,12 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, numbers.Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
+        self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            made = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, made)
+        wanted = elementwise_affine and bias
+        self._make(self.normalized_shape, device, dtype, weight=elementwise_affine, bias=wanted)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1 and shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -311,7 +316,7 @@ class LayerNorm(Module):
         )
 
 
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """Divide by the root mean square over the last axes, then scale each element.
 
     Source: https://arxiv.org/abs/1910.07467
@@ -321,7 +326,6 @@ class RMSNorm(Module):
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]  # noqa: RUF012
-    weight: Any
 
     def __init__(
         self,
@@ -332,19 +336,11 @@ class RMSNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, numbers.Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
+        self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        made = Parameter(empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
-        self.register_parameter("weight", made)
+        self._make(self.normalized_shape, device, dtype, weight=elementwise_affine)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
 
     def forward(self, input: Any) -> Any:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -353,7 +349,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Normalise each of ``num_groups`` groups of channels of each image, then scale and shift each channel.
 
     Source: https://arxiv.org/abs/1803.08494
@@ -363,8 +359,6 @@ class GroupNorm(Module):
     """
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]  # noqa: RUF012
-    weight: Any
-    bias: Any
 
     def __init__(
         self,
@@ -384,17 +378,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            made = Parameter(empty(num_channels, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, made)
+        self._make(num_channels, device, dtype, weight=affine, bias=affine and bias)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1 and shift 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

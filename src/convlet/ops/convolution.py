@@ -85,7 +85,7 @@ def conv2d(
     tensor([[[[ 8., 12.],
               [20., 24.]]]])
     """
-    problem = _problem(input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    problem = _described(conv.conv2d_problem, input, weight, bias, stride, padding, dilation, groups, padding_mode)
     kept, operation = weight._version.storage, Convolution
     if activation is not None:
         problem, operation = _rectified(problem, activation), RectifiedConvolution
@@ -98,17 +98,7 @@ def conv2d(
     return operation.apply(input, weight, bias, problem, kept)
 
 
-def _problem(
-    input: Any,
-    weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-    padding_mode: Any,
-    make: Callable[..., ConvProblem] = conv.conv2d_problem,
-) -> ConvProblem:
+def _described(make: Callable[..., ConvProblem], input: Any, weight: Any, bias: Any, *sizes: Any) -> ConvProblem:
     """The problem that the arguments of a call describe, checked."""
     if not (
         isinstance(input, Variable)
@@ -116,20 +106,11 @@ def _problem(
         and (bias is None or isinstance(bias, Variable))
     ):
         raise TypeError(_not_tensors(make.__name__.removesuffix("_problem"), input, weight, bias))
-    x, w, b = input.array, weight.array, None if bias is None else bias.array
-    return make(
-        x.shape,
-        w.shape,
-        None if b is None else b.shape,
-        x.dtype,
-        w.dtype,
-        None if b is None else b.dtype,
-        stride,
-        padding,
-        dilation,
-        groups,
-        padding_mode,
-    )
+    x, w = input.array, weight.array
+    if bias is None:
+        return make(x.shape, w.shape, None, x.dtype, w.dtype, None, *sizes)
+    b = bias.array
+    return make(x.shape, w.shape, b.shape, x.dtype, w.dtype, b.dtype, *sizes)
 
 
 def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:
@@ -161,7 +142,7 @@ def conv1d(
     >>> torch.conv1d(torch.arange(5.0).reshape(1, 1, 5), torch.ones(1, 1, 2))
     tensor([[[1., 3., 5., 7.]]])
     """
-    problem = _problem(input, weight, bias, stride, padding, dilation, groups, padding_mode, conv.conv1d_problem)
+    problem = _described(conv.conv1d_problem, input, weight, bias, stride, padding, dilation, groups, padding_mode)
     batch = input.array.ndim == 3
     signals = unsqueeze(input if batch else unsqueeze(input, 0), 2)
     out = Convolution.apply(signals, unsqueeze(weight, 2), bias, problem, weight._version.storage)
@@ -205,27 +186,10 @@ def conv_transpose2d(
               [2., 4., 2.],
               [1., 2., 1.]]]])
     """
-    if not (
-        isinstance(input, Variable)
-        and isinstance(weight, Variable)
-        and (bias is None or isinstance(bias, Variable))
-    ):
-        raise TypeError(_not_tensors("conv_transpose2d", input, weight, bias))
-    x, w = input.array, weight.array
-    problem = conv.conv_transpose2d_problem(
-        x.shape,
-        w.shape,
-        None if bias is None else bias.array.shape,
-        x.dtype,
-        w.dtype,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
-    )
+    sizes = stride, padding, output_padding, groups, dilation
+    problem = _described(conv.conv_transpose2d_problem, input, weight, bias, *sizes)
     kept = weight._version.storage
-    if x.ndim == 3:
+    if input.array.ndim == 3:
         return squeeze(Transposed.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
     return Transposed.apply(input, weight, bias, problem, kept)
 

@@ -194,9 +194,7 @@ def _compare(
     operation: type[_Loss], input: Any, target: Any, reduction: str, weight: Any, *settings: Any
 ) -> Any:
     """A loss of two tensors, broadcast to each other (with PyTorch's warning) and promoted."""
-    _warn_of_broadcast(input, target)
-    if weight is not None and weight.array.shape != input.array.shape:
-        raise ValueError("Weights and input must have the same size.")
+    _check_shapes(input, target, weight)
     input, target = promote(input, target)
     dtype = dtype_of(input)
     if not dtype.is_floating_point:
@@ -205,13 +203,16 @@ def _compare(
         input, target = broadcast_tensors(input, target)
     if weight is None:
         return operation.apply(input, target, reduction, *settings)
-    values = mul(operation.apply(input, target, "none", *settings), weight)
-    if reduction == "none":
-        return values
-    return sum(values) if reduction == "sum" else div(sum(values), sum(weight))
+    return _weighted(operation.apply(input, target, "none", *settings), weight, reduction)
 
 
-def _warn_of_broadcast(input: Any, target: Any) -> None:
+def _weighted(values: Any, weight: Any, reduction: str) -> Any:
+    """The losses times their weights, whose sum divides a mean."""
+    values = mul(values, weight)
+    return div(sum(values), sum(weight)) if reduction == "mean" else reduced(values, reduction)
+
+
+def _check_shapes(input: Any, target: Any, weight: Any) -> None:
     if target.array.shape != input.array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
@@ -219,6 +220,8 @@ def _warn_of_broadcast(input: Any, target: Any) -> None:
             UserWarning,
             stacklevel=4,
         )
+    if weight is not None and weight.array.shape != input.array.shape:
+        raise ValueError("Weights and input must have the same size.")
 
 
 def mse_loss(
@@ -254,14 +257,9 @@ def l1_loss(
     tensor(1.)
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    _warn_of_broadcast(input, target)
-    if weight is not None and weight.array.shape != input.array.shape:
-        raise ValueError("Weights and input must have the same size.")
+    _check_shapes(input, target, weight)
     values = abs(sub(input, target))
-    if weight is None:
-        return reduced(values, reduction)
-    values = mul(values, weight)
-    return div(sum(values), sum(weight)) if reduction == "mean" else reduced(values, reduction)
+    return reduced(values, reduction) if weight is None else _weighted(values, weight, reduction)
 
 
 def smooth_l1_loss(
