@@ -42,6 +42,10 @@ GRID = (
     "g5 ic5 ih4 iw4 oc5 kh1 kw1",
     "ic1 ih4 iw20 oc1 kh2 kw3 sw10",
     "ic9 ih33 iw33 oc10 kh3 kw3 ph12 pw12 dh12 dw12",
+    "n2 ic5 ih1 iw1 oc7 kh3 kw3 ph1 pw1",
+    "n2 g2 ic6 ih3 iw2 oc4 kh5 kw4 sh2 dh2 pt5 pb4 pw2",
+    "n2 ic5 ih40 iw1 oc7 kh3 kw1 sh2 dh2 pt3 pb1",
+    "g5 ic5 ih9 iw1 oc5 kh5 kw3 ph2 pw1",
     *(
         f"{shape} {mode}"
         for mode in MODES[1:]

@@ -34,6 +34,7 @@ SHAPES = (
     "g2 ic20 ih13 iw35 oc14 kh3 kw3 sh2 sw2 ph1 pw1",
     "ic9 ih17 iw13 oc3 kh3 kw3 pt1 pb0 pl0 pr2",
     "n2 ic40 ih31 iw38 oc45 kh4 kw3 sh4 sw3",
+    "n2 ic19 ih41 iw1 oc18 kh3 kw1 ph1",
 )
 # A transform's rounding: its own bound, by the norm.
 ROUNDED = {

@@ -7,7 +7,8 @@ An algorithm is a module of this folder, named as in the table, with
   image only, so that an image gives the same bits in any batch;
 - `finishes(problem) -> bool`, where it has it: whether it applies the problem's tail (ConvProblem.tail) while it
   stores. Otherwise that is passes over the output behind it, and its own plan knows nothing of it;
-- `other(problem) -> str | None`, where it has it: which algorithm it leaves the problem to in some layout of arrays;
+- `other(problem) -> str | None`, where it has it: which algorithm it leaves the problem to in some layouts of
+  arrays, or in all;
 - `plan(problem) -> run`, where run(a, b, bias, out, kept=None, tail=None) fills `out` and returns nothing:
 
       direction     a                  b                     bias          out
@@ -36,7 +37,10 @@ from typing import Protocol
 from ..gradient import Run
 from ..problem import ConvProblem
 
-ALGORITHMS = ("pointwise", "depthwise", "shallow", "patches", "grouped", "winograd", "direct", "complex", "numpy")
+ALGORITHMS = (
+    *("pointwise", "restated", "depthwise", "shallow", "patches", "grouped", "winograd", "direct"),
+    *("complex", "numpy"),
+)
 
 
 class Algorithm(Protocol):
