@@ -54,15 +54,18 @@ def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def neighbours(offsets: list[int]) -> list[int]:
-    """How many of the taps that read every second column are taken together, in turn: three, two or one."""
+def neighbours(offsets: list[int], advance: int, most: int) -> list[int]:
+    """How many of the taps at such columns are taken together, in turn: up to `most` of three, two or one.
+
+    Where every second column is read (an `advance` of two), three are, if the vectors of the last two are aligned then.
+    """
     found: list[int] = []
     while (i := sum(found)) < len(offsets):
         left = [offset - offsets[i] for offset in offsets[i : i + 3]]
-        if left == [0, 1, 2] and offsets[i] % 2:  # then the vectors of the last two are aligned
+        if left == [0, 1, 2] and most >= 3 and (advance == 1 or offsets[i] % 2):
             found.append(3)
         else:
-            found.append(2 if left[:2] == [0, 1] else 1)
+            found.append(2 if left[:2] == [0, 1] and most >= 2 else 1)
     return found
 
 

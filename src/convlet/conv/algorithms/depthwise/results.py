@@ -10,7 +10,7 @@ import numpy as np
 from ....kernels import depthwise as kernels
 from ....kernels import depthwise_steps as steps
 from ....kernels import launch, target
-from ....kernels.depthwise_steps import ROWS
+from ....kernels.depthwise_steps import KINDS, ROWS
 from ....kernels.tail import pack_tail
 from ....runtime import memory
 from ....runtime.processor import in_l1
@@ -80,19 +80,17 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     m = p.oc // p.ic
     planner = Planner(p, a, element, beside=False)
     back = p.direction == "bwd_input"
-    two = p.sw == 2
-    sizes = tuple(each for each in ROWS if each <= (4 if back and two and machine.registers < 32 else 8))
+    sizes = KINDS[planner.kind].rows
     address, count, room = planner.series(sizes, out.strides[2])
     zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize)
     planner.tables.append(zeros)
-    kind = ("phases" if back else "two") if two else "rows"
     columns = out.shape[3]
-    half = is_half(split(columns, 2) if kind == "phases" else columns, element)
+    half = is_half(split(columns, 2) if planner.kind == "phases" else columns, element)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     taps = p.kh * p.kw * element
     fields = {
-        **step_fields(p, sweep=steps.sweep(element, kind, half, CODES[p.dtype], bool(p.tail))),
+        **step_fields(p, sweep=steps.sweep(element, planner.kind, half, CODES[p.dtype], bool(p.tail))),
         "element": element,
         "size": p.itemsize,
         "n": p.n,
@@ -131,7 +129,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
     fields = {
-        **step_fields(p, sweep=steps.sweep(element, "channels", False, CODES[p.dtype], bool(p.tail))),
+        **step_fields(p, sweep=steps.sweep(element, planner.kind, False, CODES[p.dtype], bool(p.tail))),
         "element": element,
         "size": p.itemsize,
         "vector": machine.vector,

@@ -10,7 +10,7 @@ import numpy as np
 from ....kernels import depthwise as kernels
 from ....kernels import launch, target
 from ....kernels import steps as common_steps
-from ....kernels.depthwise_steps import OUTSIDE, SERIES
+from ....kernels.depthwise_steps import KINDS, OUTSIDE, SERIES
 from ....runtime import memory
 from ...problem import ConvProblem
 from ..bands import split
@@ -48,6 +48,13 @@ class Axis:
     tap_step: int  # between its taps, in taps of the kernel
 
 
+def kind_of(p: ConvProblem) -> str:
+    """Of steps whose lanes are columns."""
+    if p.sw == 1:
+        return "rows"
+    return "phases" if p.direction == "bwd_input" else "two"
+
+
 class Planner:
     """Writes the tables of a problem for what is read, in the strides it has.
 
@@ -57,6 +64,7 @@ class Planner:
 
     def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool):
         self.p, self.unit, self.beside = p, unit, beside
+        self.kind = "channels" if beside else kind_of(p)
         # Bytes of a plane of what is read, and of the results (or their gradient).
         self.sizes = {"x": p.ih * p.iw * p.itemsize, "y": p.oh * p.ow * p.itemsize}
         if p.direction == "bwd_input":
@@ -83,7 +91,8 @@ class Planner:
         """The table of runs: every tap of the other axis, or two neighbours, by every run of the axis held."""
         found: list[tuple[int, ...]] = []
         shift, kernel = self.other.step if self.beside else 1, self.p.kh * self.p.kw
-        pieces = neighbours([offset for _, offset in taps]) if advance == 2 and not self.beside else [1] * len(taps)
+        longest = max((run[1] for run in rows.runs), default=1)
+        pieces = neighbours([offset for _, offset in taps], advance, KINDS[self.kind].columns(longest))
         for plane in range(self.planes):
             i = 0
             for columns in pieces:

@@ -72,7 +72,7 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     address, count, room = planner.series(ROWS, grad.strides[2])
     zeros = memory.zeros((p.iw + 2 * machine.lanes(element)) * p.itemsize)
     planner.tables.append(zeros)
-    kind, m, taps = "two" if p.sw == 2 else "rows", p.oc // p.ic, p.kh * p.kw
+    m, taps = p.oc // p.ic, p.kh * p.kw
     pieces = min(p.ic, TASKS * workers)
     lanes = vector // element
     sum_size = split(taps, lanes) * lanes * vector
@@ -81,7 +81,9 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     together = max(1, room_for // size) if m == 1 else 1
     fields = {
         **step_fields(
-            p, correlate=steps.correlate(element, kind, half, CODES[p.dtype]), totals=steps.totals(element, half)
+            p,
+            correlate=steps.correlate(element, planner.kind, half, CODES[p.dtype]),
+            totals=steps.totals(element, half),
         ),
         "element": element,
         "size": p.itemsize,
@@ -121,7 +123,7 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     pieces = split(p.ic, piece)
     parts = min(count, split(GRADIENT_TASKS, pieces))
     fields = {
-        **step_fields(p, correlate=steps.correlate(element, "channels", False, CODES[p.dtype])),
+        **step_fields(p, correlate=steps.correlate(element, planner.kind, False, CODES[p.dtype])),
         "element": element,
         "size": p.itemsize,
         "n": p.n,
