@@ -111,6 +111,35 @@ def test_two_processes_compile_at_once(tmp_path):
     assert run(tmp_path, CONVLET_CACHE_DIR=str(tmp_path))[0]
 
 
+THREADS = """
+import threading
+import numpy as np
+from convlet.kernels import compilation, steps
+draft, drafts, sums, gate = compilation.draft, [], [], threading.Barrier(8)
+compilation.draft = lambda function, name: drafts.append(name) or draft(function, name)
+
+def ask():
+    a, b = np.arange(16, dtype="f4"), np.ones(16, "f4")
+    gate.wait()
+    steps.STEPS[4]["accumulate"].run(a.ctypes.data, b.ctypes.data, 16)
+    sums.append(a.sum())
+
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+assert sums == [136.0] * 8, sums
+assert len(set(drafts)) == len(drafts) == 1, drafts
+"""
+
+
+def test_threads_that_ask_for_a_kernel_at_once_compile_it_once(tmp_path):
+    variables = dict(os.environ) | {"CONVLET_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", THREADS], env=variables, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 BREAKS = {
     "cut off": lambda content: content[:-20],
     "empty": lambda content: b"",

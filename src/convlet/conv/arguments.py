@@ -162,6 +162,8 @@ def _padding(value: Any) -> str | int | tuple[int, ...]:
         return value
     if isinstance(value, (tuple, list)) and len(value) == 2:
         top_bottom, left_right = value
+        if type(top_bottom) is int and type(left_right) is int:
+            return top_bottom, left_right
         if isinstance(top_bottom, (tuple, list)) and isinstance(left_right, (tuple, list)):
             if len(top_bottom) == len(left_right) == 2:
                 return _ints("padding", (*top_bottom, *left_right), _PADDING_ACCEPTED)

@@ -263,8 +263,9 @@ class Convolution(_Product):
     ) -> Array:
         _save_operands(ctx, input, weight, problem, kept)
         # PyTorch's padded copy is contiguous for 'circular', and the output lies as that copy does.
-        plain = "circular" not in (problem.mode_h, problem.mode_w)
-        last = (plain and is_channels_last(input)) or is_channels_last(weight)
+        last = is_channels_last(weight) or (
+            is_channels_last(input) and "circular" not in (problem.mode_h, problem.mode_w)
+        )
         return conv.forward(problem, input, weight, bias, channels_last=last, kept=kept)
 
     @staticmethod
