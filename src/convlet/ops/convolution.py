@@ -245,8 +245,6 @@ def _derivative(name: str, known: dict[str, Any], ctx: Any) -> Any:
 
 
 def _save_operands(ctx: Any, a: Array, b: Array, problem: ConvProblem, kept: Storage | None) -> None:
-    if ctx is DISCARD:
-        return
     ctx.problem, ctx.kept = problem, kept
     needs = ctx.needs_input_grad
     ctx.save(a if needs[1] else None, b if needs[0] else None)
@@ -261,7 +259,8 @@ class Convolution(_Product):
     def forward(
         ctx: Any, input: Array, weight: Array, bias: Array | None, problem: ConvProblem, kept: Storage | None
     ) -> Array:
-        _save_operands(ctx, input, weight, problem, kept)
+        if ctx is not DISCARD:
+            _save_operands(ctx, input, weight, problem, kept)
         # PyTorch's padded copy is contiguous for 'circular', and the output lies as that copy does.
         last = is_channels_last(weight) or (
             is_channels_last(input) and "circular" not in (problem.mode_h, problem.mode_w)
@@ -307,7 +306,8 @@ class InputGradient(_Product):
 
     @staticmethod
     def forward(ctx: Any, grad: Array, weight: Array, problem: ConvProblem, kept: Storage | None) -> Array:
-        _save_operands(ctx, grad, weight, problem, kept)
+        if ctx is not DISCARD:
+            _save_operands(ctx, grad, weight, problem, kept)
         last = is_channels_last(grad) or is_channels_last(weight)
         return conv.input_gradient(problem, grad, weight, channels_last=last, kept=kept)
 
@@ -344,7 +344,8 @@ class WeightGradient(_Product):
 
     @staticmethod
     def forward(ctx: Any, input: Array, grad: Array, problem: ConvProblem, kept: None) -> Array:
-        _save_operands(ctx, input, grad, problem, None)
+        if ctx is not DISCARD:
+            _save_operands(ctx, input, grad, problem, None)
         return conv.weight_gradient(problem, input, grad)
 
     backward = staticmethod(_product_backward)
