@@ -146,72 +146,82 @@ class Pool:
         # Bytes that are asked for, those of the blocks that serve them, and of those that are free.
         self.used = self.lent = self.free_bytes = self.number = 0
         self.peak = self.recent = self.count = 0  # of `used`: lately; in this period; results in this period
+        self.most: float = self.room  # bytes that all blocks may take
 
     def take(self, nbytes: int) -> tuple[mmap.mmap, int]:
         """A block of at least `nbytes`, and how many it counts for until it is given back.
 
         MemoryError where the system has none, even without the free ones.
         """
-        block, step = None, _step(nbytes)
+        step = _step(nbytes)
         size = -(-nbytes // step) * step
         with self.lock:
-            found = self._best(size, step)
-            if found is not None:
-                numbers = self.free[found]
+            numbers = self.free.get(size) or self._others(size, step)
+            if numbers:
                 block = self.blocks.pop(numbers.pop())
-                if not numbers:
-                    del self.free[found]
-                self.free_bytes -= found
-        if block is None:
-            try:
-                block = _new_block(size)
-            except MemoryError:
-                self.drop()
-                block = _new_block(size)
+                self.free_bytes -= len(block)
+                self._count(block, size)
+                return block, size
+        try:
+            block = _new_block(size)
+        except MemoryError:
+            self.drop()
+            block = _new_block(size)
         with self.lock:
-            self.used += size
-            self.lent += len(block)
-            self.recent = max(self.recent, self.used)
-            self.count += 1
-            if self.count == PERIOD:
-                self.peak, self.recent, self.count = self.recent, self.used, 0
-            self.peak = max(self.peak, self.used)
+            self._count(block, size)
             self._trim()
         return block, size
 
-    def _best(self, size: int, step: int) -> int | None:
-        """The size of the free block to take: at most a quarter larger, or any where a new one would be too many."""
-        for near in range(size, size + size // 4 + 1, step):
-            if near in self.free:
-                return near
-        if self.lent + self.free_bytes + size <= self._most(self.used + size):
+    def _others(self, size: int, step: int) -> list[int] | None:
+        """Free blocks that are at most a quarter larger, or of any size where a new one would be too many."""
+        for near in range(size + step, size + size // 4 + 1, step):
+            if self.free.get(near):
+                return self.free[near]
+        if self.lent + self.free_bytes + size <= self._allowed(max(self.peak, self.used + size)):
             return None
-        return min((each for each in self.free if each > size), default=None)
+        best = min((each for each, numbers in self.free.items() if each > size and numbers), default=None)
+        return None if best is None else self.free[best]
+
+    def _allowed(self, peak: int) -> float:
+        return max(peak * self.spare, peak + self.room)
+
+    def _count(self, block: mmap.mmap, size: int) -> None:
+        """The block is in use for `size` bytes."""
+        self.lent += len(block)
+        self.used = used = self.used + size
+        self.count += 1
+        if used > self.recent:
+            self.recent = used
+        if used > self.peak or self.count == PERIOD:
+            self.peak = max(used, self.recent)
+            self.most = self._allowed(self.peak)
+            if self.count == PERIOD:
+                self.recent, self.count = used, 0
 
     def give_back(self, block: mmap.mmap, size: int) -> None:
         """The block, which counted for `size`, is free."""
+        whole = len(block)
         with self.lock:
             self.used = max(0, self.used - size)  # after a fork, the parent's
-            self.lent = max(0, self.lent - len(block))
-            self.number += 1
-            self.blocks[self.number] = block
-            self.free.setdefault(len(block), []).append(self.number)
-            self.free_bytes += len(block)
-            self._trim()
+            self.lent = max(0, self.lent - whole)
+            self.number = number = self.number + 1
+            self.blocks[number] = block
+            known = self.free.get(whole)
+            if known is None:
+                self.free[whole] = [number]
+            else:
+                known.append(number)
+            self.free_bytes += whole
+            if self.free_bytes > self.limit or self.lent + self.free_bytes > self.most:
+                self._trim()
 
     def drop(self) -> None:
         """Return all free blocks to the system."""
         with self.lock:
             self.free, self.blocks, self.free_bytes = {}, OrderedDict(), 0
 
-    def _most(self, used: int = 0) -> float:
-        """Bytes that all blocks may take when so many are in use."""
-        peak = max(self.peak, used)
-        return max(peak * self.spare, peak + self.room)
-
     def _trim(self) -> None:
-        most = self._most()
-        while self.blocks and (self.free_bytes > self.limit or self.lent + self.free_bytes > most):
+        while self.blocks and (self.free_bytes > self.limit or self.lent + self.free_bytes > self.most):
             number, block = self.blocks.popitem(last=False)
             size = len(block)
             numbers = self.free[size]
