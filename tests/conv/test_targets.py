@@ -32,6 +32,8 @@ SHAPES = (
     "g9 ic9 ih11 iw12 oc18 kh5 kw5 sh2 sw2 ph2 pw2",
     "n2 g3 ic15 ih12 iw13 oc21 kh3 kw3 ph1 pw1",
     "g2 ic20 ih13 iw35 oc14 kh3 kw3 sh2 sw2 ph1 pw1",
+    "n2 ic70 ih15 iw17 oc3 kh3 kw3 ph1 pw1",
+    "n2 ic2 ih26 iw24 oc64 kh4 kw4 sh2 sw2 ph1 pw1",
     "ic9 ih17 iw13 oc3 kh3 kw3 pt1 pb0 pl0 pr2",
     "n2 ic40 ih31 iw38 oc45 kh4 kw3 sh4 sw3",
     "n2 ic19 ih41 iw1 oc18 kh3 kw1 ph1",

@@ -38,7 +38,7 @@ from ..gradient import Run
 from ..problem import ConvProblem
 
 ALGORITHMS = (
-    *("pointwise", "restated", "depthwise", "shallow", "patches", "grouped", "winograd", "direct"),
+    *("pointwise", "restated", "depthwise", "shallow", "patches", "overlap", "grouped", "winograd", "direct"),
     *("complex", "numpy"),
 )
 

@@ -6,6 +6,7 @@ here touches data: it plans the frame that kernels/grouped.py reads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,11 +109,11 @@ def finishes(problem: ConvProblem) -> bool:
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out), which fills out."""
     if problem.mode_h != "zeros" or problem.mode_w != "zeros":
-        return gradient.input_gradient(problem, _Forward) if problem.direction == "bwd_input" else _padded(problem)
+        return gradient.input_gradient(problem, _Forward) if problem.direction == "bwd_input" else padded(problem, plan)
     return _WeightGradient(problem) if problem.direction == "bwd_weight" else _Forward(problem)
 
 
-def _padded(p: ConvProblem) -> Run:
+def padded(p: ConvProblem, plan: Callable[[ConvProblem], Run]) -> Run:
     """The problem of the input padded as its mode says."""
     bare = replace(p, ih=p.padded_h, iw=p.padded_w, pt=0, pb=0, pl=0, pr=0)
     inner = plan(bare)
@@ -258,7 +259,7 @@ class Geometry:
             "ih": x.shape[2],
             "iw": x.shape[3],
             "window": self.window,
-            **_lying("x", x, self.read_rows(rows)),
+            **lying("x", x, self.read_rows(rows)),
             "sh": self.sh,
             "sw": self.sw,
             "top": self.top,
@@ -325,15 +326,15 @@ def _in_rows(array: np.ndarray) -> bool:
     return array.strides[3] == array.itemsize
 
 
-def _turned(array: np.ndarray) -> bool:
+def turned(array: np.ndarray) -> bool:
     """Whether an array's channels lie side by side and its columns do not: it is transposed on the way."""
     # Not where all columns are one (expanded): to the kernel a step of zero says that nothing is turned.
     return array.strides[1] == array.itemsize in (4, 8) and array.strides[3] not in (0, array.itemsize)
 
 
-def _lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
+def lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
     """Strides of an array, or of `rows` of its rows transposed, and then its own."""
-    if not _turned(array):
+    if not turned(array):
         found = {"c": array.strides[1], "h": array.strides[2], "row": 0, "column": 0}
     else:
         row = array.shape[3] * array.itemsize
@@ -341,20 +342,25 @@ def _lying(which: str, array: np.ndarray, rows: int) -> dict[str, int]:
     return {f"{which}_{name}": value for name, value in found.items()}
 
 
+def readable(array: Array) -> bool:
+    """Whether its rows lie as the kernels read them: neither repeated nor in another order."""
+    return _in_rows(array) or turned(array)
+
+
 def _readable(array: Array) -> Array:
-    """The array, or a copy where its rows do not lie as the kernels read them: repeated, in another order."""
-    return array if _in_rows(array) or _turned(array) else np.ascontiguousarray(array)
+    """The array, or a copy."""
+    return array if readable(array) else np.ascontiguousarray(array)
 
 
-def _room(array: np.ndarray, channels: int, rows: int) -> int:
+def turned_bytes(array: np.ndarray, channels: int, rows: int) -> int:
     """Bytes that so many rows of transposed channels take, with a vector behind them."""
-    return channels * rows * array.shape[3] * array.itemsize + memory.LINE if _turned(array) else 0
+    return channels * rows * array.shape[3] * array.itemsize + memory.LINE if turned(array) else 0
 
 
 def _together(p: ConvProblem, lanes: int, *arrays: np.ndarray) -> int:
     """Groups of a task: where arrays are transposed, as many as fill a vector with their channels."""
     fewest = min(p.ic, p.oc) // p.g
-    return min(p.g, split(lanes, fewest)) if any(map(_turned, arrays)) else 1
+    return min(p.g, split(lanes, fewest)) if any(map(turned, arrays)) else 1
 
 
 class _Forward:
@@ -383,7 +389,7 @@ class _Forward:
         if self.channels is not None and by_channels:
             self.channels(x, w, bias, out, kept)
             return
-        if self.scattered is not None and (by_channels or not (out.flags.c_contiguous or _turned(out))):
+        if self.scattered is not None and (by_channels or not (out.flags.c_contiguous or turned(out))):
             self.scattered(x, w, bias, out, kept, tail)
             return
         x = _readable(x)
@@ -429,7 +435,7 @@ class _Forward:
         band_rows = split(rows, bands)
         blocks = split(outputs, planes.TILE_CHANNELS)
         tasks = several * bands
-        shares = 1 if _turned(out) else min(blocks, split(TASKS * workers, tasks))
+        shares = 1 if turned(out) else min(blocks, split(TASKS * workers, tasks))
         tables: list[np.ndarray] = []
         channel = np.arange(geometry.channels)[:, None]
         part_table = np.zeros((len(geometry.parts), kernels.PART), np.int64)
@@ -458,14 +464,14 @@ class _Forward:
             {
                 "band_at": geometry.band_bytes(band_rows) + lanes * element,
                 "sum_at": len(geometry.parts) * part_sums + lanes * element,
-                "x_at": _room(x, together * geometry.channels, geometry.read_rows(band_rows)),
-                "y_at": _room(out, together * outputs, band_rows * step_h),
+                "x_at": turned_bytes(x, together * geometry.channels, geometry.read_rows(band_rows)),
+                "y_at": turned_bytes(out, together * outputs, band_rows * step_h),
             }
         )
-        plain = out.itemsize == element and (_in_rows(out) or _turned(out))
+        plain = out.itemsize == element and readable(out)
         fields = _common(p, FORWARD, element) | geometry.fields(band_rows, tables, x)
         fields |= places | {
-            **_lying("y", out, band_rows * step_h),
+            **lying("y", out, band_rows * step_h),
             "together": together,
             "bands": bands,
             "shares": shares,
@@ -479,7 +485,7 @@ class _Forward:
             "rows": rows,
             "columns": columns,
             "y_n": out.strides[0],
-            "y_w": element if _turned(out) else out.strides[3],
+            "y_w": element if turned(out) else out.strides[3],
             "y_height": out.shape[2],
             "step_h": step_h,
             "step_w": p.sw if backwards else 1,
@@ -489,7 +495,7 @@ class _Forward:
             "part_sums": part_sums,
         }
         if p.tail:
-            fields["finish"] = (finish_lanes if _turned(out) else finish_rows).address
+            fields["finish"] = (finish_lanes if turned(out) else finish_rows).address
         return _finish(fields, tables, min(workers, tasks * shares))
 
 
@@ -538,13 +544,13 @@ class _WeightGradient:
             {
                 "band_at": geometry.band_bytes(band_rows) + lanes * element,
                 "sum_at": split(outputs, shares) * grad_at + lanes * element,
-                "x_at": _room(x, together * geometry.channels, geometry.read_rows(band_rows)),
-                "y_at": _room(grad, together * outputs, band_rows),
+                "x_at": turned_bytes(x, together * geometry.channels, geometry.read_rows(band_rows)),
+                "y_at": turned_bytes(grad, together * outputs, band_rows),
             }
         )
         fields = _common(p, GRADIENT, element) | geometry.fields(band_rows, tables, x) | places
         fields |= {
-            **_lying("y", grad, band_rows),
+            **lying("y", grad, band_rows),
             "together": together,
             "bands": bands,
             "shares": shares,
