@@ -26,17 +26,20 @@ BEHIND = "; convolutions run through NumPy, slower"
 REFUSALS = {
     "no memory may be run": (
         """
-        from convlet.runtime import machine_code
-        machine_code._protect = lambda: lambda *where: -1
+        import ctypes
+        PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1  # as SELinux may; Linux 6.3
+        if ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0):
+            from convlet.runtime import machine_code
+            machine_code._protect = lambda: lambda *where: -1
         """,
-        "kernels cannot be compiled: OSError: [Errno 0] this system lets no memory become code (Numba ",
+        "] this system lets no memory become code (Numba ",
     ),
     "Numba has changed inside": (
         """
         from numba.core import codegen
         del codegen.JITCodeLibrary
         """,
-        "kernels cannot be compiled: AttributeError: module 'numba.core.codegen' has no attribute 'JITCodeLibrary'",
+        "AttributeError: module 'numba.core.codegen' has no attribute 'JITCodeLibrary'",
     ),
     "Numba refuses this NumPy": (
         """
@@ -69,7 +72,7 @@ def test_numpy_computes_where_kernels_cannot(how, tmp_path):
     algorithm, *said = run(textwrap.dedent(first) + CODE, tmp_path)
     assert algorithm == "numpy"
     assert len(said) == 1, said
-    assert said[0].startswith(reason)
+    assert reason in said[0]
     assert said[0].endswith(BEHIND)
 
 
