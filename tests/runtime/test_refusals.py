@@ -32,7 +32,7 @@ REFUSALS = {
             from convlet.runtime import machine_code
             machine_code._protect = lambda: lambda *where: -1
         """,
-        "] this system lets no memory become code (Numba ",
+        "Error: [Errno ",  # ours, or that of who asks first
     ),
     "Numba has changed inside": (
         """
