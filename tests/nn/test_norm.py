@@ -97,3 +97,58 @@ def test_half_precision_with_float32_parameters(dtype):
     np.testing.assert_allclose(
         y.float().numpy(force=True), nn.BatchNorm2d(3)(x).numpy(force=True), atol=0.05, rtol=0.02
     )
+
+
+@pytest.mark.parametrize("size", [3, 24])
+@pytest.mark.parametrize("activation", ["ReLU()", "ReLU(True)", "ReLU6()", "ReLU6(True)"])
+@pytest.mark.parametrize("layout", ["contiguous", "channels last"])
+def test_a_clamp_behind_batch_norm_in_a_chain(size, activation, layout):
+    """The bits, the graph and the statistics of the layers one after the other."""
+    torch.manual_seed(0)
+    norm, clamp = nn.BatchNorm2d(8), eval(f"nn.{activation}")
+    norm.weight.data.uniform_(0.5, 9)
+    x = torch.randn(4, 8, size, size)
+    if layout == "channels last":
+        x = x.to(memory_format=torch.channels_last)
+    found = []
+    for run in (nn.Sequential(norm, clamp), lambda input: clamp(norm(input))):
+        norm.reset_running_stats()
+        norm.zero_grad()
+        leaf = (x * 1).detach().requires_grad_()
+        out = run(leaf)
+        node = out.grad_fn
+        assert node.next_functions[0][0].name() == "NativeBatchNormBackward0"
+        (out * out).sum().backward()
+        found.append([node.name(), out, leaf.grad, norm.weight.grad, norm.bias.grad, *norm.buffers()])
+        found[-1][1:] = [each.detach().clone() for each in found[-1][1:]]
+    assert found[0][0] == found[1][0]
+    assert all(torch.equal(a, b) for a, b in zip(found[0][1:], found[1][1:]))
+
+
+def test_what_somebody_sees_of_a_chain_is_not_joined():
+    norm, seen = nn.BatchNorm2d(8), []
+    norm.register_forward_hook(lambda module, args, result: seen.append(float(result.min())))
+    x = torch.randn(4, 8, 24, 24)
+    nn.Sequential(norm, nn.ReLU())(x)
+    assert seen[0] < 0
+
+    class Twice(nn.BatchNorm2d):
+        def forward(self, input):
+            return super().forward(input) * 2
+
+    chain = nn.Sequential(Twice(8), nn.ReLU())
+    assert torch.equal(chain(x), nn.functional.relu(nn.functional.batch_norm(x, None, None, training=True) * 2))
+    out = nn.Sequential(nn.BatchNorm2d(8), nn.ReLU())(x.requires_grad_())
+    out += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+def test_batch_norm_with_an_activation():
+    x, mean, var = torch.randn(4, 8, 24, 24), torch.zeros(8), torch.ones(8)
+    batch_norm = nn.functional.batch_norm
+    for training in (False, True):
+        plain = batch_norm(x, mean.clone(), var.clone(), training=training)
+        assert torch.equal(batch_norm(x, mean, var, training=training, activation="relu6"), nn.functional.relu6(plain))
+    with pytest.raises(ValueError, match="'relu', 'relu6' or None, but got 'gelu'"):
+        batch_norm(x, mean, var, activation="gelu")

@@ -67,6 +67,8 @@ class ReLU(_InPlace):
     tensor([0., 2.])
     """
 
+    word = "relu"  # of ops/activation.py: CLAMPS
+
     def forward(self, input: Any) -> Any:
         return F.relu(input, self.inplace)
 
@@ -162,6 +164,8 @@ class ReLU6(Hardtanh):
     >>> torch.nn.ReLU6()(torch.tensor([-1.0, 9.0]))
     tensor([0., 6.])
     """
+
+    word = "relu6"
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)

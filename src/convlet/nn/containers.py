@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from ..autograd.variable import Variable
 from .module import Module, indent
+from .norm import _BatchNorm
 from .parameter import Parameter
 
 
@@ -80,8 +81,15 @@ class Sequential(_Numbered):
             self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)
+        modules = [*self._modules.values()]
+        done = False
+        for module, after in zip(modules, [*modules[1:], None]):
+            if done:
+                done = False
+                continue
+            word = module.takes(after) if isinstance(module, _BatchNorm) else None
+            done = word is not None
+            input = module.forward(input, word) if done else module(input)
         return input
 
     def _slice(self, index: slice) -> Any:

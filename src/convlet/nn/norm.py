@@ -12,6 +12,7 @@ from ..ops.norm import count_up
 from ..tensor.creation import empty, ones, zeros
 from . import functional as F
 from . import init
+from .activation import ReLU, ReLU6
 from .module import Module
 from .parameter import Parameter
 
@@ -128,7 +129,7 @@ def _expect(input: Any, *ranks: int) -> None:
 
 
 class _BatchNorm(_Norm):
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any, activation: str | None = None) -> Any:
         self._check_input_dim(input)
         own, kept = self._parameters, self._buffers
         try:
@@ -148,7 +149,15 @@ class _BatchNorm(_Norm):
             *(input, mean, var, weight, bias, training or (mean is None and var is None)),
             0.0 if momentum is None else momentum,
             self.eps,
+            activation=activation,
         )
+
+    def takes(self, after: Any) -> str | None:
+        """The activation behind this layer, if in training they are computed together and nobody sees the layer's."""
+        word = after.word if self.training and type(after) in (ReLU, ReLU6) else None
+        if word is None or self._hooked or after._hooked or type(self).forward is not _BatchNorm.forward:
+            return None
+        return None if "forward" in self.__dict__ or "forward" in after.__dict__ else word
 
 
 class BatchNorm1d(_BatchNorm):

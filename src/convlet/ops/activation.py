@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..autograd.function import DISCARD, Operation
+from ..autograd.function import DISCARD, Operation, make_result
 from ..autograd.inplace import apply_inplace
 from ..autograd.mode import spans
 from ..autograd.variable import Array, Variable
@@ -569,6 +569,33 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
             raise RuntimeError("Bool inputs not supported for hardtanh")
         raise NotImplementedError("clamp is not supported for complex types")
     return _activate(Hardtanh, input, inplace, min_val, max_val)
+
+
+class Clamp(NamedTuple):
+    """A clamp that another operation may compute with its own result."""
+
+    function: Callable[[Any], Any]
+    operation: type[_Clamp]
+    settings: tuple[float, ...]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """NaN is none."""
+        return self.operation.numbers_of(*self.settings)
+
+    def recorded(self, input: Variable) -> Variable:
+        """The result where the input is clamped already: its array, which nobody else has, and the clamp's node."""
+        if input._grad_fn is None:
+            return input
+        node: Any = self.operation.node_type((input, *self.settings))
+        out = make_result(input.array, node)
+        node._arguments = ()  # what is saved is the result
+        self.operation._keep(node, (input.array, *self.settings), out.array)
+        node.finish(out)
+        return out
+
+
+CLAMPS = {"relu": Clamp(relu, Relu, ()), "relu6": Clamp(relu6, Hardtanh, (0.0, 6.0))}
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:

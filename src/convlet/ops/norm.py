@@ -29,7 +29,7 @@ from ..dtypes import float32
 from ..kernels import large
 from ..runtime import memory
 from . import fusion
-from .activation import clamped_to
+from .activation import CLAMPS, clamped_to
 from .broadcasting import BroadcastTo, sum_to
 from .composite import gradients_of
 from .conversion import cast, is_half
@@ -128,6 +128,11 @@ def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, pla
     return large.of_images("norm", x) if plan.groups and x.size and x.flags.c_contiguous else None
 
 
+def _clamps(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> bool:
+    """Whether the kernels may take a clamp behind the norm with them."""
+    return x.flags.c_contiguous and _kernels_of_channels(x, weight, bias, plan) is not None
+
+
 def _kernels_of_rows(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
     """The compiled kernels, where the statistics are those of rows that lie side by side, as layer norm's are."""
     first = x.ndim - len(plan.axes)
@@ -158,14 +163,18 @@ def normalise(
     plan: Plan,
     fixed: tuple[Array, Array] | None,
     running: Running | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[Array, Array, Array]:
-    """(output, mean, variance) of an array; ``fixed`` gives the statistics instead of the array itself."""
+    """(output, mean, variance) of an array; ``fixed`` gives the statistics instead of the array itself.
+
+    ``bounds`` of the output, where _clamps says that there may be some.
+    """
     kernels = _kernels_of_channels(x, weight, bias, plan)
     if kernels is not None:
         out = memory.empty_like(x)
         if fixed is None:
             moved = running if running and all(_is_plain(each) for each in running[:2]) else None
-            average, variance = kernels.training(x, weight, bias, plan.eps, out, plan.groups, moved)
+            average, variance = kernels.training(x, weight, bias, plan.eps, out, plan.groups, moved, bounds=bounds)
             if running and not moved:
                 _move(running, average, variance, plan.elements)
         else:
@@ -318,9 +327,10 @@ class NormalisationGradient(Operation):
 
 
 class _Normalisation(Operation):
-    """forward(input, weight, bias, plan, fixed, running): see Plan; ``fixed`` is (mean, variance) or None.
+    """forward(input, weight, bias, plan, fixed, running, bounds): see Plan; ``fixed`` is (mean, variance) or None.
 
-    Running statistics are moved by those of the input.
+    Running statistics are moved by those of the input. With bounds, the result is that of a clamp, which is recorded
+    apart.
     """
 
     @staticmethod
@@ -332,8 +342,9 @@ class _Normalisation(Operation):
         plan: Plan,
         fixed: tuple[Array, Array] | None = None,
         running: Running | None = None,
+        bounds: tuple[float, float] | None = None,
     ) -> Any:
-        result, average, variance = normalise(input, weight, bias, plan, fixed, running)
+        result, average, variance = normalise(input, weight, bias, plan, fixed, running, bounds)
         if ctx is not DISCARD:
             ctx.settings = (average, variance), plan, fixed is not None
             ctx.bias, ctx.bounds = None if bias is None else bias.copy(), None
@@ -347,7 +358,7 @@ class _Normalisation(Operation):
         if bounds is None or ctx.without_data:
             return False
         input, weight = ctx.saved
-        if not input.flags.c_contiguous or _kernels_of_channels(input, weight, ctx.bias, ctx.settings[1]) is None:
+        if not _clamps(input, weight, ctx.bias, ctx.settings[1]):
             return False
         _ = later.saved  # raises where it was changed
         ctx.bounds = bounds
@@ -389,6 +400,8 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    activation: str | None = None,
 ) -> Any:
     """Normalise each channel over the batch and the image: ``(x - mean) / sqrt(var + eps) * weight + bias``.
 
@@ -397,9 +410,11 @@ def batch_norm(
         running_mean, running_var: ``(C,)``; used when not ``training``. In training the batch's own (biased) variance
             is used, and these, unless None, move towards the batch's mean and unbiased variance by ``momentum``.
         weight, bias: ``(C,)`` or None.
+        activation: beyond PyTorch: 'relu' or 'relu6' of the result, which costs no pass of its own.
 
     Raises:
-        ValueError: a single value per channel in training. RuntimeError: sizes other than C, missing statistics.
+        ValueError: a single value per channel in training, another activation. RuntimeError: sizes other than C,
+        missing statistics.
 
     Source: https://arxiv.org/abs/1502.03167
 
@@ -408,6 +423,12 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    if activation is not None and activation not in CLAMPS:
+        raise ValueError(f"activation must be 'relu', 'relu6' or None, but got {activation!r}")
+    clamp = None if activation is None else CLAMPS[activation]
+    if clamp is not None and (not training or input.meta):
+        plain = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+        return clamp.function(plain)
     if spans and not training:
         later = fusion.normalised(input, running_mean, running_var, weight, bias, eps)
         if later is not None:
@@ -444,15 +465,21 @@ def batch_norm(
     plan = _plan_of_channels(shape, _shared(weight, bias), eps)
     if not training:
         return NativeBatchNorm.apply(input, weight, bias, plan, (running_mean.array, running_var.array))
-    if running_mean is None or input.meta:
-        return NativeBatchNorm.apply(input, weight, bias, plan)
-    check_writable(running_mean, False)
-    check_writable(running_var, False)
-    running = running_mean.array, running_var.array, momentum
-    result = NativeBatchNorm.apply(input, weight, bias, plan, None, running)
-    record_write(running_mean)
-    record_write(running_var)
-    return result
+    running = bounds = None
+    if running_mean is not None and not input.meta:
+        check_writable(running_mean, False)
+        check_writable(running_var, False)
+        running = running_mean.array, running_var.array, momentum
+    if clamp is not None:
+        scale, shift = (None if each is None else each.array for each in (weight, bias))
+        bounds = clamp.bounds if _clamps(input.array, scale, shift, plan) else None
+    result = NativeBatchNorm.apply(input, weight, bias, plan, None, running, bounds)
+    if running is not None:
+        record_write(running_mean)
+        record_write(running_var)
+    if clamp is None:
+        return result
+    return clamp.function(result) if bounds is None else clamp.recorded(result)
 
 
 def count_up(counter: Variable) -> float:
