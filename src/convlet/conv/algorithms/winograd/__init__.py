@@ -35,8 +35,7 @@ name = "winograd"
 # Input channels of a group up to which the weight gradient is left to direct: 1 takes 251 us there, not 520 (128x128),
 # 3 take 1299, not 1636 (224x224; 64 output channels, Zen 4, November 2026).
 FEW = 4
-# So much faster it must be expected to be, because expectations err. They count one image: in a batch of 64, where they
-# say 1.08, 4x4 images of 64 channels take 141 us, not 324 (Zen 4, November 2026).
+# So much faster it must be expected to be, because expectations err.
 MARGIN = 1.05
 # Operations an image below which it saves a few microseconds, and even in a batch not many: not worth compiling for.
 LEAST_FLOPS = 1_000_000
