@@ -28,6 +28,7 @@ from ..autograd.function import DISCARD, Operation
 from ..autograd.mode import spans
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
+from ..kernels import large
 from ..runtime.storage import Storage
 from . import fusion
 from .activation import Within
@@ -326,7 +327,7 @@ class Transposed(_Product):
     ) -> Array:
         out = InputGradient.forward(ctx, input, weight, problem, kept)
         if bias is not None:
-            out += bias.astype(out.dtype, copy=False)[:, None, None]
+            large.ufunc(np.add, out, bias.astype(out.dtype, copy=False)[:, None, None], out=out)
         return out
 
     @staticmethod
