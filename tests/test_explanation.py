@@ -66,7 +66,7 @@ def test_whatever_takes_it(text, direction):
 def test_what_depends_on_the_layout():
     text = "g4 ic64 ih9 iw9 oc64 kh3 kw3 sh2 sw2 ph1 pw1"
     assert "leaves it to direct, unless the channels" in str(torch.explain(text))
-    assert "leaves it" not in str(torch.explain(text, direction="bwd_input"))
+    assert "leaves it" not in str(torch.explain(text, direction="bwd_weight"))
 
 
 def test_arguments_of_conv2d():

@@ -81,6 +81,7 @@ def test_an_infinity_stays_in_its_windows() -> None:
     [
         ("ic1 ih572 iw572 oc64 kh3 kw3 bwd_input", "overlap"),
         ("ic64 ih224 iw224 oc3 kh3 kw3 ph1 pw1", "overlap"),
+        ("ic256 ih28 iw28 oc8 kh3 kw3 ph1 pw1", "winograd"),
         ("ic16 ih56 iw56 oc3 kh3 kw3 ph1 pw1", "grouped"),
         ("ic64 ih112 iw112 oc3 kh9 kw9 ph4 pw4", "grouped"),
     ],

@@ -32,14 +32,15 @@ from .grouped_channels import Channels
 name = "grouped"
 
 # Output channels of a group up to which the lanes are positions whatever else; of several groups, channels of input and
-# output; output channels from which on Winograd is faster where it takes the problem; channels up to which a weight
-# gradient sums over positions in its lanes; and channels of input and output from which on the lanes are channels
-# where those lie side by side, or where every second column would have to be picked out of rows. From so many positions
-# on that costs more than packing the weights of full vectors.
+# output; output channels from which on Winograd is faster where it takes the problem, and those of a single group with
+# so many positions; channels up to which a weight gradient sums over positions in its lanes; and channels of input and
+# output from which on the lanes are channels where those lie side by side, or where every second column would have to
+# be picked out of rows. From so many positions on that costs more than packing the weights of full vectors.
 # AVX-512, Zen 4 (EPYC, 3.3 GHz), November 2026: `python -m benchmarks layers --table grouped`.
 FEW = 8
 CHANNELS = 32
 WINOGRAD_CHANNELS = 16
+WINOGRAD_OUTPUTS, WINOGRAD_POSITIONS = 7, 400
 GRADIENT_CHANNELS = 8
 LANE_CHANNELS = 16
 STRIDED_POSITIONS = 128
@@ -80,9 +81,15 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"copies every column or every second, and the stride is {p.sw}"
     if Geometry.of(p, element).band_bytes(1) > BAND_BYTES:
         return "a row of a group is too long for the cache"
-    if p.direction != "bwd_weight" and outputs >= WINOGRAD_CHANNELS and winograd.refuse(p) is None:
-        return f"Winograd is faster with {outputs} output channels a group"
-    return None
+    return None if p.direction == "bwd_weight" else left_to_winograd(p, outputs)
+
+
+def left_to_winograd(p: ConvProblem, outputs: int) -> str | None:
+    """Why a problem of so many output channels a group is Winograd's, or None."""
+    large = p.g == 1 and p.sh == p.sw == 1 and p.oh * p.ow >= WINOGRAD_POSITIONS
+    if outputs < (WINOGRAD_OUTPUTS if large else WINOGRAD_CHANNELS) or winograd.refuse(p) is not None:
+        return None
+    return f"Winograd is faster with {outputs} output channels a group"
 
 
 def other(problem: ConvProblem) -> str | None:
@@ -96,9 +103,11 @@ def _is_wide(p: ConvProblem) -> bool:
 
 
 def _is_direct(p: ConvProblem) -> bool:
-    """Whether direct convolution computes it where columns lie side by side: 1.1 times as fast with full vectors."""
-    full = p.oc // p.g % target.current().lanes(compute_dtype(p).itemsize) == 0
-    return _is_wide(p) and full and p.direction == "fwd"
+    """Whether direct convolution computes it where columns lie side by side: with full vectors 1.1 times as fast, input
+    gradients of groups of 32 channels 1.8 times."""
+    outputs = p.ic if p.direction == "bwd_input" else p.oc
+    full = outputs // p.g % target.current().lanes(compute_dtype(p).itemsize) == 0
+    return _is_wide(p) and full and p.direction != "bwd_weight"
 
 
 def finishes(problem: ConvProblem) -> bool:
@@ -383,7 +392,7 @@ class _Forward:
     ) -> None:
         beside = x.strides[1] == x.itemsize
         if self.direct is not None and not beside:
-            self.direct(x, w, bias, out, kept, tail)
+            self.direct(x, w, bias, out, kept, *((tail,) if self.problem.tail else ()))
             return
         by_channels = self.wide and (self.problem.sw > 1 or beside)
         if self.channels is not None and by_channels:

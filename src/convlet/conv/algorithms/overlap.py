@@ -69,7 +69,7 @@ def refuse(problem: ConvProblem) -> str | None:
     sums = max(part.rows for part in planes.parts) * planes.pitch * channels
     if rows * columns * (channels + SHIFT) / REACHED > sums / GROUPED_REACHES[min(outputs, len(GROUPED_REACHES)) - 1]:
         return f"sums of {channels} channels are too short to be shifted"
-    return None
+    return grouped.left_to_winograd(p, outputs)
 
 
 def finishes(problem: ConvProblem) -> bool:
