@@ -66,27 +66,37 @@ def spent(step: Callable[[], Any]) -> list[tuple[str, float]]:
 
     seconds: dict[str, float] = defaultdict(float)
     run_quietly, run_node, run_with = function.run_quietly, function.OperationNode.run, Convolved.run_with
+    apply = function.Operation.apply
+    inside: list[str] = []  # an operation may apply others
 
     def timed(name: str, call: Callable[..., Any], *args: Any) -> Any:
+        if inside:
+            return call(*args)
+        inside.append(name)
         start = time.perf_counter()
         try:
             return call(*args)
         finally:
             seconds[name] += time.perf_counter() - start
+            inside.clear()
 
     def forward(function: Any, ctx: Any, arrays: Any) -> Any:
         owner = getattr(function, "__self__", None)  # a class method knows its class, a static one its name
         name = owner.__name__ if owner is not None else function.__qualname__.split(".")[0]
         return timed(name, run_quietly, function, ctx, arrays)
 
-    function.run_quietly = inplace.run_quietly = forward
+    inplace.run_quietly = forward
+    function.Operation.apply = classmethod(  # type: ignore[method-assign, assignment]
+        lambda operation, *args: timed(operation.__name__, apply.__func__, operation, *args)
+    )
     function.OperationNode.run = lambda node, *args: timed(node.name(), run_node, node, *args)  # type: ignore[method-assign]
     Convolved.run_with = lambda *args: timed("Convolution and what follows", run_with, *args)  # type: ignore[method-assign]
     start = time.perf_counter()
     try:
         step()
     finally:
-        function.run_quietly = inplace.run_quietly = run_quietly
+        inplace.run_quietly = run_quietly
+        function.Operation.apply = apply  # type: ignore[method-assign]
         function.OperationNode.run = run_node  # type: ignore[method-assign]
         Convolved.run_with = run_with  # type: ignore[method-assign]
     total = time.perf_counter() - start
