@@ -8,12 +8,13 @@ Both products slide a stretch of T taps of the kernel's column (a *run*) along R
 so each of the R + T - 1 vectors that a run loads is multiplied up to T times. A table of addresses says where the
 image's rows are, and another of the runs
 
-    (T, first, shift, w, w_step, w_other, columns)
+    (T, first, shift, w, w_step, w_other, columns, ends)
 
 which of them a run begins with, how far to the right it reads, where its weights (or sums) are, in bytes, and how many
 columns of the kernel it is: of neighbouring columns a row's vectors are loaded one after the other, which is up to 1.1
-times as fast as all rows of one column after the other (Zen 4). Stride, dilation, padding and flips of rows are in
-these tables. What lanes are is the kind of a step:
+times as fast as all rows of one column after the other (Zen 4). A chained sweep, which errs less, adds what it has
+summed up to others at the `ends` of chains. Stride, dilation, padding and flips of rows are in these tables. What lanes
+are is the kind of a step:
 
     rows      columns of an image; the shift is in columns, and those outside the image are masked: nothing is padded
     two       the same at every second column: two vectors are split into even and odd lanes for two neighbouring taps;
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from llvmlite import ir
@@ -66,7 +68,7 @@ from .tail import Finished
 # Rows that a step holds in registers.
 ROWS = (1, 2, 4, 7, 8)
 # int64 of an entry of the table of runs.
-ENTRY = 7
+ENTRY = 8
 # Blocks of rows that differ in nothing but where they lie are a *series*; an int64 each:
 SERIES = (
     "rows",  # of results that a block holds in registers
@@ -97,6 +99,7 @@ class Kind:
     channels: bool = False
     half: bool = False
     code: int = NATIVE  # how images and results are stored; weights and sums are of the compute type
+    chained: bool = False  # whether sums are sums of those of chains
 
     def size(self, compute: Any) -> int:
         """Bytes of a stored element."""
@@ -321,13 +324,16 @@ class _Columns:
         return load
 
 
-def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
-    """one(length, first, shift, taps) for the runs of a table; `taps` are the places of a run's weights by column."""
+def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any, end: Any = None) -> None:
+    """one(length, first, shift, taps) for the runs of a table; `taps` are the places of a run's weights by column.
+
+    end(), if there is one, after those that end a chain.
+    """
     most = longest_run()
     with _steps(builder, groups, 1) as group:
         entry = builder.add(table, builder.mul(group, _constant(8 * ENTRY)))
         fields = [_load(builder, _plus(builder, entry, 8 * i), I64) for i in range(ENTRY)]
-        length, first, shift, w, w_step, w_other, columns = fields
+        length, first, shift, w, w_step, w_other, columns, ends = fields
 
         def body(length: int, columns: int) -> Any:
             def emit() -> None:
@@ -340,6 +346,9 @@ def _runs(builder: Any, kind: Kind, groups: Any, table: Any, one: Any) -> None:
         case = builder.add(builder.mul(columns, _constant(8)), length)
         sizes = [(t, c) for t in range(1, most + 1) for c in range(1, kind.columns(t) + 1)]
         _switch(builder, "run", case, {8 * c + t: body(t, c) for t, c in sizes})
+        if end is not None:
+            with builder.if_then(builder.icmp_signed("!=", ends, _constant(0))):
+                end()
 
 
 def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], arguments: tuple[Any, ...]) -> None:
@@ -361,6 +370,7 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
 
     def some_rows(count):
         sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
+        totals = [[cgutils.alloca_once(builder, vector) for _ in each] for each in sums] if kind.chained else sums
 
         def one(unit, block, rows, at, table, groups, left):
             to = builder.add(builder.add(out, at), builder.mul(unit, out_unit))
@@ -380,18 +390,20 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
                     beside = builder.select(biased, place, no_bias)
                     start = _load_masked(builder, beside, vector, here.there)
                     own = after.of_channels(beside, here.there)
-                for each in (each for phase in sums for each in phase):
-                    builder.store(start, each)
+                for each, total in zip(chain(*sums), chain(*totals)):
+                    builder.store(builder.load(nothing), each)
+                    builder.store(start, total)
                 for phase in range(kind.phases):
                     entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
                     adding = add_into(count, here, sums[phase], rows, ready)
-                    _runs(builder, kind, series.more if phase else groups, entries, adding)
+                    end = end_of(sums[phase], totals[phase]) if kind.chained else None
+                    _runs(builder, kind, series.more if phase else groups, entries, adding, end)
                 to_rows = [builder.add(to, builder.mul(series.step, _constant(i))) for i in range(count)]
                 if kind.phases == 2:
-                    for row, values in zip(to_rows, zip(*sums)):
+                    for row, values in zip(to_rows, zip(*totals)):
                         put_phases(row, now, offset, [builder.load(each) for each in values])
                 else:
-                    put(to_rows, now, offset, [builder.load(each) for each in sums[0]], own)
+                    put(to_rows, now, offset, [builder.load(each) for each in totals[0]], own)
 
         _walk(builder, kind, series, units, first, last, (x, x_unit, zeros, places), one)
 
@@ -407,6 +419,14 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
                             builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
 
         return one
+
+    def end_of(sums, totals):
+        def end():
+            for each, total in zip(sums, totals):
+                builder.store(builder.fadd(builder.load(total), builder.load(each)), total)
+                builder.store(builder.load(nothing), each)
+
+        return end
 
     def weight(here, place):
         if kind.channels:
@@ -510,15 +530,16 @@ KINDS = {
 }
 
 
-def _text(element: int, kind: str, half: bool = False, code: int = NATIVE) -> str:
+def _text(element: int, kind: str, half: bool = False, code: int = NATIVE, chained: bool = False) -> str:
     """A literal text for a step: Numba compiles one for each."""
-    return f"{element} {kind} {int(half)} {code}"
+    return f"{element} {kind} {int(half)} {code} {int(chained)}"
 
 
 def _named(text: str) -> tuple[Any, Kind]:
     """The compute type and the kind that a text names."""
-    element, kind, half, code = text.split()
-    return FLOAT if element == "4" else DOUBLE, replace(KINDS[kind], half=bool(int(half)), code=int(code))
+    element, kind, half, code, chained = text.split()
+    known = replace(KINDS[kind], half=bool(int(half)), code=int(code), chained=bool(int(chained)))
+    return FLOAT if element == "4" else DOUBLE, known
 
 
 @intrinsic(prefer_literal=True)
@@ -534,7 +555,9 @@ def sweep_step(typing, which, finished, v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, 
 
 
 @functools.cache
-def sweep(element: int, kind: str, half: bool = False, code: int = NATIVE, finished: bool = False) -> Kernel:
+def sweep(
+    element: int, kind: str, half: bool = False, code: int = NATIVE, finished: bool = False, chained: bool = False
+) -> Kernel:
     """sweep(series, first, last, units, x, x_unit, zeros, places, width, columns, weights, w_unit, bias, bias_unit,
     out, out_unit, tail)
 
@@ -542,7 +565,7 @@ def sweep(element: int, kind: str, half: bool = False, code: int = NATIVE, finis
     addresses of rows, `zeros` that of a row of padding. `width` is the columns of the image, `columns` those of the
     result, or how many channels. bias may be 0; where results are `finished` it is there, and so is the tail (tail.py).
     """
-    which, last = _text(element, kind, half, code), int(finished)
+    which, last = _text(element, kind, half, code, chained), int(finished)
 
     def run(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail):
         sweep_step(which, last, s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail)

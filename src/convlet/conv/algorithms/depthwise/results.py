@@ -20,6 +20,7 @@ from ...problem import ConvProblem
 from ...tail import Tail, followed
 from .. import copies
 from ..bands import split
+from ..chains import chain
 from ..frames import CODES, Frames, compute_dtype, workers_for
 from .tables import Frame, Planner, finish, is_half, lies_beside, lies_plain, step_fields
 
@@ -35,6 +36,7 @@ class Results:
     def __init__(self, problem: ConvProblem):
         self.problem = problem
         self.compute = compute_dtype(problem)
+        self.chain = chain(problem)
         self.frames: dict[Any, Frame] = Frames()
         # Results that are copied to where they belong get their tail there.
         self.elsewhere = followed(Results(replace(problem, tail=())), problem.tail) if problem.tail else None
@@ -58,7 +60,7 @@ class Results:
         frame = self.frames.get(key)
         if frame is None:
             make = _channels_frame if beside else _planes_frame
-            frame = self.frames[key] = make(self.problem, a, into, workers)
+            frame = self.frames[key] = make(self.problem, a, into, workers, self.chain)
         if bias is not None:
             bias = np.ascontiguousarray(bias, self.compute)
         at = 0 if bias is None else memory.address(bias)
@@ -74,11 +76,11 @@ class Results:
             out[...] = into
 
 
-def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, chain: int) -> Frame:
     element = compute_dtype(p).itemsize
     machine = target.current()
     m = p.oc // p.ic
-    planner = Planner(p, a, element, beside=False)
+    planner = Planner(p, a, element, beside=False, chain=chain)
     back = p.direction == "bwd_input"
     sizes = KINDS[planner.kind].rows
     address, count, room = planner.series(sizes, out.strides[2])
@@ -90,7 +92,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     taps = p.kh * p.kw * element
     fields = {
-        **step_fields(p, sweep=steps.sweep(element, planner.kind, half, CODES[p.dtype], bool(p.tail))),
+        **step_fields(p, sweep=steps.sweep(element, planner.kind, half, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
         "size": p.itemsize,
         "n": p.n,
@@ -115,12 +117,12 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) 
     return finish(planner, fields, min(workers, p.n * pieces * parts))
 
 
-def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int) -> Frame:
+def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, chain: int) -> Frame:
     element = compute_dtype(p).itemsize
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
-    planner = Planner(p, a, tap_step, beside=True)
+    planner = Planner(p, a, tap_step, beside=True, chain=chain)
     address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
     zeros = memory.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize)
     planner.tables.append(zeros)
@@ -129,7 +131,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
     fields = {
-        **step_fields(p, sweep=steps.sweep(element, planner.kind, False, CODES[p.dtype], bool(p.tail))),
+        **step_fields(p, sweep=steps.sweep(element, planner.kind, False, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
         "size": p.itemsize,
         "vector": machine.vector,

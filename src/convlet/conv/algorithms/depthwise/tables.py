@@ -48,6 +48,17 @@ class Axis:
     tap_step: int  # between its taps, in taps of the kernel
 
 
+def ended(runs: list[tuple[int, ...]], chain: int) -> list[tuple[int, ...]]:
+    """The runs, each with whether it ends a chain of at most so many terms."""
+    terms = [run[0] * run[-1] for run in runs] + [chain]  # behind the last there is no room
+    found, taken = [], 0
+    for run, own, after in zip(runs, terms, terms[1:]):
+        ends = (taken := taken + own) + after > chain
+        found.append((*run, int(ends)))
+        taken = 0 if ends else taken
+    return found
+
+
 def kind_of(p: ConvProblem) -> str:
     """Of steps whose lanes are columns."""
     if p.sw == 1:
@@ -62,8 +73,8 @@ class Planner:
     the results of a block follow one another downwards: what is read lies together, and half of it was read before.
     """
 
-    def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool):
-        self.p, self.unit, self.beside = p, unit, beside
+    def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool, chain: int = 0):
+        self.p, self.unit, self.beside, self.chain = p, unit, beside, chain
         self.kind = "channels" if beside else kind_of(p)
         # Bytes of a plane of what is read, and of the results (or their gradient).
         self.sizes = {"x": p.ih * p.iw * p.itemsize, "y": p.oh * p.ow * p.itemsize}
@@ -104,7 +115,7 @@ class Planner:
                     step *= self.held.tap_step * self.unit
                     found.append((length, at, offset * shift, tap * self.unit, step, other, columns))
                 i += columns
-        return found
+        return ended(found, self.chain)
 
     def reading(self, rows: Rows, first: int, count: int) -> Rows:
         """Without the runs that read nothing but padding: large kernels have many at the edges."""
