@@ -10,6 +10,7 @@ pytest.importorskip("numba")
 from convlet.conv.algorithms import load, pointwise
 from convlet.conv.plan import plan_for
 from convlet.conv.problem import DIRECTIONS, ConvProblem
+from convlet.runtime import threads
 from tests.conv.strategies import LAYOUTS, check_exact, operand_shapes
 
 SHAPES = (
@@ -137,3 +138,21 @@ def test_an_image_gives_the_same_bits_in_any_batch(text: str, direction: str) ->
         alone = np.full(problem.per_image().result_shape, np.nan, np.float32)
         run(a[image : image + 1], b, None, alone)
         assert alone.tobytes() == together[image : image + 1].tobytes()
+
+
+@pytest.mark.parametrize("channels", ["ic64 oc2", "ic64 oc9", "ic70 oc16", "ic40 oc21", "ic16 oc96"])
+def test_a_weight_gradient_has_the_same_bits_on_any_number_of_threads(channels: str) -> None:
+    """Which order sums have depends on the channels: lanes of terms or of columns."""
+    problem = ConvProblem.parse(f"n2 {channels} ih41 iw43 kh1 kw1 bwd_weight")
+    rng = np.random.default_rng(7)
+    a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
+    before, found = threads.get_num_threads(), set()
+    try:
+        for count in (1, 2, 5):
+            threads.set_num_threads(count)
+            out = np.full(problem.result_shape, np.nan, np.float32)
+            load("pointwise").plan(problem)(a, b, None, out)
+            found.add(out.tobytes())
+    finally:
+        threads.set_num_threads(before)
+    assert len(found) == 1
