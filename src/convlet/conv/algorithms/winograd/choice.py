@@ -23,8 +23,9 @@ TILES = (2, 3, 4, 5)
 # only: the second number.
 PRODUCTS = {"high": (7, 10), "highest": (4, 5)}
 # Products along an axis: beyond, transforms are as much work as multiplying, and no task has room for its tiles. 9x9
-# taps of 64 channels on 28x28 take 869 us with 13 products, 1010 with 18; where processors share no cache 784 and 1790.
-# 11x11 taps of 32 channels on 40x40 take 757 us there with 17, 1991 with 20 (two threads, Zen 4, November 2026).
+# taps of 64 channels on 28x28 take 796 us with 13 products, 942 with 18 (784 and 1790 in a process
+# whose regions handed over slowly); there 11x11 taps of 32 channels on 40x40 take 757 with 17, 1991 with 20 (two
+# threads, Zen 4, November 2026).
 LARGEST = 17
 
 

@@ -31,8 +31,8 @@ LARGE_PASS_BYTES = 12 << 20
 AGAIN = 2
 # Bytes of transformed weights, of all workers, up to which each makes all of them for itself, in one region with the
 # images: what another has written comes slowly, most where processors share no cache. An input gradient of 64 channels
-# on 56x56 takes 346 us then, not 380 (728 where no cache is shared); one of 37 on 29x31 74, not 102 (two threads,
-# Zen 4, November 2026).
+# on 56x56 takes 346 us then, not 380 (728 in a process that handed over slowly); one of 37 on 29x31 74, not
+# 102 (two threads, Zen 4, November 2026).
 OWN_WEIGHTS = 3 << 20
 # Products of a task at most: tiles times points, for their sums to stay in L2. And tiles at least, for the weights'
 # transform to be worth it.
