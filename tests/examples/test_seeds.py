@@ -1,7 +1,8 @@
 """The programs of four public texts print under Convlet what they print under PyTorch.
 
 To the character, but for the last digit of a number: sums of another order differ in the seventh, on PyTorch's
-side too from one processor to the next, and in one number of a hundred that tips a rounding over.
+side too from one processor to the next, and in one number of a hundred that tips a rounding over. Where terms of
+about 1 cancel, more digits of what is left are theirs.
 """
 
 import re
@@ -13,6 +14,8 @@ import pytest
 
 SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
 PROGRAMS = sorted(each for each in SEEDS.glob("*_*.py") if each.name != "make_outputs.py")
+
+ROUNDING = 5e-8  # of a float32 near 1
 
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]\d+)?")
 
@@ -44,5 +47,5 @@ def test_output_is_that_of_pytorch(program):
         different = [(one, other) for one, other in pairs if one != other]
         assert len(different) <= len(pairs) // 50, different
         for one, other in different:
-            assert abs(digits(one) - digits(other)) <= 1
+            assert abs(digits(one) - digits(other)) <= 1 or abs(float(one) - float(other)) <= ROUNDING
             assert exponent(one) == exponent(other)
