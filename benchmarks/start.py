@@ -47,8 +47,8 @@ print(torch.warmup(model, (1, 3, 224, 224), backward=True))
 
 
 def spent(program: str, folder: str) -> tuple[float, float]:
-    """Seconds until a new process has run a program, and its MiB; compiled kernels and bytecode are in the folder."""
-    environment = {**os.environ, "CONVLET_CACHE_DIR": folder, "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
+    """Seconds until a new process has run a program, and its MiB; compiled kernels are in the folder."""
+    environment = {**os.environ, "CONVLET_CACHE_DIR": folder}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.time()
     done = subprocess.run(
@@ -67,7 +67,7 @@ def compare(rounds: int, models: tuple[str, ...]) -> None:
         for (name, program), arguments in zip(programs.items(), ("", *FIRST.values())):
             sides = [program.format(library=library, arguments=arguments) for library in ("convlet", "torch")]
             for side in sides:
-                spent(side, folder)  # compiles
+                spent(side, folder)  # compiles kernels, and Python's bytecode
             turns = [[spent(side, folder) for side in sides] for _ in range(rounds)]
             cells = [f"{statistics.median(column):.2f}" for side in zip(*turns) for column in zip(*side)]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
