@@ -20,7 +20,7 @@ from .. import gradient
 from ..gradient import Array
 from ..problem import ConvProblem
 from .bands import split
-from .frames import CODES, Frame, Frames, compute_dtype, layout, workers_for
+from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, workers_for
 
 # Bytes of a band, and of its sums.
 BAND_BYTES, SUM_BYTES = 128 << 10, 48 << 10
@@ -239,15 +239,11 @@ class Channels:
             "in_place": int(exact and out.strides[1] == out.itemsize == element),
             "slot": slot,
         }
-        record = np.zeros(1, kernels.FRAME)
-        for field, value in fields.items():
-            record[field] = value
-        return Frame(
-            record,
+        return finish(
+            fields,
             tables,
-            memory.address(record),
-            slot,
-            min(workers, p.n * bands * chunks),
+            kernels.FRAME,
+            workers=min(workers, p.n * bands * chunks),
             pack_workers=min(workers, p.g),
             packed_bytes=p.g * w_group,
             form=("grouped_channels", p.direction, tuple(form)),

@@ -21,7 +21,7 @@ from ..gradient import Array, Run
 from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from ..tail import Tail
-from . import copies, direct, grouped
+from . import copies, direct, grouped, planes
 from .bands import split
 from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, workers_for
 
@@ -65,8 +65,8 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"{rows * columns} pixels are too few to be shared out"
     if outputs * p.kh * p.kw * columns * element > ROW_BYTES:
         return "the products of a row are too long for the cache"
-    planes = grouped.Geometry.of(p, element)
-    sums = max(part.rows for part in planes.parts) * planes.pitch * channels
+    geometry = planes.Geometry.of(p, element)
+    sums = max(part.rows for part in geometry.parts) * geometry.pitch * channels
     if rows * columns * (channels + SHIFT) / REACHED > sums / GROUPED_REACHES[min(outputs, len(GROUPED_REACHES)) - 1]:
         return f"sums of {channels} channels are too short to be shifted"
     return grouped.left_to_winograd(p, outputs)
@@ -112,7 +112,7 @@ class _Overlap:
     ) -> None:
         p = self.problem
         lanes = target.current().lanes(self.compute.itemsize)
-        if not grouped.readable(x) or (x.shape[3] < lanes and not _in_one(x)):
+        if not planes.readable(x) or (x.shape[3] < lanes and not _in_one(x)):
             x = np.ascontiguousarray(x)
         if w.dtype != self.compute or not (w.flags.c_contiguous or _is_last(w)):
             w = copies.widened(w, self.compute)
@@ -149,7 +149,7 @@ class _Overlap:
         bands = max(1, wanted, min(units, split(outputs * height * sums_h, in_l2(SUM_BYTES))))
         band_rows = split(units, bands) * rows.step
         reading = kernels.IN_PLACE if x.itemsize == element else kernels.BROUGHT
-        if grouped.turned(x):
+        if planes.turned(x):
             reading = kernels.TURNED
         tables: list[np.ndarray] = [np.zeros(lanes, self.compute)]
         phases = np.zeros((columns.step, kernels.PHASE // 8), np.int64)
@@ -167,10 +167,10 @@ class _Overlap:
                 "room_at": step * machine.panel_nr * lanes * element,
                 "products_at": taps * pitch,
                 "sums_at": outputs * band_rows * sums_h + 2 * lanes * element,
-                "y_at": grouped.turned_bytes(out, outputs, band_rows),
+                "y_at": planes.turned_bytes(out, outputs, band_rows),
             }
         )
-        plain = out.itemsize == element and grouped.readable(out)
+        plain = out.itemsize == element and planes.readable(out)
         fields = steps.addresses(element, STEPS) | places | {
             "bring": panels.STEPS[element]["bring"].address,
             "shifted": shifts.STEPS[element]["shifted"].address,
@@ -205,8 +205,8 @@ class _Overlap:
             "outputs": outputs,
             "columns": width,
             "y_n": out.strides[0],
-            **grouped.lying("y", out, band_rows),
-            "y_w": element if grouped.turned(out) else out.strides[3],
+            **planes.lying("y", out, band_rows),
+            "y_w": element if planes.turned(out) else out.strides[3],
             "y_code": CODES[p.dtype],
             "y_height": height,
             "interleaved": int(plain and columns.step == 2 and width > 1),
@@ -216,7 +216,7 @@ class _Overlap:
             "sums_w": sums_w,
         }  # fmt: skip
         if p.tail:
-            fields["finish"] = (finish_lanes if grouped.turned(out) else finish_rows).address
+            fields["finish"] = (finish_lanes if planes.turned(out) else finish_rows).address
         return finish(fields, tables, kernels.FRAME, workers=min(workers, p.n * bands))
 
 
