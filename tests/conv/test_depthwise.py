@@ -58,6 +58,20 @@ def test_blocks_cover_every_row(count: int, sizes: tuple[int, ...]) -> None:
     assert all(size in sizes for _, size in found)
 
 
+@pytest.mark.parametrize("sizes", [(1, 2, 4), (1, 2, 4, 7, 8)])
+def test_blocks_of_a_weight_gradient_cover_every_row_once(sizes: tuple[int, ...]) -> None:
+    for count in range(1, 150):
+        rows = [row for first, size in blocks(count, sizes, once=True) for row in range(first, first + size)]
+        assert rows == list(range(count))
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_weight_gradients_of_every_height_and_width(layout: str) -> None:
+    for size in range(1, 34):
+        problem = ConvProblem.parse(f"g3 ic3 ih{size} iw{size} oc3 kh3 kw3 ph1 pw1 bwd_weight")
+        check_exact(depthwise.plan(problem), problem, (layout, layout, "contiguous"))
+
+
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("shape", SHAPES[:6])

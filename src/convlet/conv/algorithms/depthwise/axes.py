@@ -38,12 +38,15 @@ def phases(size: int, out: int, kernel: int, stride: int, dilation: int, pad: in
 
 
 @lru_cache(maxsize=256)
-def blocks(count: int, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before."""
+def blocks(count: int, sizes: tuple[int, ...], once: bool = False) -> tuple[tuple[int, int], ...]:
+    """(first, rows) of the cheapest blocks that cover so many rows; the last may overlap the one before.
+
+    Not where each row is to be covered `once`: a row that is summed up twice counts twice.
+    """
     whole = max(0, count - 8 * sizes[-1]) // sizes[-1]  # only the end of a tall image needs thought
     best: list[tuple[int, list[int]]] = [(0, [])]
     for n in range(1, count - whole * sizes[-1] + 1):
-        before = [(size, *best[max(0, n - size)]) for size in sizes if size <= count]
+        before = [(size, *best[max(0, n - size)]) for size in sizes if size <= (n if once else count)]
         ways = [(cost + size + BLOCK_COST, [*taken, size]) for size, cost, taken in before]
         best.append(min(ways, key=lambda way: (way[0], len(set(way[1])), way[1])))
     found, first = [], 0

@@ -143,7 +143,7 @@ class Planner:
         """
         found: dict[Any, list[int]] = {}
         for phase in self.held.phases:
-            for start, count in blocks(phase.count, sizes):
+            for start, count in blocks(phase.count, sizes, once=self.p.direction == "bwd_weight"):
                 rows = self.reading(rows_of(phase, count), start * phase.advance, count)
                 found.setdefault((phase, count, rows, start if self.beside else 0), []).append(start)
         entries: list[list[int]] = []
