@@ -88,10 +88,11 @@ def test_exact_in_other_dtypes(shape: str, direction: str, dtype: str, one_point
     check_exact(shallow.plan(problem), problem)
 
 
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("shape", "direction"), [case for case in CASES if case[0] in SHAPES[:2] + SHAPES[6:7]])
-def test_any_strides(shape: str, direction: str, layout: str, one_point: None) -> None:
-    problem = of(shape, direction)
+def test_any_strides(shape: str, direction: str, layout: str, dtype: str, one_point: None) -> None:
+    problem = of(f"{shape} {dtype}", direction)
     run = shallow.plan(problem)
     out = layout if layout in WRITABLE else "contiguous"
     check_exact(run, problem, (layout, "contiguous", out))

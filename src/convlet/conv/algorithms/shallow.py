@@ -380,6 +380,7 @@ def _forward_frame(
         "spare_taps": spare,
         "tap_zeros": max(0, rows.reach - p.kh) * p.kw * lanes,
         "in_place": int(in_place),
+        "y_last": fields["y_last"] * (element == size),  # what is transposed is stored as it was computed
         "result_row": result_row,
         "result_channel": rows.m * result_row,
         "tail": int(bool(p.tail)),
