@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 pytest.importorskip("numba")
@@ -9,8 +12,8 @@ pytest.importorskip("numba")
 from convlet.conv.algorithms import depthwise, load
 from convlet.conv.algorithms.depthwise import tables
 from convlet.conv.algorithms.depthwise.axes import blocks
-from convlet.conv.problem import DIRECTIONS, ConvProblem
-from tests.conv.strategies import check_exact
+from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
+from tests.conv.strategies import check_exact, garbage, operand_shapes, relaid
 
 SHAPES = [
     "n2 g3 ic3 ih7 iw7 oc3 kh3 kw3 ph1 pw1",
@@ -48,6 +51,28 @@ def test_exact(shape: str, direction: str, layout: str, dtype: str) -> None:
     check_exact(algorithm.plan(problem), problem, (layout, "contiguous", layout))
     if direction == "bwd_weight":
         check_exact(algorithm.plan(problem), problem, (layout, layout, "contiguous"))
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("shape", [*SHAPES[:5], "ic1 g1 ih60 iw300 oc1 kh3 kw3 ph1 pw1"])
+def test_sixteen_bits_are_float32_rounded_once(shape: str, direction: str, layout: str, dtype: str) -> None:
+    problem = ConvProblem.parse(f"{shape} {dtype} {direction}")
+    reason = load("depthwise").refuse(problem.per_image())
+    if reason is not None:
+        pytest.skip(reason)
+    rng = np.random.default_rng(0)
+    kind = numpy_dtype(dtype)
+    a, b = (rng.standard_normal(shape, np.float32).astype(kind) for shape in operand_shapes(problem))
+    a[0, 0, 0] = np.inf  # of which sums that are no number come
+    a, b = relaid(a, layout), b if direction != "bwd_weight" else relaid(b, layout)
+    wide, narrow = (garbage(problem.result_shape, np.dtype(each), layout) for each in (np.float32, kind))
+    depthwise.plan(problem)(a, b, None, narrow)
+    depthwise.plan(replace(problem, dtype="f32"))(*(each.astype(np.float32, order="K") for each in (a, b)), None, wide)
+    with np.errstate(over="ignore"):
+        expected = wide.astype(kind).astype(np.float32)
+    assert np.array_equal(narrow.astype(np.float32), expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("sizes", [(1, 2, 4), (1, 2, 4, 7, 8)])

@@ -38,7 +38,6 @@ from . import target
 from .emit import (
     DOUBLE,
     FLOAT,
-    I16,
     I32,
     I64,
     NATIVE,
@@ -47,7 +46,6 @@ from .emit import (
     _load_masked,
     _mask,
     _multiply_add,
-    _narrow,
     _plus,
     _prefetch,
     _size,
@@ -61,6 +59,7 @@ from .emit import (
     _zip,
 )
 from .following import AsTheyAre
+from .halves import narrowed
 from .jit import cgutils, intrinsic, types
 from .launch import Kernel
 from .tail import Finished
@@ -86,6 +85,7 @@ SERIES = (
     "x_ahead",  # from so far behind the unit's first; channels: behind the first that the result reads
     "y_share",  # the same of results, or of their gradient
     "y_ahead",
+    "reach",  # the table of the image's rows that each block reads: from the first to behind the last
 )
 OUTSIDE = -(1 << 63)
 
@@ -98,11 +98,11 @@ class Kind:
     phases: int = 1
     channels: bool = False
     half: bool = False
-    code: int = NATIVE  # how images and results are stored; weights and sums are of the compute type
+    code: int = NATIVE  # how results (or their gradient) are stored; all else is of the compute type
     chained: bool = False  # whether sums are sums of those of chains
 
     def size(self, compute: Any) -> int:
-        """Bytes of a stored element."""
+        """Bytes of an element of a result."""
         return _size(_stored(self.code, compute))
 
     def lanes(self, element: int) -> int:
@@ -142,6 +142,7 @@ class _Series:
     x_ahead: Any
     y_share: Any
     y_ahead: Any
+    reach: Any
 
 
 def _walk(builder: Any, kind: Kind, series: _Series, units: Any, first: Any, last: Any, source: Any, one: Any) -> None:
@@ -259,7 +260,6 @@ class _Columns:
         self.x, self.width = x, width
         self.element = _size(compute)
         self.lanes = kind.lanes(self.element)
-        self.size = kind.size(compute)
         self.vector = ir.VectorType(compute, self.lanes)
         # Lanes of results that exist; a correlation must not read beyond, where numbers may be infinite.
         self.there = _mask(builder, builder.sub(columns, x), self.lanes)
@@ -273,10 +273,10 @@ class _Columns:
         width = _splat(builder, builder.trunc(self.width, I32), self.lanes)
         return builder.icmp_unsigned("<", at, width)
 
-    def stored(self, place: Any, mask: Any) -> Any:
-        """A vector of the image, widened."""
+    def gradient(self, place: Any) -> Any:
+        """A vector of the results' gradient, widened."""
         vector = ir.VectorType(_stored(self.kind.code, self.compute), self.lanes)
-        return _widen(self.builder, _load_masked(self.builder, place, vector, mask), self.kind.code, self.compute)
+        return _widen(self.builder, _load_masked(self.builder, place, vector, self.there), self.kind.code, self.compute)
 
     def loader(self, shift: Any, places: Any, first: Any, columns: int) -> Any:
         """load(i): the vectors of the run's row i, one for each of its columns of taps."""
@@ -285,28 +285,27 @@ class _Columns:
         nothing = ir.Constant(self.vector, None)
         order = ir.VectorType(I32, lanes)
         if self.kind.channels:
-            at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.size)))
+            at = builder.add(builder.add(shift, self.width), builder.mul(self.x, _constant(self.element)))
             masks, two, apart = [self.there], False, 0
         else:
             # Of three columns, of which every second is read, the second is where vectors begin.
             two = self.kind.stride == 2
             column = builder.add(builder.mul(self.x, _constant(self.kind.stride)), shift)
             lead, column = column, _plus(builder, column, int(two and columns == 3))
-            at = builder.mul(column, _constant(self.size))
+            at = builder.mul(column, _constant(self.element))
             apart = lanes if two else 1
             masks = [self.inside(_plus(builder, column, i * apart)) for i in range(2 if two else columns)]
             if self.limit and not two:
                 masks = [builder.and_(mask, self.there) for mask in masks]
         if two and columns == 3:
-            kind = _stored(self.kind.code, self.compute)
-            zero = cgutils.alloca_once_value(builder, ir.Constant(kind, 0 if kind == I16 else 0.0))
+            zero = cgutils.alloca_once_value(builder, ir.Constant(self.compute, 0.0))
             outside = builder.icmp_unsigned(">=", lead, self.width)
-            before = builder.mul(lead, _constant(self.size))
+            before = builder.mul(lead, _constant(self.element))
 
         def load(i: int) -> list[Any]:
             row = _load(builder, _plus(builder, table, 8 * i), I64)
-            places = [_plus(builder, builder.add(row, at), j * apart * self.size) for j in range(len(masks))]
-            parts = [self.stored(place, mask) for place, mask in zip(places, masks)]
+            places = [_plus(builder, builder.add(row, at), j * apart * self.element) for j in range(len(masks))]
+            parts = [_load_masked(builder, place, self.vector, mask) for place, mask in zip(places, masks)]
             if not two:
                 return parts
             values = [
@@ -315,8 +314,7 @@ class _Columns:
             ]
             if columns == 3:
                 place = builder.select(outside, builder.ptrtoint(zero, I64), builder.add(row, before))
-                value = _widen(builder, _load(builder, place, kind), self.kind.code, self.compute)
-                one = _splat(builder, value, lanes)
+                one = _splat(builder, _load(builder, place, self.compute), lanes)
                 further = ir.Constant(order, [0, *range(lanes, 2 * lanes - 1)])
                 values = [builder.shuffle_vector(one, values[1], further), *values]
             return [builder.select(self.there, value, nothing) for value in values] if self.limit else values
@@ -437,16 +435,17 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
     def put(to_rows, x, offset, values, numbers):
         mask = _mask(builder, builder.sub(columns, x), lanes)
         to_rows = [builder.add(row, offset) for row in to_rows]
-        for row, value in zip(to_rows, after.results(after.sums(values, numbers), to_rows, mask)):
-            _store_masked(builder, _narrow(builder, value, kind.code), row, mask)
+        values = after.results(after.sums(values, numbers), to_rows, mask)
+        for row, value in zip(to_rows, narrowed(builder, values, kind.code)):
+            _store_masked(builder, value, row, mask)
 
     def put_phases(to, x, offset, values):  # even and odd columns in turn
-        values = [_zip(builder, *values, first) for first in (0, lanes // 2)]
+        values = narrowed(builder, [_zip(builder, *values, first) for first in (0, lanes // 2)], kind.code)
         x, offset = builder.mul(x, _constant(2)), builder.mul(offset, _constant(2))
         for i, value in enumerate(values):
             left = builder.sub(columns, _plus(builder, x, i * lanes))
             place = _plus(builder, builder.add(to, offset), i * lanes * kind.size(compute))
-            _store_masked(builder, _narrow(builder, value, kind.code), place, _mask(builder, left, lanes))
+            _store_masked(builder, value, place, _mask(builder, left, lanes))
 
     _switch(builder, "rows", series.rows, {count: lambda count=count: some_rows(count) for count in kind.rows})
 
@@ -472,7 +471,7 @@ def _correlate(builder: Any, compute: Any, kind: Kind, arguments: tuple[Any, ...
                 ask(now)
                 here = _Columns(builder, kind, compute, now, columns, width if left is None else left, True)
                 offset = builder.mul(now, _constant(kind.size(compute)))
-                factors = [here.stored(builder.add(row, offset), here.there) for row in rows_of]
+                factors = [here.gradient(builder.add(row, offset)) for row in rows_of]
                 base = builder.add(to, builder.mul(now, _constant(element))) if kind.channels else to
                 _runs(builder, kind, groups, table, add(count, here, factors, base, rows))
 
@@ -518,8 +517,9 @@ def _totals(builder: Any, compute: Any, kind: Kind, arguments: tuple[Any, ...]) 
     with _steps(builder, count, lanes) as i:
         at = builder.add(sums, builder.mul(i, _constant(lanes * element)))
         block = [_load(builder, _plus(builder, at, v * lanes * element), vector) for v in range(lanes)]
-        place = builder.add(out, builder.mul(i, _constant(element)))
-        _store_masked(builder, _sums_of(builder, block), place, _mask(builder, builder.sub(count, i), lanes))
+        place = builder.add(out, builder.mul(i, _constant(kind.size(compute))))
+        (sums,) = narrowed(builder, [_sums_of(builder, block)], kind.code)
+        _store_masked(builder, sums, place, _mask(builder, builder.sub(count, i), lanes))
 
 
 KINDS = {
@@ -610,9 +610,9 @@ def totals_step(typing, which, count, sums, out):
 
 
 @functools.cache
-def totals(element: int, half: bool = False) -> Kernel:
+def totals(element: int, half: bool = False, code: int = NATIVE) -> Kernel:
     """totals(count, sums, out): out[i] = the sum of the lanes of vector i; a multiple of the lanes can be read."""
-    which = _text(element, "rows", half)
+    which = _text(element, "rows", half, code)
 
     def run(count, sums, out):
         totals_step(which, count, sums, out)

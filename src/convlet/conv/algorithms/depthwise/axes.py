@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ....kernels.depthwise_steps import longest_run
+from ...problem import ConvProblem
 from ..bands import split
 
 # What a block of rows costs besides its rows, in rows: those that it reads above and below.
@@ -35,6 +36,26 @@ def phases(size: int, out: int, kernel: int, stride: int, dilation: int, pad: in
         taps = tuple((tap, at // stride) for tap, at in reach if at % stride == 0)
         found.append(Phase(first, stride, len(range(first, size, stride)), 1, taps))
     return tuple(found)
+
+
+def rows_of_image(p: ConvProblem) -> tuple[Phase, ...]:
+    """The phases of the rows."""
+    return phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, p.direction == "bwd_input")
+
+
+def columns_of_image(p: ConvProblem) -> tuple[Phase, ...]:
+    """The phases of the columns."""
+    return phases(p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, p.direction == "bwd_input")
+
+
+def most_read(axis: tuple[Phase, ...], results: int) -> int:
+    """Positions that so many results of a phase read at most, with those between."""
+    spans = [
+        (min(phase.count, results) - 1) * phase.advance + phase.taps[-1][1] - phase.taps[0][1] + 1
+        for phase in axis
+        if phase.taps
+    ]
+    return max(spans, default=0)
 
 
 @lru_cache(maxsize=256)

@@ -13,21 +13,24 @@ from ....kernels import launch, target
 from ....kernels.depthwise_steps import KINDS, ROWS
 from ....kernels.tail import pack_tail
 from ....runtime import memory
-from ....runtime.processor import in_l1
+from ....runtime.processor import in_l1, in_l2
 from ....runtime.storage import Storage
 from ...gradient import Array
 from ...problem import ConvProblem
 from ...tail import Tail, followed
-from .. import copies
 from ..bands import split
 from ..chains import chain
-from ..frames import CODES, Frames, compute_dtype, workers_for
-from .tables import Frame, Planner, finish, is_half, lies_beside, lies_plain, step_fields
+from ..frames import CODES, Frames, compute_dtype, layout, workers_for
+from .axes import blocks, columns_of_image, most_read
+from .tables import Frame, Planner, finish, is_half, lies_beside, lies_plain, planes_read, step_fields
+from .wide import columns_of, planes_of
 
 # Tasks that each worker should find, so that all end together.
 TASKS = 8
 # Bytes of the planes that are walked together: they stay in L1 from one series to the next.
 TOGETHER = 16 << 10
+# Bytes of an image that a task widens at a time: they stay in L2.
+WIDE = 256 << 10
 
 
 class Results:
@@ -54,7 +57,7 @@ class Results:
                     self.elsewhere(a, w, bias, out, kept, tail)
                     return
                 into = np.empty(out.shape, out.dtype)
-        w = copies.widened(w, self.compute)
+        w = np.ascontiguousarray(w)
         workers = workers_for(self.problem)
         key = (a.strides, into.strides, workers)
         frame = self.frames.get(key)
@@ -80,17 +83,27 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, 
     element = compute_dtype(p).itemsize
     machine = target.current()
     m = p.oc // p.ic
-    planner = Planner(p, a, element, beside=False, chain=chain)
+    read = planes_of(p, a, planes_read(p))
+    planner = Planner(p, read, element, beside=False, chain=chain)
     back = p.direction == "bwd_input"
     sizes = KINDS[planner.kind].rows
     address, count, room = planner.series(sizes, out.strides[2])
-    zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * p.itemsize)
+    zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * element)
     planner.tables.append(zeros)
     columns = out.shape[3]
     half = is_half(split(columns, 2) if planner.kind == "phases" else columns, element)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
+    parts = max(parts, split(read.plane, in_l1(TOGETHER)))
     taps = p.kh * p.kw * element
+    together = max(1, in_l1(TOGETHER) // (p.ih * p.iw * element)) if p.oc == p.ic else 1
+    rooms, slot = layout(
+        {
+            "places": room,
+            "wide_at": together * read.plane + machine.vector,
+            "weights_at": together * m * taps + machine.vector,
+        }
+    )
     fields = {
         **step_fields(p, sweep=steps.sweep(element, planner.kind, half, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
@@ -111,9 +124,11 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, 
         "series_count": count,
         "pieces": pieces,
         "parts": parts,
-        "together": max(1, in_l1(TOGETHER) // (p.ih * p.iw * element)) if p.oc == p.ic else 1,
-        "slot": room,
-    }
+        "together": together,
+        "wide_at": rooms["wide_at"],
+        "weights_at": rooms["weights_at"],
+        "slot": slot,
+    } | read.fields
     return finish(planner, fields, min(workers, p.n * pieces * parts))
 
 
@@ -122,14 +137,29 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
-    planner = Planner(p, a, tap_step, beside=True, chain=chain)
-    address, count, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
-    zeros = memory.zeros(a.shape[2] * a.strides[2] + (p.ic + lanes) * p.itemsize)
-    planner.tables.append(zeros)
     vectors = split(p.ic, lanes)
+    columns = columns_of_image(p)
+    count = sum(len(blocks(phase.count, ROWS)) for phase in columns)
     pieces = min(split(vectors, 2), split(TASKS * workers, p.n * count)) if workers > 1 else 1
+    most = min(a.shape[3], most_read(columns, ROWS[-1]))
+    if p.itemsize == 2:  # what a block reads of a piece stays in the cache
+        pieces = max(pieces, split(a.shape[2] * most * vectors * machine.vector, in_l2(WIDE)))
     piece = split(vectors, pieces) * lanes
     pieces = split(p.ic, piece)
+    read = columns_of(p, a, min(piece, p.ic), most)
+    planner = Planner(p, read, tap_step, beside=True, chain=chain)
+    address, _, room = planner.series(ROWS, out.strides[3], out.shape[2], out.strides[2])
+    zeros = memory.zeros(a.shape[2] * read.strides[2] + (p.ic + lanes) * element)
+    planner.tables.append(zeros)
+    taps = p.kh * p.kw
+    rooms, slot = layout(
+        {
+            "places": room,
+            "sums_at": taps * tap_step,
+            "wide_at": most * read.column + machine.vector,
+            "weights_at": lanes * taps * element + machine.vector,
+        }
+    )
     fields = {
         **step_fields(p, sweep=steps.sweep(element, planner.kind, False, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
@@ -137,7 +167,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
         "vector": machine.vector,
         "n": p.n,
         "units": p.ic,
-        "taps": p.kh * p.kw,
+        "taps": taps,
         "x_n": a.strides[0],
         "y_n": out.strides[0],
         "zeros": memory.address(zeros),
@@ -145,8 +175,10 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
         "series_count": count,
         "piece": piece,
         "pieces": pieces,
-        "sums_at": room,
+        "sums_at": rooms["sums_at"],
+        "wide_at": rooms["wide_at"],
+        "weights_at": rooms["weights_at"],
         "tap_step": tap_step,
-        "slot": room + memory.lines(p.kh * p.kw * tap_step) + memory.LINE,
-    }
+        "slot": slot,
+    } | read.fields
     return finish(planner, fields, min(workers, p.n * pieces * count))

@@ -15,7 +15,8 @@ from ....runtime import memory
 from ...problem import ConvProblem
 from ..bands import split
 from ..frames import compute_dtype
-from .axes import Phase, Rows, blocks, neighbours, phases, rows_of
+from .axes import Phase, Rows, blocks, columns_of_image, neighbours, rows_of, rows_of_image
+from .wide import Read
 
 # Lanes, of those that whole vectors need, up to which half vectors are faster (on 256-bit units; 56 columns are level).
 HALF_LANES = 0.8
@@ -73,7 +74,7 @@ class Planner:
     the results of a block follow one another downwards: what is read lies together, and half of it was read before.
     """
 
-    def __init__(self, p: ConvProblem, source: np.ndarray, unit: int, beside: bool, chain: int = 0):
+    def __init__(self, p: ConvProblem, source: Read, unit: int, beside: bool, chain: int = 0):
         self.p, self.unit, self.beside, self.chain = p, unit, beside, chain
         self.kind = "channels" if beside else kind_of(p)
         # Bytes of a plane of what is read, and of the results (or their gradient).
@@ -81,15 +82,16 @@ class Planner:
         if p.direction == "bwd_input":
             self.sizes = dict(zip(self.sizes, reversed(self.sizes.values())))
         self.asks = p.oc == p.ic and p.n * p.ic * sum(self.sizes.values()) > CACHED[p.direction]
+        self.asks_x = self.asks and not source.fields  # else what is read is in scratch
         self.tables: list[np.ndarray] = []
         self.entries: dict[Rows, tuple[int, int, int]] = {}
-        back = p.direction == "bwd_input"
-        self.planes = p.oc // p.ic if back else 1  # that a result reads
+        self.planes = planes_read(p)
         self.plane_step = source.strides[1]
         height, width = source.shape[2:]
-        rows = phases(p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, back)
-        columns = phases(p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, back)
-        axes = [Axis(rows, height, source.strides[2], p.kw), Axis(columns, width, source.strides[3], 1)]
+        axes = [
+            Axis(rows_of_image(p), height, source.strides[2], p.kw),
+            Axis(columns_of_image(p), width, source.strides[3], 1),
+        ]
         self.held, self.other = axes[::-1] if beside else axes
 
     def keep(self, rows: Any) -> int:
@@ -136,6 +138,12 @@ class Planner:
                 found.append(plane * self.plane_step + y * self.held.step if inside else OUTSIDE)
         return found
 
+    def reach(self, rows: Rows, first: int) -> tuple[int, int]:
+        """The rows of the image that such a block reads: from the first to behind the last."""
+        size = self.held.size
+        low, high = min(rows.positions, default=size), max(rows.positions, default=-size) + 1
+        return min(max(first + low, 0), size), max(min(first + high, size), 0)
+
     def series(self, sizes: tuple[int, ...], out_step: int, positions: int = 0, apart: int = 0) -> tuple[int, int, int]:
         """The table of series: its address, how many there are, and bytes for the addresses of the rows of one.
 
@@ -163,6 +171,7 @@ class Planner:
                 "positions": positions,
                 "apart": apart,
                 "blocks": len(starts),
+                "reach": self.keep([self.reach(rows, start * phase.advance) for start in starts]),
                 **(self.asked_below(phase, count, apart) if self.beside else self.asked(i, len(found), len(starts))),
             }
             entries.append([values[name] for name in SERIES])
@@ -175,7 +184,8 @@ class Planner:
         """
         found = {}
         for which, plane in self.sizes.items():
-            found[f"{which}_share"] = plane // (series * blocks) if self.asks else 0
+            asks = self.asks_x if which == "x" else self.asks
+            found[f"{which}_share"] = plane // (series * blocks) if asks else 0
             found[f"{which}_ahead"] = AHEAD if series == 1 else plane + number * plane // series
         return found
 
@@ -185,7 +195,7 @@ class Planner:
         down = max(1, AHEAD // (columns * self.p.ic * self.p.itemsize))
         last = max(offset + down * each.advance for each in self.other.phases for _, offset in each.taps)
         return {
-            "x_share": columns if self.asks else 0,
+            "x_share": columns if self.asks_x else 0,
             "x_ahead": last * self.other.step,
             "y_share": count if self.asks else 0,
             "y_ahead": down * apart,
@@ -209,6 +219,11 @@ class Planner:
                 known[key] = self.keep(runs), len(runs)
             found.append((*known[key], left * self.other.step))
         return self.keep(found), 0, 0
+
+
+def planes_read(p: ConvProblem) -> int:
+    """Planes that a result reads."""
+    return p.oc // p.ic if p.direction == "bwd_input" else 1
 
 
 def finish(planner: Planner, fields: dict[str, int], workers: int) -> Frame:

@@ -17,9 +17,11 @@ from ...gradient import Array
 from ...problem import ConvProblem
 from .. import copies
 from ..bands import split
-from ..frames import CODES, Frames, compute_dtype, workers_for
+from ..frames import CODES, Frames, compute_dtype, layout, workers_for
+from .axes import columns_of_image, most_read
 from .results import TASKS, TOGETHER
 from .tables import Frame, Planner, finish, is_half, lies_beside, lies_plain, step_fields
+from .wide import columns_of, planes_of
 
 # Bytes of the sums of planes that are walked together: they stay in L2 from one image to the next.
 SUMS = 128 << 10
@@ -54,13 +56,13 @@ class WeightGradient:
             to = address(sums)
             launch.launch(kernels.channel_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
             total = sums.sum(0) if parts > 1 else sums[0]
-            copies.store(total[:, : p.oc].T.reshape(out.shape), out)
+            copies.store(np.ascontiguousarray(total[:, : p.oc].T).reshape(out.shape), out)
             return
-        into = out if out.flags.c_contiguous and out.dtype == self.compute else np.empty(out.shape, self.compute)
+        into = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
         to = address(into)
         launch.launch(kernels.plane_gradient.address, frame.address, a, b, 0, to, frame.slot, frame.workers)
         if into is not out:
-            copies.store(into, out)
+            out[...] = into
 
 
 def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, workers: int) -> Frame:
@@ -68,22 +70,31 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
     machine = target.current()
     half = is_half(p.ow, element)
     vector = machine.vector // (2 if half else 1)
-    planner = Planner(p, x, vector, beside=False)
+    read = planes_of(p, x, 1)
+    planner = Planner(p, read, vector, beside=False)
     address, count, room = planner.series(ROWS, grad.strides[2])
-    zeros = memory.zeros((p.iw + 2 * machine.lanes(element)) * p.itemsize)
+    zeros = memory.zeros((p.iw + 2 * machine.lanes(element)) * element)
     planner.tables.append(zeros)
     m, taps = p.oc // p.ic, p.kh * p.kw
     pieces = min(p.ic, TASKS * workers)
     lanes = vector // element
     sum_size = split(taps, lanes) * lanes * vector
-    # Several series pass over the same planes; one takes as many as come one behind the other.
-    room_for, size = (in_l1(TOGETHER), p.ih * p.iw * element + sum_size) if count > 1 else (in_l2(SUMS), sum_size)
+    # Several series pass over the same planes, or they are widened; else as many as come one behind the other.
+    few = count > 1 or read.plane > 0
+    room_for, size = (in_l1(TOGETHER), p.ih * p.iw * element + sum_size) if few else (in_l2(SUMS), sum_size)
     together = max(1, room_for // size) if m == 1 else 1
+    rooms, slot = layout(
+        {
+            "places": room,
+            "sums_at": together * m * sum_size,
+            "wide_at": together * read.plane + machine.vector,
+        }
+    )
     fields = {
         **step_fields(
             p,
             correlate=steps.correlate(element, planner.kind, half, CODES[p.dtype]),
-            totals=steps.totals(element, half),
+            totals=steps.totals(element, half, CODES[p.dtype]),
         ),
         "element": element,
         "size": p.itemsize,
@@ -104,9 +115,10 @@ def _plane_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, worke
         "pieces": pieces,
         "parts": 1,
         "together": together,
-        "sums_at": room,
-        "slot": room + together * m * sum_size + memory.LINE,
-    }
+        "sums_at": rooms["sums_at"],
+        "wide_at": rooms["wide_at"],
+        "slot": slot,
+    } | read.fields
     return finish(planner, fields, min(workers, pieces))
 
 
@@ -115,11 +127,14 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
     machine = target.current()
     lanes = machine.lanes(element)
     tap_step = split(p.ic, lanes) * machine.vector
-    planner = Planner(p, x, tap_step, beside=True)
-    address, count, room = planner.series(ROWS, grad.strides[3], p.oh, grad.strides[2])
-    zeros = memory.zeros(p.ih * x.strides[2] + (p.ic + lanes) * p.itemsize)
-    planner.tables.append(zeros)
     piece = GRADIENT_VECTORS * lanes
+    columns = min(p.iw, most_read(columns_of_image(p), ROWS[-1]))
+    read = columns_of(p, x, min(piece, p.ic), columns)
+    planner = Planner(p, read, tap_step, beside=True)
+    address, count, room = planner.series(ROWS, grad.strides[3], p.oh, grad.strides[2])
+    zeros = memory.zeros(p.ih * read.strides[2] + (p.ic + lanes) * element)
+    planner.tables.append(zeros)
+    rooms, slot = layout({"places": room, "wide_at": columns * read.column + machine.vector})
     pieces = split(p.ic, piece)
     parts = min(count, split(GRADIENT_TASKS, pieces))
     fields = {
@@ -138,6 +153,7 @@ def _channel_gradient_frame(p: ConvProblem, x: np.ndarray, grad: np.ndarray, wor
         "parts": parts,
         "tap_step": tap_step,
         "part_step": p.kh * p.kw * tap_step,
-        "slot": room,
-    }
+        "wide_at": rooms["wide_at"],
+        "slot": slot,
+    } | read.fields
     return finish(planner, fields, min(workers, pieces * parts))
