@@ -46,6 +46,8 @@ GRID = (
     "n2 g2 ic6 ih3 iw2 oc4 kh5 kw4 sh2 dh2 pt5 pb4 pw2",
     "n2 ic5 ih40 iw1 oc7 kh3 kw1 sh2 dh2 pt3 pb1",
     "g5 ic5 ih9 iw1 oc5 kh5 kw3 ph2 pw1",
+    "n2 ic5 ih8 iw1 oc7 kh3 kw1 sw3 ph1 pw1",
+    "n2 ic5 ih8 iw1 oc7 kh3 kw1 sh2 sw2 ph1 pl0 pr1",
     *(
         f"{shape} {mode}"
         for mode in MODES[1:]

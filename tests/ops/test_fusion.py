@@ -200,8 +200,44 @@ def broadcasts(m: Any, x: Any) -> Any:
     return [m.conv(x) + 1, m.conv(x) + torch.ones(4, 1, 1), torch.ones(6) + m.conv(x), m.conv(x) + m.conv(x)]
 
 
+def numpy_writes_into_the_input(m: Any, x: Any) -> Any:
+    x = x.clone()
+    a = m.conv(x)
+    x.numpy()[...] = 0
+    return [m.relu(a)]
+
+
+def numpy_writes_into_the_weight(m: Any, x: Any) -> Any:
+    old = m.conv.weight.clone()
+    a = m.conv(x)
+    np.from_dlpack(m.conv.weight.detach())[...] = 0
+    b = m.relu(m.bn(a))
+    m.conv.weight.copy_(old)
+    return [b]
+
+
+def numpy_writes_into_the_other_operand(m: Any, x: Any) -> Any:
+    other = torch.ones(1, 4, 6, 6)
+    a = m.conv(x) + other
+    np.asarray(other)[...] = 5
+    return [torch.relu(a)]
+
+
+def numpy_writes_into_the_statistics(m: Any, x: Any) -> Any:
+    old = m.bn.running_mean.clone()
+    a = m.bn(m.conv(x)).clone()
+    m.bn.running_mean.numpy()[...] = 100
+    b = m.bn(m.conv(x)).clone()
+    m.bn.running_mean = old
+    return [a, b]
+
+
 FUNCTIONS = [
     keeps_all,
+    numpy_writes_into_the_input,
+    numpy_writes_into_the_weight,
+    numpy_writes_into_the_other_operand,
+    numpy_writes_into_the_statistics,
     writes_into_the_result,
     adds_in_place_while_another_waits,
     writes_into_the_weight,
@@ -345,6 +381,43 @@ def test_another_thread_may_look() -> None:
         out = model(x)
     assert len(found) == 4
     assert all(each.tobytes() == out.array.tobytes() for each in found)
+
+
+def highest(m: Any, x: Any) -> Any:
+    with torch.convolution_precision("highest"):
+        a = m.conv(x)
+    return torch.relu(a)
+
+
+def highest_for_a_while(m: Any, x: Any) -> Any:
+    torch.set_convolution_precision("highest")
+    a = m.conv(x)
+    torch.set_convolution_precision("high")
+    return torch.relu(a)
+
+
+def forced(m: Any, x: Any) -> Any:
+    with conv.force_algorithm("numpy"):
+        a = m.conv(x)
+    return torch.relu(a)
+
+
+def looked_at_by_another_thread(m: Any, x: Any) -> Any:
+    with torch.convolution_precision("highest"):  # which is this thread's
+        a = m.conv(x)
+        thread = threading.Thread(target=lambda: a.array)
+        thread.start()
+        thread.join()
+    return a
+
+
+@pytest.mark.parametrize("function", [highest, highest_for_a_while, forced, looked_at_by_another_thread])
+def test_the_settings_are_those_of_the_call(function: Any) -> None:
+    torch.manual_seed(0)
+    model, x = Held(function), images(1, 64, 28)
+    model.conv = nn.Conv2d(64, 64, 3, padding=1)
+    with torch.no_grad():
+        assert same(model(x), function(model, x))
 
 
 def test_nothing_keeps_the_input_alive() -> None:

@@ -1,5 +1,6 @@
 """Packed weights are kept while nobody writes to the weight, and never longer."""
 
+import copy
 import gc
 
 import numpy as np
@@ -56,6 +57,8 @@ WRITES = {
     "a fill": lambda w: torch.nn.init.constant_(w, 0.5),
     "optimizer": lambda w: step(w, torch.optim.SGD([w], lr=0.1, momentum=0.9)),
     "adam": lambda w: step(w, torch.optim.Adam([w], lr=0.1)),
+    "another tensor of the memory": lambda w: torch.Tensor(w).zero_(),
+    "a shallow copy": lambda w: copy.copy(w).zero_(),
     "resize_": lambda w: w.data.resize_(40, 24, 3, 3).fill_(2.0),
 }
 

@@ -6,7 +6,8 @@ convolution, the batch norm behind it and the ReLU behind that are computed toge
 gets it: ``Variable.array`` computes it then.
 
 Nothing outlives the span: at its end all that is still held is computed. Nothing is computed from memory that was
-written to in between: before any write all that is still held is computed, too.
+written to in between: before any write, and before anybody learns where memory is, all that is still held is computed,
+too.
 """
 
 from __future__ import annotations
@@ -104,6 +105,13 @@ def settle() -> None:
         for variable in waiting:
             if variable is not None:
                 variable.array  # noqa: B018
+
+
+def share(variable: Variable) -> None:
+    """Somebody gets to know the memory of a tensor, and may write to it unseen."""
+    if spans:
+        settle()
+    variable._version.storage.share()
 
 
 def span(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

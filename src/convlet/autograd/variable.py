@@ -46,6 +46,13 @@ class Version:
     value: int = 0
     storage: Any = WhenAsked(lambda version: Storage())
 
+    @classmethod
+    def of(cls, storage: Storage) -> Version:
+        """That of another tensor of this memory."""
+        new = cls()
+        new.storage = storage
+        return new
+
     @property
     def writes(self) -> int:
         return self.storage.writes
@@ -225,8 +232,7 @@ class Variable:
     def data(self) -> Any:
         """The same memory without history and with a version of its own (writes are not seen by autograd)."""
         new = self._alias()
-        new._version = Version()
-        new._version.storage = self._version.storage
+        new._version = Version.of(self._version.storage)
         return new
 
     @data.setter

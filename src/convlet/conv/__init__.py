@@ -4,7 +4,7 @@
 """
 
 from .arguments import conv2d_output_shape, conv2d_problem
-from .plan import Plan, forward, input_gradient, plan_for, weight_gradient
+from .plan import Plan, forward, input_gradient, plan_for, settings, under, weight_gradient
 from .precision import convolution_precision, get_convolution_precision, set_convolution_precision
 from .problem import ConvProblem, receptive_field
 from .select import force_algorithm, select
@@ -29,5 +29,7 @@ __all__ = [
     "receptive_field",
     "select",
     "set_convolution_precision",
+    "settings",
+    "under",
     "weight_gradient",
 ]

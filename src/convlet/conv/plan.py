@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,9 +13,9 @@ import numpy as np
 from ..runtime import memory, trace
 from ..runtime.storage import Storage
 from .gradient import Array, Run
-from .precision import get_convolution_precision
+from .precision import convolution_precision, get_convolution_precision
 from .problem import ConvProblem, numpy_dtype
-from .select import Walk, forced_algorithm, select
+from .select import Walk, force_algorithm, forced_algorithm, select
 from .tail import Tail, planned
 
 
@@ -38,6 +40,19 @@ def _plan(problem: ConvProblem, forced: str | None, precision: str) -> Plan:
     algorithm, walk = select(problem, forced)
     run = trace.traced(problem, algorithm.name, planned(algorithm, problem))
     return Plan(problem, algorithm.name, walk, run, dtype, shape, small)
+
+
+def settings() -> tuple[str | None, str]:
+    """What a plan depends on besides its problem: the algorithm that is forced, and the precision."""
+    return forced_algorithm(), get_convolution_precision()
+
+
+@contextmanager
+def under(settings: tuple[str | None, str]) -> Iterator[None]:
+    """Within the block convolutions are planned as under these settings."""
+    forced, precision = settings
+    with force_algorithm(forced), convolution_precision(precision):
+        yield
 
 
 def plan_for(problem: ConvProblem, direction: str | None = None) -> Plan:

@@ -31,17 +31,21 @@ ORDER = {"": 0, "norm": 1, "add": 2, "relu": 3, "relu6": 3}
 class Convolved(Step):
     """A convolution, the start of a chain."""
 
-    __slots__ = ("arguments", "last", "problem", "word")
+    __slots__ = ("arguments", "last", "problem", "settings", "word")
 
     def __init__(self, problem: ConvProblem, last: bool, *arguments: Any) -> None:
         super().__init__()
         self.word, self.problem, self.last, self.arguments = "", problem, last, arguments
+        self.settings = conv.settings()
 
     def run(self) -> Array:
         return self.run_with((), Tail())
 
     def run_with(self, words: tuple[str, ...], tail: Tail) -> Array:
-        """The convolution with what follows it."""
+        """The convolution with what follows it, under the settings of its call."""
+        if self.settings != conv.settings():
+            with conv.under(self.settings):
+                return self.run_with(words, tail)
         x, weight, bias, kept = self.arguments
         problem = self.problem.with_tail(words)
         return conv.forward(problem, x, weight, bias, channels_last=self.last, kept=kept, tail=tail if words else None)

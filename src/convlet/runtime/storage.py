@@ -49,6 +49,11 @@ class Storage:
     forms: dict[Hashable, Form] | None = None
     constants: Any = None  # of a batch norm, see ops/fusion.py
 
+    def share(self) -> None:
+        """From now on others can write to it: what was made of it before may be of other numbers."""
+        self.shared = True
+        self.writes += 1
+
     def form(self, key: Hashable, nbytes: int, make: Callable[[int], None]) -> tuple[int, Any] | None:
         """The address of a form of `nbytes` bytes, made by `make(address)` unless it is kept, and what keeps it alive.
 

@@ -310,7 +310,7 @@ def from_numpy(ndarray: Any) -> Any:
 
 def _shared(tensor: Any) -> Any:
     """The tensor, whose memory others can write to unseen."""
-    tensor._version.storage.shared = True
+    tensor._version.storage.share()
     return tensor
 
 

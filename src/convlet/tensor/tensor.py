@@ -13,10 +13,11 @@ from typing import Any, Self
 import numpy as np
 
 from .. import dtypes
+from ..autograd.deferred import share
 from ..autograd.function import Operation, make_result
 from ..autograd.inplace import check_writable, record_write
 from ..autograd.mode import is_grad_enabled
-from ..autograd.variable import Array, Variable
+from ..autograd.variable import Array, Variable, Version
 from ..ops.conversion import cast
 from . import random_tensors as _random_tensors
 from . import size as _size
@@ -46,6 +47,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         dtype = dtypes.get_default_dtype().numpy
         if len(args) == 1 and isinstance(args[0], Variable):
             super().__init__(args[0].array)
+            self._version = Version.of(args[0]._version.storage)
         elif len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
             data = args[0]
             if isinstance(data, (float, complex, bool, str)):
@@ -154,7 +156,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         """The address of the first element."""
         if self.meta:
             return 0
-        self._version.storage.shared = True  # who has the address can write
+        share(self)  # who has the address can write
         return self.array.__array_interface__["data"][0]
 
     def is_floating_point(self) -> bool:
@@ -222,7 +224,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
             )
-        self._version.storage.shared = True
+        share(self)
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -240,7 +242,7 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        self._version.storage.shared = True
+        share(self)
         return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
@@ -362,6 +364,12 @@ class Tensor(Conversion, Arithmetic, Reductions, Shaping, Indexing, LinearAlgebr
         new._requires_grad = self._requires_grad
         if self._grad is not None:
             new._grad = copy.deepcopy(self._grad, memo)
+        return new
+
+    def __copy__(self) -> Self:
+        rebuild, parts = self.__reduce_ex__(4)
+        new = rebuild(*parts)
+        new._version = Version.of(self._version.storage)
         return new
 
     def __reduce_ex__(self, protocol: Any) -> Any:

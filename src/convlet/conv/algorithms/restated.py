@@ -51,7 +51,8 @@ def simpler(problem: ConvProblem) -> ConvProblem:
     if not is_column(p):
         return p
     row = replace(p, iw=p.ih, kw=p.kh, sw=p.sh, dw=p.dh, pl=p.pt, pr=p.pb, mode_w=p.mode_h)
-    return replace(row, ih=1, kh=1, sh=1, dh=1, pt=p.pl, pb=p.pr, mode_h=p.mode_w)
+    # Of the padded columns that a stride leaves out no rows are left.
+    return replace(row, ih=1, kh=1, sh=1, dh=1, pt=p.pl, pb=-p.pl, mode_h=p.mode_w)
 
 
 def is_column(p: ConvProblem) -> bool:
