@@ -41,6 +41,8 @@ OTHERS = (
     "ic16 oc20 ih40 iw48 kh3 kw3 ph1 pw1",
     "ic31 oc12 ih40 iw48 kh3 kw3 ph1 pw1",
     "ic12 oc20 ih40 iw48 kh5 kw5 ph2 pw2",
+    "g4 ic4 oc4 ih24 iw24 kh21 kw21 ph10 pw10 replicate",
+    "g4 ic32 oc4 ih14 iw14 kh13 kw13 ph6 pw6 circular",
     "n64 ic2048 oc100 ih1 iw1 kh1 kw1",
     "ic5000 oc10 ih1 iw1 kh1 kw1",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..precision import get_convolution_precision
 from ..problem import ConvProblem
 from .bands import split
@@ -27,3 +29,9 @@ def chain(problem: ConvProblem) -> int:
 def is_long(chain: int, terms: int, sums: int) -> bool:
     """Whether a sum of so many sums of so many terms has to remember what it loses."""
     return chain > 0 and chain + split(terms, chain) + sums > LEVELS
+
+
+def even(terms: int, most: int) -> int:
+    """Terms of each of the parts of a sum, which are alike: `most`, or more where more parts than that were left."""
+    terms = max(1, terms)
+    return split(terms, split(terms, max(most, math.isqrt(terms))))

@@ -26,6 +26,7 @@ from ..problem import ConvProblem
 from ..tail import Tail, followed
 from . import copies, direct, winograd
 from .bands import split
+from .chains import even
 from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, workers_for
 from .grouped_channels import Channels
 from .planes import Geometry, lying, readable, rows_of, turned, turned_bytes
@@ -251,9 +252,9 @@ class _Forward:
             a_offsets = (channel * w_c + at).astype(np.int32)
             b_offsets = (channel * geometry.channel_at(band_rows) + geometry.offsets(part, band_rows)).astype(np.int32)
             tables += [a_offsets, b_offsets]
-            step = max(1, self.terms // max(1, len(at))) * len(at)
             addresses = memory.address(a_offsets), memory.address(b_offsets)
-            entry[:] = (a_offsets.size, max(1, step), *addresses, part.row, part.column, part.rows, part.columns)
+            step = even(a_offsets.size, self.terms)
+            entry[:] = (a_offsets.size, step, *addresses, part.row, part.column, part.rows, part.columns)
         widths = np.array(
             [
                 max((each for each in planes.tile_widths(machine, max(1, m)) if each <= left), default=0)

@@ -20,6 +20,7 @@ from .. import gradient
 from ..gradient import Array
 from ..problem import ConvProblem
 from .bands import split
+from .chains import even
 from .frames import CODES, Frame, Frames, compute_dtype, finish, layout, workers_for
 
 # Bytes of a band, and of its sums.
@@ -168,7 +169,7 @@ class Channels:
                 a_offsets = (channel * element + at).astype(np.int32)
                 b_offsets = ((channel * taps + np.array(part.places, np.int64)) * wide).astype(np.int32)
                 tables += [a_offsets, b_offsets]
-                step = max(1, self.terms // max(1, len(at)) * len(at))
+                step = even(a_offsets.size, self.terms)
                 addresses = memory.address(a_offsets), memory.address(b_offsets)
                 here = part.row, part.column, part.rows, part.columns
                 part_table[number, i] = (a_offsets.size, step, *addresses, *here)
