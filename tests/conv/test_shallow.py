@@ -10,7 +10,7 @@ pytest.importorskip("numba")
 from convlet.conv.algorithms import shallow
 from convlet.conv.plan import plan_for
 from convlet.conv.precision import set_convolution_precision
-from convlet.conv.problem import DIRECTIONS, ConvProblem
+from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype
 from tests.conv.strategies import GRID, LAYOUTS, WRITABLE, check_exact, operand_shapes, oracle
 
 # Strides, ends of rows, runs of unequal length, rows that are no multiple of a group.
@@ -147,6 +147,32 @@ def test_an_image_gives_the_same_bits_in_any_batch(text: str) -> None:
         alone = np.full((1, *problem.result_shape[1:]), np.nan, np.float32)
         shallow.plan(problem.per_image())(x[image : image + 1], w, None, alone)
         assert alone.tobytes() == together[image : image + 1].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["", " f64", " bf16"])
+@pytest.mark.parametrize("shape", SHAPES + PLAIN)
+def test_the_same_bits_in_every_layout(shape: str, dtype: str) -> None:
+    problem = of(f"{shape}{dtype}", "fwd")
+    rng = np.random.default_rng(9)
+    x, w, bias = (
+        rng.standard_normal(size).astype(numpy_dtype(problem.dtype)) for size in (*operand_shapes(problem), problem.oc)
+    )
+    run = shallow.plan(problem)
+
+    def result(image: np.ndarray, order: str) -> np.ndarray:
+        out = np.zeros(problem.result_shape, x.dtype)
+        out = out if order == "contiguous" else channels_last(out)
+        run(image, w, bias, out)
+        return np.ascontiguousarray(out)
+
+    want = result(x, "contiguous")
+    for image in (x, channels_last(x), channels_last(np.repeat(x, 2, 3))[..., ::2]):
+        for order in ("contiguous", "channels_last"):
+            assert result(image, order).tobytes() == want.tobytes()
+
+
+def channels_last(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("tail", ["", " relu"])

@@ -1,4 +1,4 @@
-"""Convolution of images of few channels: lanes are columns, results are stored as the sums leave their registers.
+"""Convolution of images of few channels: results are stored as the sums leave their registers.
 
 A task copies the rows that it reads into a band (edges.py). The rows that a group of outputs reads are evaluated at the
 points of Winograd's algorithm, once for each run of taps (winograd_matrices.py), and multiplied with all the weights:
@@ -25,17 +25,19 @@ FRAME = np.dtype(
             (name, np.int64)
             for name in (
                 # steps: the tile; what makes points of rows, of weights (0 where there is one point)
-                *("columns_tile", "rows_in", "weights_in"),
+                *("sums_tile", "rows_in", "weights_in"),
                 # groups of so many rows (`points`: theirs); runs of taps, `tap_step` apart, and for each of them (where
                 # its first row is in a column plane of the band, its first tap)
                 *("groups", "group", "run_count", "runs", "tap_step"),
-                # terms that are added one after the other; the step of a tail behind results that are transposed
-                *("piece", "finish"),
+                "piece",  # terms that are added one after the other
+                # channels of the band: one, if those of the image lie side by side there too; bytes between columns
+                *("band_channels", "column_step"),
                 # rows at their points: bytes of a row, and between points
                 *("row_bytes", "point_at"),
                 # tiles for a vector of channels, and vectors of the widest; whether the columns of all rows follow one
                 # another in the band and in the output, or of one
                 *("tile_parts", "tile_vectors", "unbroken"),
+                "columns",  # of a tile whose lanes are channels
                 # packed weights: bytes of a vector of output channels; taps of a channel in scratch, zeros behind them
                 *("weight_block", "spare_taps", "tap_zeros"),
                 # results that are not stored in place: where in scratch, bytes of a row and of a channel
@@ -84,7 +86,7 @@ def pack_points(f, source, dst):
     """A group's rows at their points: dst[point][channel, run, column plane]; `source` is its first row in the band."""
     vector = f.lanes * f.element
     pitch = f.pitch * f.element
-    for c in range(f.icg):
+    for c in range(f.band_channels):
         for run in range(f.run_count):
             for q in range(f.col_planes):
                 src = source + c * f.channel_at + q * (f.channel_at // f.col_planes) + load_i64(f.runs + 16 * run)
@@ -119,22 +121,26 @@ def multiply(f, source, weight, bias, tail, rows, columns, out, y_h, y_c):
                     wide, count = (wide, count - 1) if count > 1 else (2, 2)
                 src, to = source + done * vector, out + o * y_c + done * vector
                 what = 16 * most + wide, count, f.chunk, f.piece, own, f.offsets, src, f.point_at
-                call(f.columns_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, tail))
+                call(f.sums_tile, (*what, to, y_h, y_c, channels, rows, columns - done * f.lanes, shift, tail))
                 done += count * wide
 
 
 @njit(error_model="numpy")
-def store(f, results, rows, columns, out):
-    """Results in scratch to where they belong: transposed if the channels lie side by side."""
-    for r in range(rows):
-        src, dst = results + r * f.result_row, out + r * f.y_h
-        if f.y_last:
-            for o in range(0, f.ocg, f.lanes):
-                n = min(f.lanes, f.ocg - o)
-                at = src + o * f.result_channel
-                call(f.transpose, (dst + o * f.element, f.y_w, at, f.result_channel, n, columns, n, 0, 0))
-        else:
-            call(f.scatter, (dst, f.y_c, src, f.result_channel, f.ocg, f.y_w, columns, f.y_code, 0))
+def multiply_last(f, source, weight, bias, tail, rows, out):
+    """The same for results whose channels lie side by side."""
+    tiles = -(-f.ow // f.columns)
+    for o in range(0, f.ocg, f.lanes):
+        channels = min(f.lanes, f.ocg - o)
+        halves = 1 if channels <= f.lanes // 2 else 2
+        own, shift = weight + o // f.lanes * f.weight_block, bias + o * f.element if bias else 0
+        src, to = source, out + o * f.y_size
+        # Some tiles have a column more than the others.
+        for more in (1, 0):
+            many, count = f.ow // tiles + more, f.ow % tiles if more else tiles - f.ow % tiles
+            what = 4 * many + halves, count, f.chunk, f.piece, own, f.offsets, src, f.column_step, f.point_at
+            call(f.sums_tile, (*what, to, f.y_h, f.y_w, channels, rows, shift, tail))
+            src += count * many * f.column_step
+            to += count * many * f.y_w
 
 
 def _forward(frame, x, weight, bias, out, scratch, worker):
@@ -153,7 +159,7 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
         image, by = task // f.bands_h, task % f.bands_h
         first, last = by * f.groups // f.bands_h, (by + 1) * f.groups // f.bands_h
         count = last - first
-        pack_band(f, x + image * f.x_n, f.icg, first * f.group, count * f.group, 0, band, spare)
+        pack_band(f, x + image * f.x_n, f.band_channels, first * f.group, count * f.group, 0, band, spare)
         own = out + image * f.y_n + first * f.group * f.y_h
         if f.unbroken:
             multiply(f, band, weight, bias, tail, 1, count * f.ow, own, f.y_h, f.y_c)
@@ -165,13 +171,15 @@ def _forward(frame, x, weight, bias, out, scratch, worker):
                 pack_points(f, source, ready)
                 source = ready
             to = own + i * f.group * f.y_h
-            if f.in_place:
+            if f.y_last:
+                multiply_last(f, source, weight, bias, tail, rows, to)
+            elif f.in_place:
                 multiply(f, source, weight, bias, tail, rows, f.ow, to, f.y_h, f.y_c)
             else:
                 multiply(f, source, weight, bias, 0, rows, f.ow, results, f.result_row, f.result_channel)
-                store(f, results, rows, f.ow, to)
-                if tail:
-                    call(f.finish, (tail, bias, to, f.y_w, rows * f.ow, f.ocg))
+                for r in range(rows):
+                    row = results + r * f.result_row
+                    call(f.scatter, (to + r * f.y_h, f.y_c, row, f.result_channel, f.ocg, f.y_w, f.ow, f.y_code, 0))
 
 
 @njit(error_model="numpy")
@@ -226,7 +234,7 @@ def _weight_gradient(frame, x, grad, unused, parts, scratch, worker):
             image, by = unit // f.bands_h, unit % f.bands_h
             first, last = by * f.groups // f.bands_h, (by + 1) * f.groups // f.bands_h
             count = last - first
-            pack_band(f, x + image * f.x_n, f.icg, first * f.group, count * f.group, 0, band, spare)
+            pack_band(f, x + image * f.x_n, f.band_channels, first * f.group, count * f.group, 0, band, spare)
             source = band
             if f.points > 1:
                 for i in range(count):

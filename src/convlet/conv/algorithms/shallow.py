@@ -1,7 +1,9 @@
-"""Images of few channels, the first layer of a network: the lanes are columns, so that no channels have to fill them.
+"""Images of few channels, the first layer of a network: sums are short, and results many.
 
-Sums are short there, and results many: they are stored as they leave the registers. Along the rows Winograd's algorithm
-saves half the multiplications, F(m, r) of winograd_matrices.py; the columns are left as they are.
+They are stored as they leave the registers. So lanes are columns, or, where results lie channels-last, output channels;
+either way the sums are made of the same terms in the same order. No input channels have to fill a vector. Along the
+rows Winograd's algorithm saves half the multiplications, F(m, r) of winograd_matrices.py; the columns are left as they
+are.
 
 As in direct.py, nothing here touches data: it plans the frame that kernels/shallow.py reads.
 """
@@ -15,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import launch, shallow_steps, target
+from ...kernels import launch, shallow_channels, shallow_columns, shallow_gradient, target
 from ...kernels import shallow as kernels
-from ...kernels.tail import finish_lanes, pack_tail
+from ...kernels.tail import pack_tail
 from ...kernels.winograd_matrices import Axis
 from ...kernels.winograd_transforms import transform
 from ...runtime import memory
@@ -162,11 +164,24 @@ def ways(p: ConvProblem) -> Iterator[Rows]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A way to compute a problem, and the memory that it takes."""
+    """A way to compute a problem, and the memory that it takes.
+
+    `folded`: the channels of a pixel lie side by side, in the image and in the band, which is that of one channel.
+    """
 
     problem: ConvProblem
     rows: Rows
     element: int
+    folded: bool = False
+
+    @property
+    def read(self) -> ConvProblem:
+        """The problem whose image is read: its columns may be all the channels of pixels."""
+        p = self.problem
+        if not self.folded:
+            return p
+        extent = p.dw * (p.kw - 1) + 1
+        return replace(p, ic=1, sw=1, dw=1, iw=p.iw * p.ic, kw=extent * p.ic, pl=p.pl * p.ic, pr=p.pr * p.ic)
 
     @property
     def lanes(self) -> int:
@@ -190,7 +205,7 @@ class Plan:
 
     def band(self, groups: int) -> Band:
         """What so many groups read; in rows of whole vectors, unless they follow one another."""
-        p = self.problem
+        p = self.read
         columns = planes_of(p.kw, p.sw, p.dw, apart=False)
         reach = max(columns.extras)
         wide = p.ow if self.unbroken else split(split(p.ow, self.lanes) * self.lanes + reach, self.lanes) * self.lanes
@@ -198,7 +213,7 @@ class Plan:
         return Band(rows, columns, groups * self.rows.m, wide - (0 if self.unbroken else reach), joined=False)
 
     def band_bytes(self, groups: int) -> int:
-        return self.problem.ic * self.band(groups).channel_elements * self.element
+        return self.read.ic * self.band(groups).channel_elements * self.element
 
     @property
     def row_bytes(self) -> int:
@@ -208,7 +223,7 @@ class Plan:
     @property
     def row_count(self) -> int:
         """Rows at a point: of each channel, run and phase of columns."""
-        return self.problem.ic * len(self.rows.runs) * len(self.band(1).columns.starts)
+        return self.read.ic * len(self.rows.runs) * len(self.band(1).columns.starts)
 
     @property
     def point_bytes(self) -> int:
@@ -292,24 +307,33 @@ class _Forward:
         return found
 
 
+def _folded(p: ConvProblem, x: np.ndarray) -> bool:
+    """Whether the channels of pixels lie side by side, and are read so."""
+    size = DTYPES[p.dtype][1]
+    return p.mode_w == "zeros" and x.strides[1] == size and x.strides[3] == p.ic * size
+
+
 def _band_fields(
     p: ConvProblem, plan: Plan, x: np.ndarray, bands: int, tables: list[np.ndarray]
 ) -> tuple[Band, dict[str, int]]:
     """The fields of a frame that say how bands are packed and how they are read."""
-    rows, element = plan.rows, plan.element
+    rows, element, read = plan.rows, plan.element, plan.read
     band = plan.band(split(plan.groups, bands))
     columns, starts = band.columns, band.row_starts
     firsts = [band.rows.taps[tap] for tap in rows.runs]
     where = [(starts[plane] + shift) * band.pitch * element for plane, shift in firsts]
     runs = np.array(list(zip(where, rows.runs)), np.int64)
-    c, run = np.arange(p.ic)[:, None, None], np.arange(len(runs))[:, None]
-    q, shift = np.array(columns.taps).T
+    c, run, tap = np.ogrid[: p.ic, : len(runs), : p.kw]
+    if plan.folded:  # a tap for each channel
+        c, tap = np.zeros_like(c), tap * p.dw * p.ic + c
+        x = np.lib.stride_tricks.as_strided(x, (p.n, 1, p.ih, read.iw), (*x.strides[:3], x.itemsize))
+    q, shift = np.moveaxis(np.array(columns.taps)[tap], -1, 0)
     if rows.points > 1:
         offsets = ((c * len(runs) + run) * len(columns.starts) + q) * plan.row_bytes + shift * element
     else:
         offsets = (c * band.channel_elements + q * band.plane_elements + shift) * element + runs[run, 0]
     offsets = np.ascontiguousarray(offsets.reshape(-1), np.int32)
-    fields = size_fields(replace(p, tail=()), element, STEPS) | input_fields(p, x, band, element, tables)
+    fields = size_fields(replace(p, tail=()), element, STEPS) | input_fields(read, x, band, element, tables)
     # A last group may read rows below the padded image: there is nothing.
     below = starts[-1] * p.sh + p.oh * p.sh + rows.reach * p.dh
     row_map = np.append(index_map(p.ih, p.pt, p.pb, p.mode_h), np.full(below, -1)).astype(np.int64)
@@ -319,6 +343,8 @@ def _band_fields(
         "bands_h": bands,
         "icg": p.ic,
         "ocg": p.oc,
+        "band_channels": read.ic,
+        "column_step": (p.sw * p.ic if plan.folded else 1) * element,
         "groups": plan.groups,
         "group": rows.m,
         "points": rows.points,
@@ -332,59 +358,69 @@ def _band_fields(
     }
 
 
+def _column_tile(p: ConvProblem, plan: Plan, chained: bool, in_place: bool) -> dict[str, int]:
+    """The fields that say how tiles are computed whose lanes are columns."""
+    rows, machine = plan.rows, target.current()
+    step = shallow_columns.tile(plan.element, rows.m, rows.taps, bool(p.tail and in_place), chained)
+    return {
+        "sums_tile": step.address,
+        "tile_parts": shallow_columns.parts(machine, plan.element, rows.points),
+        "tile_vectors": max(vectors for _, vectors in shallow_columns.shapes(machine, plan.element, rows.points)),
+    }
+
+
+def _channel_tile(p: ConvProblem, plan: Plan, chained: bool, in_place: bool) -> dict[str, int]:
+    """The same for tiles whose lanes are channels."""
+    rows = plan.rows
+    step = shallow_channels.tile(plan.element, rows.m, rows.taps, bool(p.tail), chained, CODES[p.dtype])
+    return {"sums_tile": step.address, "columns": shallow_channels.columns(target.current(), rows.points)}
+
+
 def _forward_frame(
     p: ConvProblem, plan: Plan, x: np.ndarray, w: np.ndarray, out: np.ndarray, workers: int, chain: int
 ) -> Frame:
     rows, element, lanes = plan.rows, plan.element, plan.lanes
-    machine = target.current()
-    vector, size = machine.vector, DTYPES[p.dtype][1]
+    vector, size = target.current().vector, DTYPES[p.dtype][1]
     tables: list[np.ndarray] = []
     bands = min(plan.groups, split(TASKS * workers, p.n))
     while bands < plan.groups and plan.band_bytes(split(plan.groups, bands)) > in_l2(BAND_BYTES):
         bands += 1
+    output = output_fields(p, out)
+    plan = replace(plan, folded=bool(output["y_last"] and _folded(p, x)))
     band, fields = _band_fields(p, plan, x, bands, tables)
-    fields |= output_fields(p, out)
     in_place = out.strides[3] == element == size
-    unbroken = plan.unbroken and in_place and out.strides[2] == p.ow * element
     result_row = split(p.ow, lanes) * vector
     taps = p.ic * p.kh * p.kw
     spare = lanes * (max(band.pitch, taps) + lanes) * element
     places, slot = layout(
         {
-            "band_at": (p.ic * band.channel_elements + 2 * lanes) * element,
+            "band_at": (plan.read.ic * band.channel_elements + 2 * lanes) * element,
             "other_at": plan.point_bytes,
             "row_at": spare,
-            "result_at": 0 if in_place else p.oc * rows.m * result_row,
+            "result_at": 0 if in_place or output["y_last"] else p.oc * rows.m * result_row,
         }
     )
     weight = direct.Weight.of(p, w)
-    tiles = shallow_steps.shapes(machine, element, rows.points)
-    one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
     if rows.points > 1:
+        one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
         fields["rows_in"] = transform("input", axis, one).address
         fields["weights_in"] = transform("weight", axis, one).address
     weight_block = fields["chunk"] * rows.points * vector
-    fields |= places | {
-        "columns_tile": shallow_steps.tile(
-            element, rows.m, rows.taps, finished=bool(p.tail and in_place), chained=0 < chain < fields["chunk"]
-        ).address,
+    chained = 0 < chain < fields["chunk"]
+    fields |= output | places | (_channel_tile if output["y_last"] else _column_tile)(p, plan, chained, in_place) | {
         **dict(zip(("w_g", "w_o", "w_c", "w_h", "w_w"), weight.strides)),
         "w_size": size,
         "w_code": CODES[p.dtype],
         "run": weight.run(p.ic, size),
         "piece": split(fields["chunk"], split(fields["chunk"], chain)) if chain else fields["chunk"],
-        "tile_parts": shallow_steps.parts(machine, element, rows.points),
-        "tile_vectors": max(vectors for _, vectors in tiles),
-        "unbroken": int(unbroken),
+        "unbroken": int(plan.unbroken and in_place and out.strides[2] == p.ow * element),
         "weight_block": weight_block,
         "spare_taps": spare,
         "tap_zeros": max(0, rows.reach - p.kh) * p.kw * lanes,
         "in_place": int(in_place),
-        "y_last": fields["y_last"] * (element == size),  # what is transposed is stored as it was computed
         "result_row": result_row,
         "result_channel": rows.m * result_row,
         "tail": int(bool(p.tail)),
-        "finish": finish_lanes.address if p.tail else 0,
         "slot": max(slot, spare + (rows.reach * p.kw + 1) * vector),
     }
     record = np.zeros(1, kernels.FRAME)
@@ -454,7 +490,7 @@ def _gradient_frame(
     band, fields = _band_fields(p, plan, x, bands, tables)
     fields |= output_fields(p, grad)
     together = split(plan.groups, bands)
-    pairs_m, pairs_n = shallow_steps.pair_shapes(target.current())
+    pairs_m, pairs_n = shallow_gradient.pair_shapes(target.current())
     terms = fields["chunk"]
     grad_row = vectors * vector | memory.LINE
     parts = min(PARTS, p.n * bands)
@@ -470,9 +506,9 @@ def _gradient_frame(
         one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
         fields["rows_in"] = transform("input", axis, one).address
         fields["weights_out"] = transform("weight_gradient", axis, one).address
-        fields["lift"] = shallow_steps.lift(rows.m, rows.taps).address
+        fields["lift"] = shallow_gradient.lift(rows.m, rows.taps).address
     fields |= places | {
-        "pairs": shallow_steps.PAIRS[element].address,
+        "pairs": shallow_gradient.PAIRS[element].address,
         "parts": parts,
         "in_place": int(in_place),
         "unbroken": int(unbroken),
