@@ -13,7 +13,7 @@ import numpy as np
 
 from ..runtime import memory
 from .lanes import Formula, Lanes
-from .series import SCALED_ERFC
+from .series import TAIL, TAIL_SCALE
 
 _TWICE, _CUBE = 2 * math.sqrt(2 / math.pi), 0.044715  # 2 u = _TWICE (x + _CUBE x^3), in GELU's approximation by tanh
 
@@ -122,23 +122,23 @@ def _elu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
     return [g * (x > 0).choose(scale, (x * input_scale).exp() * (alpha * scale * input_scale))]
 
 
-def _normal_distribution(x: Lanes) -> Lanes:
-    """Phi(x): half of erfc(-x / sqrt 2), from that of the positive argument."""
-    z = x.abs() * math.sqrt(0.5)
-    z = (z > 12).choose(12, z)  # beyond, the tail is 0
-    one, other = z * 2 + 1, z + 3.75
-    both = 1 / (one * other)  # a division for two
-    tail = (-(z * z)).exp() * (other * both * 0.5) * ((z - 3.75) * one * both).polynomial(SCALED_ERFC)
-    return (x > 0).choose(1 - tail, tail)
+def _normal_distribution(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Phi(x), exact also where it is tiny, and exp(-x^2 / 2)."""
+    u = x.abs()
+    u = (u > 15).choose(15, u)  # beyond, the tail is 0
+    falling = (u * u * (-0.5 / math.log(2))).exp2()
+    t = 1 / u.times_plus(TAIL_SCALE, 1)
+    tail = falling * t * t.polynomial(TAIL)
+    return (x > 0).choose(1 - tail, tail), falling
 
 
 def _gelu(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:
-    return [x * _normal_distribution(x)]
+    return [x * _normal_distribution(x)[0]]
 
 
 def _gelu_gradient(numbers: Sequence[Lanes], x: Lanes, g: Lanes) -> list[Lanes]:
-    density = (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
-    return [g * (_normal_distribution(x) + x * density)]
+    below, falling = _normal_distribution(x)
+    return [g * (below + x * (falling * (1 / math.sqrt(2 * math.pi))))]
 
 
 def _gelu_tanh(numbers: Sequence[Lanes], x: Lanes) -> list[Lanes]:

@@ -24,7 +24,7 @@ from ..runtime import memory, threads
 from . import emit, launch, target
 from .emit import load_i64
 from .launch import Kernel, frame_reader, next_task
-from .series import EXP, LOG
+from .series import EXP, EXP2, LOG
 
 PLACES = 5  # arrays that a formula reads and writes at most
 UNROLL = 4  # vectors at a time: their operations are independent, so that the units of the processor stay busy
@@ -141,26 +141,42 @@ class Lanes:
         """Without its sign."""
         return self.call("fabs")
 
-    def exp(self) -> Lanes:
-        """e to this power, to two units in the last place: 2^k exp(r) where k is the nearest integer to x / log 2."""
-        x = (self > 100).choose(100, (self < -110).choose(-110, self))
-        moved = x.times_plus(1 / math.log(2), _INTEGERS)
-        k = moved - _INTEGERS
-        r = k.times_plus(-_LOG2[1], k.times_plus(-_LOG2[0], x))
-        result = (r * r).times_plus(r.polynomial(EXP), r) + 1
-        builder, count = self.builder, self.value.type.count
-        integers = ir.VectorType(emit.I32, count)
+    def _scaled(self, moved: Lanes) -> Lanes:
+        """This (around 1) times two to an integral power, rounded once: the power plus _INTEGERS is given."""
+        builder, kind = self.builder, self.value.type
+        if kind.count * ELEMENT == 64:
+            name, i16 = "llvm.x86.avx512.mask.scalef.ps.512", emit.I16
+            function = emit._function(builder, name, kind, [kind, kind, kind, i16, emit.I32])
+            every, as_set = ir.Constant(i16, -1), ir.Constant(emit.I32, 4)
+            power = moved - _INTEGERS
+            return Lanes(builder, builder.call(function, [self.value, power.value, self.value, every, as_set]))
+        integers = ir.VectorType(emit.I32, kind.count)
 
         def number(value: int) -> Any:
-            return ir.Constant(integers, [value] * count)
+            return ir.Constant(integers, [value] * kind.count)
 
         whole = builder.sub(builder.bitcast(moved.value, integers), number(_INTEGERS_BITS))
         half = builder.ashr(whole, number(1))
+        result = self
         # In two steps, because 2^k may be no float32 where the result is one.
         for power in (half, builder.sub(whole, half)):
             bits = builder.shl(builder.add(power, number(127)), number(23))
-            result = result * Lanes(builder, builder.bitcast(bits, self.value.type))
+            result = result * Lanes(builder, builder.bitcast(bits, kind))
         return result
+
+    def exp(self) -> Lanes:
+        """e to this power, to two units in the last place: 2^k exp(r) where k is the nearest integer to x / log 2."""
+        x = (self < -110).choose(-110, self)
+        x = (x > 100).choose(100, x)
+        moved = x.times_plus(1 / math.log(2), _INTEGERS)
+        k = moved - _INTEGERS
+        r = k.times_plus(-_LOG2[1], k.times_plus(-_LOG2[0], x))
+        return ((r * r).times_plus(r.polynomial(EXP), r) + 1)._scaled(moved)
+
+    def exp2(self) -> Lanes:
+        """2 to this power, which is no less than -250, to two units in the last place."""
+        moved = self + _INTEGERS
+        return (self - (moved - _INTEGERS)).polynomial(EXP2)._scaled(moved)
 
     def expm1(self) -> Lanes:
         """e to this power, less 1: exact near 0, too."""

@@ -1,10 +1,15 @@
-"""Coefficients of series, highest power first, that NumPy expressions and kernels share."""
+"""Coefficients of series for float32, highest power first; those of no source have the least error of their degree."""
 
-# erfc z = exp(-z**2) / (1 + 2 z) P((z - 3.75) / (z + 3.75)) for z >= 0, to float32: see ops/error_function.py
-SCALED_ERFC = (
-    -0.00022411675308831036, 0.0003963076160289347, 0.0016759121790528297, -0.009844494983553886,
-    0.02840925194323063, -0.05864685773849487, 0.09229076653718948, -0.10881426930427551,
-    0.08227842301130295, 0.0035862703807651997, -0.1402406543493271, 1.2375125885009766,
+# Phi(-u) = exp(-u**2 / 2) t P(t), t = 1 / (1 + TAIL_SCALE u), of the normal distribution, for u >= 0: to 1.3e-7 of it
+TAIL_SCALE = 0.306
+TAIL = (
+    0.03653772175312042, -0.1506994366645813, 0.179384246468544, -0.03303534910082817,
+    0.11862898617982864, 0.10436753928661346, 0.12277224659919739, 0.12204409390687943,
+)  # fmt: skip
+# 2**r for |r| <= 1/2, to 8e-8 of it
+EXP2 = (
+    0.0013276472454890609, 0.009675541892647743, 0.05550713092088699, 0.24022120237350464,
+    0.6931469440460205, 1.0000001192092896,
 )  # fmt: skip
 # exp r = 1 + r + r**2 P(r) for |r| <= log(2) / 2, to float32 (Cephes' expf)
 EXP = (

@@ -17,8 +17,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ..autograd.variable import Array
-from ..kernels.series import SCALED_ERFC
 
+_SCALED_32 = (
+    -0.00022411675308831036, 0.0003963076160289347, 0.0016759121790528297, -0.009844494983553886,
+    0.02840925194323063, -0.05864685773849487, 0.09229076653718948, -0.10881426930427551,
+    0.08227842301130295, 0.0035862703807651997, -0.1402406543493271, 1.2375125885009766,
+)  # fmt: skip
 _SCALED_64 = (
     3.1114333809799254e-10, -2.623107347133476e-09, -3.744210080962018e-09, 3.197926671666804e-08,
     2.3263508708859124e-08, -2.4857126248016745e-07, -5.7218230603224086e-08, 1.7419821586224816e-06,
@@ -78,7 +82,7 @@ def erfc_of(x: Array) -> Array:
 def _scaled(x: Array, exponential: Array) -> Array:
     """erfc x for x >= 0, given exp(-x**2)."""
     x = np.minimum(x, 1e18)  # infinity / infinity is none
-    coefficients = _SCALED_64 if x.dtype == np.float64 else SCALED_ERFC
+    coefficients = _SCALED_64 if x.dtype == np.float64 else _SCALED_32
     return exponential / (1 + 2 * x) * _polynomial(coefficients, (x - 3.75) / (x + 3.75))
 
 
