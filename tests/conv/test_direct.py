@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from convlet.conv.algorithms import direct, weight_gradient
+from convlet.conv.algorithms.bands import tile_columns
 from convlet.conv.problem import DIRECTIONS, ConvProblem
 from tests.conv.strategies import check_exact
 
@@ -17,6 +18,7 @@ SHAPES = (
     "n2 g2 ic34 ih12 iw13 oc4 kh3 kw5 ph1 pw3 dw2",
     "ic18 ih50 iw21 oc20 kh3 kw3 ph18 pw18 dh18 dw18",  # rows of the taps apart, taps that no row reads
     "ic17 ih3 iw4 oc18 kh7 kw7 ph3 pw3",
+    "n2 ic17 ih33 iw33 oc18 kh3 kw3 ph18 pw18 dh18 dw18",  # tiles that end where taps leave the image
     "ic3 ih12 iw1700 oc17 kh3 kw3 ph1 pw1",  # pieces of rows
     "ic2 ih1 iw4000 oc5 kh1 kw9 sw2 pw4 reflect",
     "n3 ic19 ih17 iw14 oc18 kh3 kw3 sh3 sw2 ph1 pw1",  # phases of unequal sizes
@@ -43,6 +45,14 @@ def test_exact(shape: str, layouts: tuple[str, str, str]) -> None:
                 "channels_last" if last and direction != "bwd_weight" else "contiguous",
             ),
         )
+
+
+def test_tiles_end_where_taps_leave_the_image() -> None:
+    dilated = ConvProblem.parse("ic512 ih33 iw33 oc256 kh3 kw3 ph12 pw12 dh12 dw12")
+    assert tile_columns(dilated, 1, 7) == 6  # the second of five tiles would read all taps for one column
+    assert tile_columns(dilated, 1, 14) == 14
+    assert tile_columns(replace(dilated, mode_w="circular"), 1, 7) == 7
+    assert tile_columns(ConvProblem.parse("ic64 ih28 iw28 oc64 kh3 kw3 ph1 pw1"), 1, 14) == 14
 
 
 @pytest.mark.parametrize("positions", [8, 60])

@@ -12,6 +12,8 @@ from ..problem import ConvProblem
 BAND_BYTES = 768 << 10
 # Columns below which a tile of a single row would wait for its own sums: it needs 4 positions x 2 vectors (Zen 4).
 NARROW = 4
+# Columns of a tile that reading the weights of a tap takes as long as.
+TAP = 1
 # Columns below which a band is not cut further, however many channels it has.
 LEAST_COLUMNS = 96
 
@@ -160,13 +162,7 @@ def used_taps(
     )
     rows, columns = bands_h, bands_w
     if not joined:
-        rows = list(range(p.oh + 1))
-        tiles = split(split(size[1], cut[1]), mr)
-        columns = []
-        for first, end in pairwise(bands_w):
-            own = max(1, split(end - first, mr))
-            columns += [first + min(i, own) * (end - first) // own for i in range(tiles)]
-        columns.append(bands_w[-1])
+        rows, columns = list(range(p.oh + 1)), _tile_starts(bands_w, split(split(size[1], cut[1]), mr), mr)
     by_row = reading(p.ih, p.pt, rows, p.sh, p.kh, p.dh)
     by_column = reading(p.iw, p.pl, columns, p.sw, p.kw, p.dw)
     if joined:
@@ -174,3 +170,28 @@ def used_taps(
     if all(len(each) == p.kh for each in by_row) and all(len(each) == p.kw for each in by_column):
         return []
     return [tuple(u * p.kw + v for u in us for v in vs) for us in by_row for vs in by_column]
+
+
+def tile_columns(p: ConvProblem, bands: int, most: int) -> int:
+    """Columns of a tile of one row, at most: of fewer than the tile has room for, more taps may lie in padding.
+
+    Layers of dilation 6 to 24 on 33x33 and 65x65 images take 4 to 12% less time so (Zen 4, November 2026).
+    """
+    if p.mode_h != "zeros" or p.mode_w != "zeros":
+        return most
+
+    def cost(mr: int) -> int:
+        starts = _tile_starts([i * p.ow // bands for i in range(bands + 1)], split(split(p.ow, bands), mr), mr)
+        taps = reading(p.iw, p.pl, starts, p.sw, p.kw, p.dw)
+        return sum(len(own) * (end - first + TAP) for own, (first, end) in zip(taps, pairwise(starts)) if end > first)
+
+    return min(range(most, most // 2, -1), key=cost)
+
+
+def _tile_starts(bands: list[int], tiles: int, mr: int) -> list[int]:
+    """The column at which each tile of a row begins, `tiles` a band, of which the last may be empty; then the end."""
+    starts = []
+    for first, end in pairwise(bands):
+        own = max(1, split(end - first, mr))
+        starts += [first + min(i, own) * (end - first) // own for i in range(tiles)]
+    return [*starts, bands[-1]]

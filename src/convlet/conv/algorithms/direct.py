@@ -23,7 +23,7 @@ from ..gradient import Array, Run
 from ..problem import DTYPES, ConvProblem
 from ..tail import Tail
 from . import weight_gradient
-from .bands import BAND_BYTES, Band, choose_band, split, used_taps
+from .bands import BAND_BYTES, Band, choose_band, split, tile_columns, used_taps
 from .chains import chain, is_long
 from .frames import (
     CODES,
@@ -291,13 +291,15 @@ def _frame(
         segment = max(chunk, segment // chunk * chunk)
     cut = split(p.oh, band.band_h), split(p.ow, band.band_w)
     bands = p.n * p.g * cut[0] * cut[1]
+    fields = size_fields(p, element, STEPS, chain) | input_fields(p, x, band, element, tables)
+    if not several and not band.joined:
+        fields["mr"] = tile_columns(p, cut[1], fields["mr"])
     shares = channel_shares(bands, blocks, workers)
     # Weights are packed beforehand where each worker would pack them more than twice.
     packed = several or bands * shares > 2 * workers * max(1, shares)
     # What a part reads lies together; one row between, so that the taps do not compete for the same cache lines.
     by_tap = icg + 1 if several else 0
 
-    fields = size_fields(p, element, STEPS, chain) | input_fields(p, x, band, element, tables)
     size = DTYPES[p.dtype][1]
     sum_size = band.band_h * band.band_w * len(parts) * wide * element
     shared_blocks = split(blocks, shares) if segment < icg else 1
