@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("numba")
 
 from convlet.conv.algorithms import load, pointwise
-from convlet.conv.plan import plan_for
-from convlet.conv.problem import DIRECTIONS, ConvProblem
+from convlet.conv.plan import forward, plan_for
+from convlet.conv.problem import DIRECTIONS, ConvProblem, numpy_dtype, short_dtype
 from convlet.runtime import threads
+from convlet.runtime.storage import Storage
 from tests.conv.strategies import LAYOUTS, check_exact, operand_shapes
 
 SHAPES = (
@@ -122,20 +125,50 @@ def test_what_it_takes() -> None:
             assert plan_for(ConvProblem.parse(f"{text} {direction}")).algorithm == algorithm
 
 
+@pytest.mark.parametrize("dtype", ["f16", "bf16"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if "ih1 iw1 " in shape])
+def test_halves_of_one_pixel(shape: str, direction: str, dtype: str) -> None:
+    for images in (1, 2, 40):
+        problem = replace(ConvProblem.parse(f"{shape} {dtype} {direction}"), n=images)
+        reason = pointwise.refuse(problem.per_image())
+        if reason is not None:
+            pytest.skip(reason)
+        check_exact(pointwise.plan(problem), problem)
+
+
+def test_one_tap_on_one_pixel_has_the_same_bits_kept_or_not() -> None:
+    for dtype in (np.float32, numpy_dtype("bf16")):
+        problem = ConvProblem.parse(f"ic300 ih1 iw1 oc70 kh3 kw3 ph1 pw1 {short_dtype(np.dtype(dtype))} fwd")
+        rng = np.random.default_rng(7)
+        x, w = (rng.standard_normal(shape).astype(dtype) for shape in operand_shapes(problem))
+        kept = Storage()
+        found = [forward(problem, x, w, kept=kept).tobytes() for _ in range(3)]
+        assert {*found, forward(problem, x, w).tobytes()} == {found[0]}
+        assert len(kept.forms or ()) == 1
+        kept.writes += 1
+        w[:] = 1
+        assert np.array_equal(forward(problem, x, w, kept=kept), forward(problem, x, w))
+
+
 @pytest.mark.parametrize(
     "text",
-    ["n4 ic150 ih9 iw11 oc37 kh1 kw1", "n5 ic300 ih7 iw7 oc304 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"],
+    [
+        *("n4 ic150 ih9 iw11 oc37 kh1 kw1", "n5 ic300 ih7 iw7 oc304 kh1 kw1", "n4 ic640 ih1 iw1 oc50 kh1 kw1"),
+        *("n5 ic2640 ih1 iw1 oc50 kh1 kw1 bf16", "n3 ic150 ih9 iw11 oc37 kh1 kw1 bf16"),
+    ],
 )
 @pytest.mark.parametrize("direction", ["fwd", "bwd_input"])
 def test_an_image_gives_the_same_bits_in_any_batch(text: str, direction: str) -> None:
     problem = ConvProblem.parse(f"{text} {direction}")
+    dtype = numpy_dtype(problem.dtype)
     rng = np.random.default_rng(7)
-    a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
-    together = np.full(problem.result_shape, np.nan, np.float32)
+    a, b = (rng.standard_normal(size).astype(dtype) for size in operand_shapes(problem))
+    together = np.full(problem.result_shape, np.nan, dtype)
     load("pointwise").plan(problem)(a, b, None, together)
     run = load("pointwise").plan(problem.per_image())
     for image in range(problem.n):
-        alone = np.full(problem.per_image().result_shape, np.nan, np.float32)
+        alone = np.full(problem.per_image().result_shape, np.nan, dtype)
         run(a[image : image + 1], b, None, alone)
         assert alone.tobytes() == together[image : image + 1].tobytes()
 

@@ -24,7 +24,7 @@ FRAME = np.dtype(
     [
         (name, np.int64)
         for name in (
-            *("sweep", "correlate", "totals", "gather", "transpose", "widen"),
+            *("sweep", "correlate", "totals", "gather", "transpose"),
             *("element", "size", "vector", "n", "units", "outs", "columns", "width", "taps"),
             # strides of images and of units (planes, channels), read and written
             *("x_n", "x_c", "y_n", "y_c"),
@@ -70,18 +70,18 @@ def widened(f, to, source, outers, low, high, length):
     if f.x_line != length * step or f.wide_line != length * f.element:
         for i in range(outers):
             dst, src = to + i * f.wide_outer, source + i * f.x_outer
-            call(f.widen, (dst, f.wide_line, src, f.x_line, rows, run, f.x_code))
+            call(f.gather, (dst, f.wide_line, src, f.x_line, rows, step, run, 0, run, f.x_code))
         return
     rows, run = outers, rows * length
     if f.x_outer == run * step and f.wide_outer == run * f.element:
         rows, run = 1, outers * run
-    call(f.widen, (to, f.wide_outer, source, f.x_outer, rows, run, f.x_code))
+    call(f.gather, (to, f.wide_outer, source, f.x_outer, rows, step, run, 0, run, f.x_code))
 
 
 @njit(error_model="numpy")
 def widened_weights(f, to, source, count):
     """So many weights that follow one another become float32."""
-    call(f.widen, (to, 0, source, 0, 1, count, f.x_code))
+    call(f.gather, (to, 0, source, 0, 1, f.size, count, 0, count, f.x_code))
 
 
 @njit(error_model="numpy")

@@ -1,4 +1,4 @@
-"""Numbers of 16 bits: rows of them widened, many in a row, and sums of them narrowed."""
+"""Sums of 16-bit numbers on their way from registers to memory."""
 
 from __future__ import annotations
 
@@ -6,69 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from . import target
-from .emit import (
-    BFLOAT16,
-    FLOAT,
-    FLOAT16,
-    I16,
-    I32,
-    _case,
-    _constant,
-    _intrinsic,
-    _load,
-    _load_masked,
-    _mask,
-    _narrow,
-    _plus,
-    _size,
-    _steps,
-    _store,
-    _widen,
-)
-from .launch import Kernel
-
-# Vectors that are widened one after the other, without a question between.
-TOGETHER = 4
-
-
-def _widened(builder, dst, dst_step, src, src_step, rows, count, code):
-    """widen(dst, dst_step, src, src_step, rows, count, code): dst[r][i] = src[r][i] for i < count
-
-    The last vector of a row is written whole.
-    """
-    lanes = target.current().lanes(_size(FLOAT))
-    vector = ir.VectorType(I16, lanes)
-
-    def put(loaded, to, storage):
-        _store(builder, _widen(builder, loaded, storage, FLOAT), to)
-
-    for storage in (FLOAT16, BFLOAT16):
-        with _case(builder, code, storage), _steps(builder, rows, 1) as r:
-            to, at = builder.add(dst, builder.mul(r, dst_step)), builder.add(src, builder.mul(r, src_step))
-            whole = builder.and_(count, _constant(-TOGETHER * lanes))
-            with _steps(builder, whole, TOGETHER * lanes) as i:
-                here = builder.add(to, builder.mul(i, _constant(4)))
-                place = builder.add(at, builder.mul(i, _constant(2)))
-                loaded = [_load(builder, _plus(builder, place, 2 * v * lanes), vector) for v in range(TOGETHER)]
-                for v, value in enumerate(loaded):
-                    put(value, _plus(builder, here, 4 * v * lanes), storage)
-            rest = builder.sub(count, whole)
-            to, at = (builder.add(each, builder.mul(whole, _constant(n))) for each, n in ((to, 4), (at, 2)))
-            with _steps(builder, rest, lanes) as i:
-                place = builder.add(at, builder.mul(i, _constant(2)))
-                value = _load_masked(builder, place, vector, _mask(builder, builder.sub(rest, i), lanes))
-                put(value, builder.add(to, builder.mul(i, _constant(4))), storage)
-
-
-widened = _intrinsic(7, _widened)
-
-
-def _widen_rows(dst, dst_step, src, src_step, rows, count, code):
-    widened(dst, dst_step, src, src_step, rows, count, code)
-
-
-widen = Kernel(_widen_rows)
+from .emit import BFLOAT16, I16, I32, _narrow
 
 
 def narrowed(builder: Any, values: list[Any], code: int) -> list[Any]:

@@ -14,11 +14,14 @@ from llvmlite import ir
 from ..runtime import memory
 from . import target
 from .emit import (
+    BFLOAT16,
     DOUBLE,
     FLOAT,
+    FLOAT16,
     I1,
     I32,
     I64,
+    NATIVE,
     _at,
     _constant,
     _function,
@@ -35,7 +38,9 @@ from .emit import (
     _steps,
     _store,
     _store_masked,
+    _stored,
     _sums_of,
+    _widen,
 )
 from .jit import cgutils
 from .launch import Kernel
@@ -67,7 +72,7 @@ def _claim(builder: Any, address: Any) -> None:
     builder.call(function, [pointer, ir.Constant(I32, 1), ir.Constant(I32, 3), ir.Constant(I32, 1)])
 
 
-def _panel(compute: Any) -> Any:
+def _panel(compute: Any, code: int = NATIVE) -> Any:
     """panel(m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile, start, start_step,
     start_tile, add, soon, soon_step, soon_tile)
 
@@ -75,7 +80,8 @@ def _panel(compute: Any) -> Any:
 
     Rows and terms of a lie a_row and a_step bytes apart, rows of b, c and start b_step, c_row and start_step. A line
     that will be read soon is asked for at each term, soon_step bytes after the one before. All that for so many tiles
-    of the result, each of whose operands lie a_tile, b_tile, ... bytes behind those of the one before.
+    of the result, each of whose operands lie a_tile, b_tile, ... bytes behind those of the one before. Numbers of b are
+    stored in a code.
     """
 
     def emit(builder, m, nr, k, tiles, *places):
@@ -93,6 +99,7 @@ def _panel(compute: Any) -> Any:
         machine = target.current()
         lanes = machine.lanes(_size(compute))
         vector = ir.VectorType(compute, lanes)
+        stored = ir.VectorType(_stored(code, compute), lanes)
         cells = [(i, v) for i in range(rows) for v in range(vectors)]
 
         def of_tile(first, apart):
@@ -119,7 +126,8 @@ def _panel(compute: Any) -> Any:
         places += [(builder.phi(I64), b, b_step), (builder.phi(I64), soon, soon_step)]
         sums = {cell: builder.phi(vector) for cell in cells}
         *now, beside, next_line = [phi for phi, _, _ in places]
-        columns = [_load(builder, _plus(builder, beside, v * machine.vector), vector) for v in range(vectors)]
+        parts = [_plus(builder, beside, v * lanes * _size(stored.element)) for v in range(vectors)]
+        columns = [_widen(builder, _load(builder, part, stored), code, compute) for part in parts]
         _prefetch(builder, next_line)
         result = {}
         for i in range(rows):
@@ -150,12 +158,13 @@ def _panel(compute: Any) -> Any:
     return _intrinsic(21, emit)
 
 
-def _dots(compute: Any) -> Any:
+def _dots(compute: Any, code: int = NATIVE) -> Any:
     """dots(m, nr, k, a, a_row, b, b_row, c, c_column, start): m rows and nr columns, the rows of c side by side
 
     c[v][i] = start[i] + sum over j < k of a[i][j] * b[v][j]; without start (0), c[v][i] +
 
-    The terms of a row of a or b lie side by side too. Lanes are terms and summed last, in a fixed order.
+    The terms of a row of a or b lie side by side too. Lanes are terms and summed last, in a fixed order. Numbers of a
+    are stored in a code.
     """
 
     def emit(builder, m, nr, k, a, a_row, b, b_row, c, c_column, start):
@@ -168,6 +177,7 @@ def _dots(compute: Any) -> Any:
         element = _size(compute)
         lanes = target.current().lanes(element)
         vector = ir.VectorType(compute, lanes)
+        stored = _stored(code, compute)
         sums = [[cgutils.alloca_once(builder, vector) for _ in range(rows)] for _ in range(columns)]
         for each in sums:
             for total in each:
@@ -176,22 +186,24 @@ def _dots(compute: Any) -> Any:
         right_rows, column = _moving(builder, b, b_row, columns)
         whole = builder.and_(k, _constant(-lanes))
 
-        def add(offset, load):
-            left, right = ([builder.add(each, offset) for each in side] for side in (left_rows, right_rows))
-            others = [load(column(right, v)) for v in range(columns)]
+        def add(first, load):
+            left, right = (
+                [builder.add(each, builder.mul(first, _constant(size))) for each in side]
+                for side, size in ((left_rows, _size(stored)), (right_rows, element))
+            )
+            others = [load(column(right, v), vector) for v in range(columns)]
             for i in range(rows):
-                value = load(row(left, i))
+                value = _widen(builder, load(row(left, i), ir.VectorType(stored, lanes)), code, compute)
                 for v in range(columns):
                     total = sums[v][i]
                     builder.store(_multiply_add(builder, value, others[v], builder.load(total)), total)
 
         with _steps(builder, whole, lanes) as j:
-            add(builder.mul(j, _constant(element)), lambda where: _load(builder, where, vector))
+            add(j, lambda where, kind: _load(builder, where, kind))
         rest = builder.sub(k, whole)
         with builder.if_then(builder.icmp_signed(">", rest, _constant(0))):
             mask = _mask(builder, rest, lanes)
-            at = builder.mul(whole, _constant(element))
-            add(at, lambda where: _load_masked(builder, where, vector, mask))
+            add(whole, lambda where, kind: _load_masked(builder, where, kind, mask))
         written = ir.Constant(ir.VectorType(I1, lanes), [i < rows for i in range(lanes)])
         fresh = builder.icmp_signed("!=", start, _constant(0))
         results = [_sums_of(builder, [builder.load(each) for each in sums[v]]) for v in range(columns)]
@@ -204,7 +216,9 @@ def _dots(compute: Any) -> Any:
 
 
 panel_f32, panel_f64 = _panel(FLOAT), _panel(DOUBLE)
+panel_f16, panel_bf16 = _panel(FLOAT, FLOAT16), _panel(FLOAT, BFLOAT16)
 dots_f32, dots_f64 = _dots(FLOAT), _dots(DOUBLE)
+dots_f16, dots_bf16 = _dots(FLOAT, FLOAT16), _dots(FLOAT, BFLOAT16)
 
 
 def _panel_f32(
@@ -235,6 +249,37 @@ def _dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start):
     dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start)
 
 
+def _panel_f16(
+    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+    start, start_step, start_tile, add, soon, soon_step, soon_tile,
+):  # fmt: skip
+    panel_f16(
+        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+        start, start_step, start_tile, add, soon, soon_step, soon_tile,
+    )  # fmt: skip
+
+
+def _panel_bf16(
+    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+    start, start_step, start_tile, add, soon, soon_step, soon_tile,
+):  # fmt: skip
+    panel_bf16(
+        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+        start, start_step, start_tile, add, soon, soon_step, soon_tile,
+    )  # fmt: skip
+
+
+def _dots_f16(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_f16(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+
+
+def _dots_bf16(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+    dots_bf16(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+
+
+# By how numbers are stored that are widened on the way: those of a, of b.
+DOTS = {FLOAT16: Kernel(_dots_f16), BFLOAT16: Kernel(_dots_bf16)}
+PANELS = {FLOAT16: Kernel(_panel_f16), BFLOAT16: Kernel(_panel_bf16)}
 # By bytes of an element.
 STEPS = {
     4: {

@@ -24,7 +24,6 @@ from .emit import (
     _case,
     _intrinsic,
     _load,
-    _narrow,
     _plus,
     _size,
     _steps,
@@ -32,43 +31,49 @@ from .emit import (
     _stored,
     _widen,
 )
+from .halves import narrowed
 from .launch import Kernel
 
 
 def _copied(compute: Any, one: Callable[..., None]) -> Any:
-    """step(nr, rows, dst, dst_step, src, src_step, code): rows of nr vectors, `one` moving a vector."""
+    """step(nr, rows, dst, dst_step, src, src_step, code): rows of nr vectors, `one` moving a row's."""
 
     def emit(builder, nr, rows, dst, dst_step, src, src_step, code):
-        lanes = target.current().lanes(_size(compute))
         for storage in (NATIVE, FLOAT16, BFLOAT16) if compute == FLOAT and one is not _add_one else (NATIVE,):
             with _case(builder, code, storage):
                 for vectors in range(1, target.current().panel_nr + 1):
                     with _case(builder, nr, vectors), _steps(builder, rows, 1) as r:
                         to = builder.add(dst, builder.mul(r, dst_step))
                         at = builder.add(src, builder.mul(r, src_step))
-                        for v in range(vectors):
-                            one(builder, to, at, v * lanes, lanes, storage, compute)
+                        one(builder, to, at, vectors, storage, compute)
 
     return _intrinsic(7, emit)
 
 
-def _bring_one(builder, to, at, first, lanes, storage, compute):
-    kind = _stored(storage, compute)
-    value = _load(builder, _plus(builder, at, first * _size(kind)), ir.VectorType(kind, lanes))
-    _store(builder, _widen(builder, value, storage, compute), _plus(builder, to, first * _size(compute)))
+def _row(builder, address, vectors, kind, compute):
+    """The addresses of a row's vectors of a kind, and how to load one."""
+    vector = ir.VectorType(kind, target.current().lanes(_size(compute)))
+    places = [_plus(builder, address, v * vector.count * _size(kind)) for v in range(vectors)]
+    return places, lambda place: _load(builder, place, vector)
 
 
-def _deliver_one(builder, to, at, first, lanes, storage, compute):
-    value = _load(builder, _plus(builder, at, first * _size(compute)), ir.VectorType(compute, lanes))
-    place = _plus(builder, to, first * _size(_stored(storage, compute)))
-    _store(builder, _narrow(builder, value, storage), place)
+def _bring_one(builder, to, at, vectors, storage, compute):
+    sources, load = _row(builder, at, vectors, _stored(storage, compute), compute)
+    for source, place in zip(sources, _row(builder, to, vectors, compute, compute)[0]):
+        _store(builder, _widen(builder, load(source), storage, compute), place)
 
 
-def _add_one(builder, to, at, first, lanes, storage, compute):
-    kind = ir.VectorType(compute, lanes)
-    place = _plus(builder, to, first * _size(compute))
-    more = _load(builder, _plus(builder, at, first * _size(compute)), kind)
-    _store(builder, builder.fadd(_load(builder, place, kind), more), place)
+def _deliver_one(builder, to, at, vectors, storage, compute):
+    sources, load = _row(builder, at, vectors, compute, compute)
+    values = narrowed(builder, [load(source) for source in sources], storage)
+    for value, place in zip(values, _row(builder, to, vectors, _stored(storage, compute), compute)[0]):
+        _store(builder, value, place)
+
+
+def _add_one(builder, to, at, vectors, storage, compute):
+    sources, load = _row(builder, at, vectors, compute, compute)
+    for source, place in zip(sources, _row(builder, to, vectors, compute, compute)[0]):
+        _store(builder, builder.fadd(load(place), load(source)), place)
 
 
 bring_f32, bring_f64 = _copied(FLOAT, _bring_one), _copied(DOUBLE, _bring_one)

@@ -49,9 +49,9 @@ FRAME = np.dtype(
             *("b_image", "b_group", "b_column", "b_term"),
             *("c_image", "c_group", "c_row", "c_column"),
             # panels of b: one of the kinds below; whether a is copied, and c; storage types; bytes of a group's that
-            # are ready; where in scratch copies of a (a row's bytes) and of c are
-            *("panels", "copied", "sums", "b_code", "c_code", "ready_group", "left_at", "left_row", "sums_at"),
-            *("partial_at", "slot"),
+            # are ready; where in scratch copies of a (a row's bytes) and of c are, and what is turned is widened
+            *("panels", "copied", "sums", "a_code", "b_code", "c_code", "c_size", "ready_group"),
+            *("left_at", "left_row", "sums_at", "partial_at", "wide_at", "slot"),
             *("by_column", "every", "zero"),  # whether start is one of each column; see spread.py; a row of zeros
             *("finish", "ask"),  # the steps of a tail (see tail.py), or 0; then bias is the address of the tail
         )
@@ -69,11 +69,14 @@ TAIL_TILES = 4
 
 
 @njit(error_model="numpy")
-def _bring_panels(frame, to, source, width, joined, each):
-    """A chunk of each panel of a block of columns, copied to scratch: `joined` images' terms one after the other."""
+def _bring_panels(frame, to, wide, source, width, joined, each):
+    """A chunk of each panel of a block of columns, copied to scratch: `joined` images' terms one after the other.
+
+    What is turned is widened before, to `wide`.
+    """
     f = frame_at(frame)
-    vector, wide = f.lanes * f.element, f.nr * f.lanes
-    for panel in range(0, width, wide):
+    vector = f.lanes * f.element
+    for panel in range(0, width, f.nr * f.lanes):
         vectors = min(f.nr, (width - panel) // f.lanes)
         dst, src, step = to + panel * f.longest * f.element, source + panel * f.b_column, vectors * vector
         for _ in range(joined):
@@ -81,8 +84,12 @@ def _bring_panels(frame, to, source, width, joined, each):
                 call(f.bring, (vectors, each, dst, step, src, f.b_term, f.b_code))
             else:
                 for v in range(vectors):
-                    shape, place = (f.lanes, each, f.lanes, 0, 0), src + v * f.lanes * f.b_column
-                    call(f.transpose, (dst + v * vector, step, place, f.b_column, *shape))
+                    shape, place, apart = (f.lanes, each, f.lanes, 0, 0), src + v * f.lanes * f.b_column, f.b_column
+                    if f.b_code != NATIVE:
+                        row = f.left_row
+                        call(f.gather, (wide, row, place, apart, f.lanes, f.b_term, each, 0, each, f.b_code))
+                        place, apart = wide, row
+                    call(f.transpose, (dst + v * vector, step, place, apart, *shape))
             dst, src = dst + each * step, src + f.b_image
 
 
@@ -183,7 +190,7 @@ def _store(frame, images, rows, width, sums, to, numbers, tail):
             for v in range(0, width, f.lanes):
                 moves = dst + v * f.c_column, f.c_column, src + v * f.element, pitch, rows, f.lanes
                 shift = numbers + v * f.element if numbers else 0
-                call(f.store_channels, (*moves, f.element, NATIVE, shift, tail))
+                call(f.store_channels, (*moves, f.c_size, f.c_code, shift, tail))
 
 
 @njit(error_model="numpy")
@@ -220,7 +227,7 @@ def _block(frame, a, b, c, ready, room, bias, tail, group, images, parts, at, wi
         if f.copied:
             for i in range(joined):
                 dst, src = room + f.left_at + i * each * f.element, left[0] + i * f.a_image + row_0 * f.a_row
-                call(f.gather, (dst, f.left_row, src, f.a_row, rows, f.a_term, each, 0, each, NATIVE))
+                call(f.gather, (dst, f.left_row, src, f.a_row, rows, f.a_term, each, 0, each, f.a_code))
             left = room + f.left_at, f.left_row, f.element
         # The panels, and what is read after them.
         source = b + first * f.b_image + term * f.b_term + at * f.b_column
@@ -232,7 +239,7 @@ def _block(frame, a, b, c, ready, room, bias, tail, group, images, parts, at, wi
             after = ready + (width * f.terms if last else (term + each) * wide) * f.element
         else:
             right = room, wide * f.longest * f.element, 0
-            _bring_panels(frame, room, source, width, joined, each)
+            _bring_panels(frame, room, room + f.wide_at, source, width, joined, each)
             if f.panels == TURNED or f.joined > 1:
                 after = 0
         soon = after, wide * f.b_column, f.b_term
@@ -356,7 +363,7 @@ def _dots(frame, a, b, bias, c, scratch, worker):
         for image in range(f.summed):
             for term in range(0, f.terms, f.chunk):
                 k = min(f.terms - term, f.chunk)
-                own_a = a + image * f.a_image + group * f.a_group + term * f.element
+                own_a = a + image * f.a_image + group * f.a_group + term * f.a_term
                 own_b = b + image * f.b_image + group * f.b_group + term * f.element
                 for block in range(column_0, column_1, f.block):
                     for part in range(parts):
@@ -365,7 +372,7 @@ def _dots(frame, a, b, bias, c, scratch, worker):
                         left, left_row = own_a + row * f.a_row, f.a_row
                         if f.copied:
                             to, left_row = scratch + 64 + worker * f.slot, f.left_row
-                            call(f.gather, (to, left_row, left, f.a_row, m, f.element, k, 0, k, NATIVE))
+                            call(f.gather, (to, left_row, left, f.a_row, m, f.a_term, k, 0, k, f.a_code))
                             left = to
                         before = f.zero
                         if image or term:

@@ -54,6 +54,9 @@ from .turning import block_shape, repeated, turned
 # Steps between elements that are read as whole vectors, of which shuffles keep every so manieth lane: those of strides,
 # and of channels-last images of three channels.
 STRIDES = (1, 2, 3, 4, 6)
+# Vectors that are copied one after the other, with no question between: 2.5 cycles each, of 16-bit numbers, not 3.7
+# (Zen 4, November 2026).
+COPIED = 4
 
 
 def _storages(compute: Any) -> tuple[int, ...]:
@@ -480,7 +483,16 @@ def _gather(compute: Any) -> Any:
     def unit(builder, dst, src, step, count, low, high, storage):
         lanes = lanes_of()
         vector = ir.VectorType(_stored(storage, compute), lanes)
-        with _steps(builder, count, lanes) as i:
+        # What is not padded is copied a few vectors at a time.
+        padded = builder.or_(builder.icmp_signed(">", low, _constant(0)), builder.icmp_signed("<", high, count))
+        plain = builder.select(padded, _constant(0), builder.and_(count, _constant(-COPIED * lanes)))
+        with _steps(builder, plain, COPIED * lanes) as first:
+            places = [_plus(builder, first, v * lanes) for v in range(COPIED)]
+            block = [_load(builder, builder.add(src, builder.mul(i, step)), vector) for i in places]
+            for i, value in zip(places, block):
+                put(builder, value, dst, i, storage)
+        with _steps(builder, builder.sub(count, plain), lanes) as i:
+            i = builder.add(plain, i)
             place = builder.add(src, builder.mul(i, step))
             after = builder.icmp_signed(">=", i, low)
             inside = builder.and_(after, builder.icmp_signed("<=", _plus(builder, i, lanes), high))

@@ -24,7 +24,7 @@ def widened(array: Array, compute: np.dtype) -> Array:
     """The array in contiguous memory and of a compute type; itself if it is."""
     if array.itemsize != 2 or not array.flags.c_contiguous:
         return np.ascontiguousarray(array, compute)
-    room = np.empty(array.size + memory.LINE // 4, np.float32)
+    room = memory.empty((array.size + memory.LINE // 4,), np.float32)
     _convert(kernels.widen, "gather", array, array.dtype, room)
     return room[: array.size].reshape(array.shape)
 
@@ -33,8 +33,8 @@ def room_for(out: Array, compute: np.dtype) -> Array:
     """An array for the sums of `out`, whose elements lie in the same order if they lie in one run."""
     if _is_last(out):
         n, c, h, w = out.shape
-        return np.empty((n, h, w, c), compute).transpose(0, 3, 1, 2)
-    return np.empty(out.shape, compute)
+        return memory.empty((n, h, w, c), compute).transpose(0, 3, 1, 2)
+    return memory.empty(out.shape, compute)
 
 
 def store(sums: Array, out: Array) -> None:

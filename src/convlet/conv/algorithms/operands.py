@@ -12,6 +12,7 @@ from ...kernels import product as kernels
 from ...runtime import memory
 from ...runtime.storage import Storage
 from ..problem import ConvProblem
+from .copies import SHARED
 from .frames import Frame
 from .products import frame_of
 
@@ -40,14 +41,16 @@ class Copy:
         return found
 
 
-def copied(array: np.ndarray, element: int, code: int, workers: int, form: bool = False) -> Copy:
+def copied(array: np.ndarray, element: int, code: int, workers: int, form: bool = False, beside: bool = False) -> Copy:
     """A copy of an array [images, channels, height, width] that lies as the array does, more or less.
+
+    Channels that lie `beside` one another stay so in images of one pixel, too.
 
     A row is written in whole vectors: there is room for one more behind what the tasks write.
     """
     (n, c, h, w), (a_n, a_c, a_h, a_w) = array.shape, array.strides
     lanes, size = target.current().lanes(element), array.itemsize
-    if a_c == size and (w > 1 or h > 1 or form):  # channels side by side; a weight is such an image too
+    if a_c == size and (w > 1 or h > 1 or form or beside):  # channels side by side; a weight is such an image too
         row = (c + lanes) * element
         place = {"c_image": h * w * row, "c_group": w * row, "c_row": row}
         from_ = {"groups": h, "rows": w, "columns": c, "a_group": a_h, "a_row": a_w, "a_term": a_c}
@@ -58,7 +61,8 @@ def copied(array: np.ndarray, element: int, code: int, workers: int, form: bool 
         from_ = {"groups": c, "rows": h, "columns": w, "a_group": a_c, "a_row": a_h, "a_term": a_w}
         strides = (c * plane, plane, element)
     fields = from_ | place | {"images": n, "a_image": a_n, "b_code": code}
-    frame = frame_of(element, fields, ("gather",), min(workers, n * from_["groups"]))
+    workers = min(workers, n * from_["groups"]) if array.size > SHARED else 1
+    frame = frame_of(element, fields, ("gather",), workers)
     nbytes = n * place["c_image"] + lanes * element
     return Copy(frame, nbytes, strides, ("pointwise", array.shape, array.strides, code) if form else ())
 
@@ -85,10 +89,11 @@ def spread_out(p: ConvProblem, out: np.ndarray, element: int, code: int, workers
     return Copy(frame, n * strides[0], strides, ())
 
 
-def narrowed(out: np.ndarray, element: int, code: int) -> Copy:
-    """The sums of a weight gradient and, as its frame, how they are stored as halves."""
+def narrowed(out: np.ndarray, element: int, code: int, workers: int) -> Copy:
+    """The sums of an array [rows, columns, 1, 1] and, as its frame, how they are stored as halves."""
     (n, c), (c_n, c_c) = out.shape[:2], out.strides[:2]
     row = c * element
     fields = {"images": 1, "groups": n, "every": 1, "terms": 1, "chunk": c, "b_group": row, "c_group": c_n}
-    frame = frame_of(element, fields | {"a_term": c_c, "c_code": code}, ("scatter",), 1)
+    workers = min(workers, n) if out.size > SHARED else 1
+    frame = frame_of(element, fields | {"a_term": c_c, "c_code": code}, ("scatter",), workers)
     return Copy(frame, n * row, (row, element, element), ())

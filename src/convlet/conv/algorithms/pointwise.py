@@ -40,7 +40,7 @@ from ..tail import Tail, planned
 from . import direct
 from .frames import CODES, Frames, compute_dtype, storage_size, workers_for
 from .operands import Copy, Strides, copied, narrowed, spread_out
-from .products import TURN, Matrices, Products, Step, fill
+from .products import TURN, Codes, Matrices, Products, Step, fill
 
 name = "pointwise"
 
@@ -66,8 +66,8 @@ def refuse(problem: ConvProblem) -> str | None:
         return f"computes in float32 and float64, and the dtype is {p.dtype}"
     if (p.kh, p.kw) != (1, 1) or (p.pt, p.pb, p.pl, p.pr) != (0, 0, 0, 0):
         return "a kernel of one tap, without padding, is a product of matrices"
-    if p.oh * p.ow == 1 and (p.dtype in ("f16", "bf16") or (p.sh, p.sw) != (1, 1)):
-        return "one position of halves or of a stride is no matrix in place"
+    if p.oh * p.ow == 1 and (p.sh, p.sw) != (1, 1):
+        return "one position of a stride is no matrix in place"
     if p.dtype == "f16" and target.current().name == "generic":
         return "this processor does not convert float16"
     lanes = target.current().lanes(_element(p))
@@ -185,24 +185,40 @@ class _Product:
         elif self.strided:
             last = spread_out(p, out, self.element, self.code, workers)
             sides[2], codes[2] = last.strides, NATIVE
+        if p.oh * p.ow == 1 and p.direction == "fwd" and self.code != NATIVE:
+            run = self._dots_of_halves(a, b, out, workers)
+            if run is not None:
+                return run
         for left in (False, True):
             # The left matrix is read number by number: it must be of the compute type.
             copies, now, index = list(pixels), list(sides), 0 if left else 1
             if codes[index] != NATIVE:
-                copies[index] = wide = copied((a, b)[index], self.element, self.code, workers, form=index == 1)
+                one = p.oh * p.ow == 1
+                copies[index] = wide = copied((a, b)[index], self.element, self.code, workers, index == 1, one)
                 now[index] = wide.strides
             if now[0] is None or now[1] is None or now[2] is None:
                 continue
-            right = (codes[1 - index], codes[2])
-            b_size, c_size = (storage_size(code, self.element) for code in right)
+            stores = Codes(NATIVE, codes[1 - index], codes[2])
+            sizes = self.element, stores.size_b(self.element), stores.size_c(self.element)
             for dots, is_left, m in _matrices(self.dense, now[0], now[1], now[2]):
                 if is_left != left:
                     continue
-                if dots and m.fit(True, (self.element, b_size, c_size), self.lanes):
+                if dots and m.fit(True, sizes, self.lanes):
                     return _InPlace(self, copies, self.products.dots(m, left, workers), last)
-                if not dots and self._suits(m, left, right):
-                    return _InPlace(self, copies, self.products.images(m, left, workers, right), last)
+                if not dots and self._suits(m, left, stores):
+                    return _InPlace(self, copies, self.products.images(m, left, workers, stores), last)
         return planned(direct, p)
+
+    def _dots_of_halves(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
+        """A forward of images of one position, if they lie so: the weights are widened as they are read."""
+        images = copied(a, self.element, self.code, workers, beside=True)
+        stored, weights = narrowed(out, self.element, self.code, workers), _strides(b)
+        if weights is None:
+            return None
+        ((_, left, m),) = _matrices(self.dense, images.strides, weights, stored.strides)
+        if not m.fit(True, (b.itemsize, self.element, self.element), self.lanes):
+            return None
+        return _InPlace(self, [images, None], self.products.dots(m, left, workers, self.code), stored)
 
     def _strided_rows(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Step | None:
         """A forward whose rows are the pixels that the stride reads, where they lie."""
@@ -214,40 +230,71 @@ class _Product:
         _, (_, left, m) = _matrices(p, pixels, weights, to)
         m = replace(m, lines=p.oh, a_line=a.strides[2] * self.problem.sh)
         transposed = m.c_column != element
-        if not self._suits(m, left, (NATIVE, NATIVE)) or (transposed and fill(m.columns, self.lanes) < FULL):
+        if not self._suits(m, left, Codes()) or (transposed and fill(m.columns, self.lanes) < FULL):
             return None
-        return self.products.images(m, left, workers, (NATIVE, NATIVE))
+        return self.products.images(m, left, workers, Codes())
 
     def _weight_gradient(self, a: np.ndarray, b: np.ndarray, out: np.ndarray, workers: int) -> Run | None:
-        """The run, if a, b and out lie as it needs them. Halves are summed in float32, and stored at the end."""
+        """The run, if a, b and out lie as it needs them. Halves whose positions lie side by side are widened in panels,
+        others in copies.
+        """
         p = self.problem
-        x, grad, to = _strides(a), _strides(b), _strides(out)
+        arrays = a[:, :, :: p.sh, :: p.sw], b
+        sides, codes = [_strides(a), _strides(b)], [self.code, self.code]
         copies: list[Copy | None] = [None, None]
-        stored = None
-        if self.strided or self.code != NATIVE:
-            copies[0] = read = copied(a[:, :, :: p.sh, :: p.sw], self.element, self.code, workers)
-            x = read.strides
-        if self.code != NATIVE:
-            copies[1] = wide = copied(b, self.element, self.code, workers)
-            stored = narrowed(out, self.element, self.code)
-            grad, to = wide.strides, stored.strides
-        if x is None or grad is None or to is None:
-            return None
-        step = self._outer(x, grad, to, workers)
-        return None if step is None else _InPlace(self, copies, step, stored)
+        one = p.oh * p.ow == 1
 
-    def _suits(self, m: Matrices, left: bool, codes: tuple[int, int]) -> bool:
-        """Whether this is the way to a product for each image whose right matrix and result have these codes."""
-        b, c = (storage_size(code, self.element) for code in codes)
+        def copy(i: int) -> None:
+            copies[i] = made = copied(arrays[i], self.element, self.code, workers, beside=one)
+            sides[i], codes[i] = made.strides, NATIVE
+
+        for i, side in enumerate(sides):
+            apart = side is None or side[1 if one else 2] != a.itemsize
+            if (i == 0 and self.strided) or (self.code != NATIVE and apart):
+                copy(i)
+        to, stored, result = _strides(out), None, self.code
+
+        def choice() -> tuple[bool, bool, Matrices] | None:
+            if sides[0] is None or sides[1] is None or to is None:
+                return None
+            return self._outer(sides[0], sides[1], to, (codes[0], codes[1], result))
+
+        found = choice()
+        if found is not None and self.code != NATIVE:
+            dots, left, _ = found
+            # Lanes are terms of numbers as they are summed; those of one position are read number by number.
+            for i in (0, 1) if dots else (0 if left else 1,) if one else ():
+                copy(i)
+            if dots:
+                stored, result = narrowed(out, self.element, self.code, workers), NATIVE
+                to = stored.strides
+            found = choice()
+        if found is None:
+            return None
+        dots, left, m = found
+        if dots:
+            return _InPlace(self, copies, self.products.dots(m, left, workers), stored)
+        first, second = codes if left else codes[::-1]
+        stores = Codes(first, second, self.code)
+        return _InPlace(self, copies, self.products.sums(m, left, workers, stores))
+
+    def _suits(self, m: Matrices, left: bool, codes: Codes) -> bool:
+        """Whether this is the way to a product for each image of matrices that have these codes."""
+        b, c = codes.size_b(self.element), codes.size_c(self.element)
         if m.columns < self.lanes or not (m.b_column == b or (left and m.ready(b))):
             return False
         if left:
-            return m.c_column == c or (m.c_row == c and codes[1] == NATIVE)
+            return c in (m.c_column, m.c_row)
         # Planes that leave lanes empty are rather rows of a product whose columns are channels.
-        return m.c_column == c and (codes != (NATIVE, NATIVE) or not _turns(m, self.lanes))
+        return m.c_column == c and (codes != Codes() or not _turns(m, self.lanes))
 
-    def _outer(self, x: Strides, grad: Strides, to: Strides, workers: int) -> Step | None:
-        """A weight gradient by dots, or by panels of one operand, brought or transposed a chunk at a time."""
+    def _outer(
+        self, x: Strides, grad: Strides, to: Strides, codes: tuple[int, int, int]
+    ) -> tuple[bool, bool, Matrices] | None:
+        """A weight gradient by dots, or by panels of one operand, brought or transposed a chunk at a time.
+
+        (Is of dots, x is left, which), as the arrays lie, stored in these codes.
+        """
         p, products = self.dense, self.products
         icg, ocg, positions = p.ic // p.g, p.oc // p.g, p.oh * p.ow
         left = (x[0], icg * x[1], x[1], x[2])
@@ -259,20 +306,20 @@ class _Product:
                 replace(m, summed=1, terms=p.n, a_image=0, a_term=m.a_image, b_image=0, b_term=m.b_image)
                 for m in (upright, turned)
             )
-        both = ((upright, False), (turned, True))
-        sizes = (self.element, self.element, self.element)
-        panels = [(m, left) for m, left in both if self._packs(m)]
-        dots = [(m, left) for m, left in both if positions >= LONG and m.fit(True, sizes, self.lanes)]
+        x_size, grad_size, size = (storage_size(code, self.element) for code in codes)
+        both = (False, upright, (grad_size, x_size, size)), (True, turned, (x_size, grad_size, size))
+        panels = [(False, is_left, m) for is_left, m, sizes in both if self._packs(m, sizes)]
+        dots = [
+            (True, is_left, m) for is_left, m, sizes in both if positions >= LONG and m.fit(True, sizes, self.lanes)
+        ]
         # They add in different orders, so the choice must not depend on the workers.
-        if dots and all(products.dots_cost(dots[0][0]) < products.sums_cost(m, 1) for m, _ in panels):
-            return products.dots(*dots[0], workers)
-        if not panels:
-            return None
-        return products.sums(*min(panels, key=lambda each: products.sums_cost(each[0], workers)), workers)
+        if dots and all(products.dots_cost(dots[0][-1]) < products.sums_cost(each[-1], 1) for each in panels):
+            return dots[0]
+        return min(panels, key=lambda each: products.sums_cost(each[-1], workers_for(self.problem)), default=None)
 
-    def _packs(self, m: Matrices) -> bool:
-        element = self.element
-        return m.columns >= self.lanes and element in (m.b_term, m.b_column) and element in (m.c_row, m.c_column)
+    def _packs(self, m: Matrices, sizes: tuple[int, int, int]) -> bool:
+        _, b, c = sizes
+        return m.columns >= self.lanes and b in (m.b_term, m.b_column) and c in (m.c_row, m.c_column)
 
 
 class _InPlace:

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...kernels import launch, panels, steps, tail_stores, target
+from ...kernels import launch, matrices, panels, steps, tail_stores, target
 from ...kernels import product as kernels
 from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
 from ...runtime import memory
-from ...runtime.processor import in_l2
+from ...runtime.processor import in_l1, in_l2
 from ...runtime.storage import Storage
 from ..gradient import Array
 from .bands import split
@@ -46,6 +46,8 @@ DOT = 1.3
 # products of 512 x 512 took 20 us so and 39 in panels, those of 2048 x 1000 146 and 328, with 8 terms 376 and 402, with
 # 16 as long. AMD EPYC Zen 4, 1 thread, November 2026.
 STORED = 8
+# Results of 16 bits of such a sum that are made before they are stored.
+RESULTS_BYTES = 16 << 10
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
 # Columns of a block, and bytes of its panels and of its sums.
@@ -100,15 +102,34 @@ class Matrices:
         return {name: value for name, value in asdict(self).items() if name in (kernels.FRAME.names or ())}
 
     def fit(self, dots: bool, sizes: tuple[int, int, int], lanes: int) -> bool:
-        """Whether what the lanes run along lies side by side, in elements of these sizes of a, b and c."""
-        _, b, c = sizes
+        """Whether what the lanes run along lies side by side, in elements of these sizes of a, b and c.
+
+        Terms of a that are apart, as those of a tap of a large kernel, are copied.
+        """
+        a, b, c = sizes
         if dots:
-            return (self.a_term, self.b_term, self.c_row) == sizes
+            return (self.b_term, self.c_row) == (b, c) and (self.a_term == a or self.a_term < self.a_row)
         return c == self.c_column and self.columns >= lanes and b == self.b_column
 
     def ready(self, size: int) -> bool:
         """Whether the panels of b have to be packed."""
         return self.b_column != size == self.b_term
+
+
+class Codes(NamedTuple):
+    """How the matrices of a product are stored: a, b and the result."""
+
+    a: int = NATIVE
+    b: int = NATIVE
+    c: int = NATIVE
+
+    def size_b(self, element: int) -> int:
+        """Bytes of an element of b."""
+        return storage_size(self.b, element)
+
+    def size_c(self, element: int) -> int:
+        """Bytes of an element of the result."""
+        return storage_size(self.c, element)
 
 
 class Step(NamedTuple):
@@ -168,15 +189,15 @@ class Products:
         """What `sums` costs, in products of vectors."""
         shares = split(workers, m.groups)
         columns = split(m.columns, self.lanes) * self.lanes
-        packing = TURN if m.b_term == self.element else TURN / 4
-        turning = 0 if m.c_column == self.element else TURN * m.columns / (m.summed * m.terms)
+        packing = TURN if m.b_term < m.b_column else TURN / 4
+        turning = 0 if m.c_column <= m.c_row else TURN * m.columns / (m.summed * m.terms)
         return m.rows * (columns / self.lanes + turning) + shares * columns * packing
 
     def dots_cost(self, m: Matrices) -> float:
         """What `dots` costs, in products of vectors."""
         return DOT * m.rows * m.columns / self.lanes
 
-    def sums(self, m: Matrices, is_left: bool, workers: int) -> Step:
+    def sums(self, m: Matrices, is_left: bool, workers: int, codes: Codes) -> Step:
         """The launch of one product of many terms, all columns at a time."""
         lanes, element = self.lanes, self.element
         cut = self._cut(m, of_sums=True)
@@ -184,34 +205,40 @@ class Products:
         most = max(1, in_l2(PANELS_BYTES) // (cut["longest"] * width * element)) * width
         whole = m.columns // lanes * lanes
         block = min(whole, split(split(whole, split(whole, most)), width) * width)
+        shares = split(workers, m.groups)
+        by_rows = cut["longest"] <= STORED
+        if by_rows and codes.c != NATIVE:  # results stay in L1 until they are stored
+            shares = max(shares, split(m.rows * block * element, in_l1(RESULTS_BYTES)))
         schedule = cut | {
-            "row_shares": split(workers, m.groups),
+            "row_shares": shares,
             "spans": 1,
             "block": block,
-            "by_rows": int(cut["longest"] <= STORED),
-            "panels": kernels.TURNED if m.b_term == element else kernels.BROUGHT,
-            "sums": kernels.DIRECT if m.c_column == element else kernels.TRANSPOSED,
+            "by_rows": int(by_rows),
+            "panels": kernels.TURNED if m.b_term == codes.size_b(element) else kernels.BROUGHT,
+            "sums": kernels.DIRECT if codes.c == NATIVE else kernels.DELIVERED,
         }
-        return self._panels(m, is_left, schedule, workers)
+        if m.c_column != codes.size_c(element):
+            schedule["sums"] = kernels.TRANSPOSED
+        return self._panels(m, is_left, schedule, workers, codes)
 
-    def images(self, m: Matrices, left: bool, workers: int, codes: tuple[int, int]) -> Step:
+    def images(self, m: Matrices, left: bool, workers: int, codes: Codes) -> Step:
         """The launch of a product for each image, a panel of columns at a time."""
         element = self.element
         machine = target.current()
         mr, wide = machine.panel_mr(element), machine.panel_nr * self.lanes
         parts = split(m.rows, mr)
-        transposed = m.c_column != storage_size(codes[1], element)
+        transposed = m.c_column != codes.size_c(element)
         bundle = 1
         if transposed:  # panels are of weights, so that images may share them
             bundle = split(m.images, split(m.images, max(1, BUNDLE_ROWS // m.rows)))
         how, sums = kernels.IN_PLACE, kernels.DIRECT
-        if m.ready(storage_size(codes[0], element)):
+        if m.ready(codes.size_b(element)):
             how = kernels.READY
-        elif codes[0] != NATIVE or transposed or parts >= MANY:
+        elif transposed or parts >= MANY:
             how = kernels.BROUGHT
         if transposed:
             sums = kernels.TRANSPOSED
-        elif codes[1] != NATIVE:
+        elif codes.c != NATIVE:
             sums = kernels.DELIVERED
         products = split(m.images, bundle) * m.groups
         panel = BRING if how == kernels.BROUGHT else READ
@@ -259,15 +286,8 @@ class Products:
         longest = joined * chunk
         return {"chunk": chunk, "chunks": chunks, "joined": joined, "units": units, "longest": longest}
 
-    def _panels(
-        self,
-        m: Matrices,
-        left: bool,
-        schedule: dict[str, int],
-        workers: int,
-        codes: tuple[int, int] = (NATIVE, NATIVE),
-    ) -> Step:
-        """The launch of a product whose right matrix and result are stored in these codes."""
+    def _panels(self, m: Matrices, left: bool, schedule: dict[str, int], workers: int, codes: Codes) -> Step:
+        """The launch of a product of matrices that are stored in these codes."""
         machine = target.current()
         element, lanes = self.element, self.lanes
         mr, nr = machine.panel_mr(element), machine.panel_nr
@@ -288,13 +308,14 @@ class Products:
         # Scratch: panels of a chunk, or what is packed from; a chunk of the left rows; sums, and sums of a fold.
         rows = max((s + 1) * parts // row_shares - s * parts // row_shares for s in range(row_shares)) * mr
         left_row = (f["longest"] + lanes) * element
-        copied = f["joined"] > 1
+        copied = f["joined"] > 1 or codes.a != NATIVE
         room = memory.lines(f["bundle"] * rows * f["block"] * element)
         left_at = memory.lines(max(f["block"], nr * lanes) * f["longest"] * element)
-        if ready and codes[0] != NATIVE:
+        if ready and codes.b != NATIVE:
             left_at = memory.lines(lanes * (m.terms + lanes) * element)
         sums_at = left_at + copied * memory.lines(rows * left_row)
         partial_at = sums_at + (room if f["sums"] != kernels.DIRECT else 0)
+        wide_at = partial_at + (room if f["units"] > f["fold"] else 0)
         fields = (
             m.fields()
             | f
@@ -309,14 +330,19 @@ class Products:
                 "left_row": left_row,
                 "sums_at": sums_at,
                 "partial_at": partial_at,
-                "b_code": codes[0],
-                "c_code": codes[1],
+                "wide_at": wide_at,
+                "a_code": codes.a,
+                "b_code": codes.b,
+                "c_code": codes.c,
+                "c_size": codes.size_c(element),
                 "ready_group": ready // m.groups,
                 "by_column": int(left),
-                "slot": partial_at + (room if f["units"] > f["fold"] else 0),
+                "slot": wide_at + (lanes * left_row if codes.b != NATIVE else 0),
             }
         )
         fields |= panels.addresses(element)
+        if codes.b != NATIVE and f["panels"] == kernels.IN_PLACE:
+            fields["panel"] = matrices.PANELS[codes.b].address
         if self.tail:
             fields["finish"] = (finishing.finish_lanes if left else finishing.finish_rows).address
             fields["ask"] = finishing.ask.address
@@ -325,11 +351,11 @@ class Products:
         frame = frame_of(element, fields, ("panel", "transpose", "gather", "store_channels"), min(workers, tasks))
         frame.tables.append(places)
         frame.pack_workers = min(workers, m.groups * split(m.columns, nr * lanes))
-        frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes[0], element)
+        frame.form = ("panels", m.groups, m.columns, m.terms, m.b_group, m.b_column, codes.b, element)
         return Step(kernels.panels, frame, left, ready)
 
-    def dots(self, m: Matrices, left: bool, workers: int) -> Step:
-        """The launch of a product whose lanes are terms."""
+    def dots(self, m: Matrices, left: bool, workers: int, code: int = NATIVE) -> Step:
+        """The launch of a product whose lanes are terms, the left matrix stored in a code."""
         machine = target.current()
         mr, nr, lanes = machine.panel_mr(self.element), machine.panel_nr, self.lanes
         wanted = TASKS * workers if workers > 1 else 1
@@ -346,10 +372,15 @@ class Products:
             "block": max(1, in_l2(DOTS_BYTES) // (chunk * self.element) // nr) * nr,
             "row_shares": row_shares,
             "spans": spans,
+            "a_code": code,
         }
-        if m.a_row % ALIAS == 0 and m.columns >= PASSING:
+        apart = m.a_term != storage_size(code, self.element)
+        often = code != NATIVE and m.columns > nr  # rows that pass by once are widened in registers
+        if apart or often or (m.a_row % ALIAS == 0 and m.columns >= PASSING):
             left_row = (chunk + lanes) * self.element
             fields |= {"copied": 1, "left_row": left_row, "slot": memory.lines(mr * left_row)}
+        elif code != NATIVE:
+            fields["dots"] = matrices.DOTS[code].address
         if self.tail:
             fields["finish"] = finishing.finish_lanes.address
         frame = frame_of(self.element, fields, ("dots", "gather"), min(workers, m.groups * spans * row_shares))

@@ -5,13 +5,18 @@
   pixel would take 370 us, not 277 (two threads, Zen 4, November 2026).
 - An image of one column is one of a row: algorithms cut rows into tiles and lanes, and would find one in each.
 
-Only the arrays' strides and sizes change, nothing is copied.
+Only the arrays' strides and sizes change. Nothing is copied but the one tap that is left of a kernel on an image of one
+pixel, where that copy may be kept: 512 by 512 of them lie on as many cache lines.
 """
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 
+import numpy as np
+
+from ...runtime import memory
 from ...runtime.storage import Storage
 from ..gradient import Array, Run
 from ..problem import ConvProblem
@@ -39,10 +44,14 @@ def other(problem: ConvProblem) -> str | None:
 def plan(problem: ConvProblem) -> Run:
     """run(a, b, bias, out, kept, tail), which fills out."""
     p = cropped(problem)
-    run = planned(select(simpler(problem))[0], simpler(problem))
+    simple = simpler(problem)
+    run = planned(select(simple)[0], simple)
     if is_column(p):
         run = _turned(run)
-    return run if p == problem else _of_taps(run, problem)
+    if p == problem:
+        return run
+    one = p.kh * p.kw == p.oh * p.ow == 1
+    return _of_taps(run, problem, one and p.direction == "fwd")  # whose bits are the same for any strides
 
 
 def simpler(problem: ConvProblem) -> ConvProblem:
@@ -111,16 +120,33 @@ def _turned(run: Run) -> Run:
     return run_turned
 
 
-def _of_taps(run: Run, problem: ConvProblem) -> Run:
-    """A run of the taps that meet the image, for the whole kernel."""
+def _of_taps(run: Run, problem: ConvProblem, keeps: bool) -> Run:
+    """A run of the taps that meet the image, for the whole kernel; whether it `keeps` a copy of them."""
     rows, columns = (slice(each.start, each.stop) for each in taps(problem))
 
     def run_some(
         a: Array, w: Array, bias: Array | None, out: Array, kept: Storage | None = None, tail: Tail | None = None
     ) -> None:
-        run(a, w[:, :, rows, columns], bias, out, kept, *_given(tail))
+        w = w[:, :, rows, columns]
+        if keeps and kept is not None:
+            w, kept = _kept(w, kept), None
+        run(a, w, bias, out, kept, *_given(tail))
 
     return run_some
+
+
+def _kept(w: Array, kept: Storage) -> Array:
+    """A contiguous copy that was kept, or is kept now; the array itself if it is not worth that yet."""
+
+    def copy(to: int) -> None:
+        taken = np.ascontiguousarray(w)
+        ctypes.memmove(to, memory.address(taken), taken.nbytes)
+
+    found = kept.form((memory.address(w), "taps", w.shape, w.strides), w.nbytes, copy)
+    if found is None:
+        return w
+    at, block = found
+    return np.ndarray(w.shape, w.dtype, block, at - memory.address(block))
 
 
 def _given(tail: Tail | None) -> tuple[Tail, ...]:

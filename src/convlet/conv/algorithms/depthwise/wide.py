@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ....kernels import halves
 from ...problem import ConvProblem
 from ..frames import CODES, compute_dtype
 
@@ -35,7 +34,6 @@ def planes_of(p: ConvProblem, a: np.ndarray, planes: int) -> Read:
     height, width = a.shape[2:]
     row = width * element
     fields = {
-        "widen": halves.widen.address,
         "x_code": CODES[p.dtype],
         "lines": height,
         "x_line": a.strides[2],
@@ -55,7 +53,6 @@ def columns_of(p: ConvProblem, a: np.ndarray, channels: int, columns: int) -> Re
     height, width = a.shape[2:]
     column = channels * element
     fields = {
-        "widen": halves.widen.address,
         "x_code": CODES[p.dtype],
         "lines": width,
         "x_line": a.strides[3],
