@@ -419,15 +419,17 @@ def accumulate(variable: Variable, gradient: Any, owned: bool, create_graph: boo
         return
     if known is None:
         same_layout = gradient.strides == variable.array.strides
-        if not (owned and gradient.flags.writeable and same_layout):
+        if not same_layout:
             fresh = np.empty_like(variable.array)
             np.copyto(fresh, gradient)
             gradient = fresh
+        elif not (owned and gradient.flags.writeable):
+            gradient = large.copied(gradient)
         variable._grad = make_result(gradient)
     elif known._grad_fn is not None:
         variable._grad = make_result(np.asarray(known.array + gradient))
     else:
-        np.add(known.array, gradient, out=known.array)
+        large.ufunc(np.add, known.array, gradient, out=known.array)
         known._version.bump()
 
 

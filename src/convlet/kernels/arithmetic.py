@@ -74,6 +74,11 @@ def with_numbers(
     _OPERATIONS[function].with_numbers.run(shape, {0: a, 1: out, 5: b})
 
 
+def copy(a: np.ndarray, out: np.ndarray) -> None:
+    """out = a of arrays of one dense layout."""
+    _COPY.run([(a.size, 0, (memory.address(a), memory.address(out)))])
+
+
 def copy_side_by_side(arrays: Sequence[np.ndarray], outer: int, out: np.ndarray) -> None:
     """Fills out[outer, all] with the arrays[outer, each] beside each other, all contiguous."""
     rows, to = [], memory.address(out)

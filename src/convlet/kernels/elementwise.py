@@ -6,6 +6,7 @@ The gradient of an activation gets the input (or the result, where that says as 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -176,5 +177,5 @@ FORMULAS = {
 
 def apply(name: str, *arrays: np.ndarray, numbers: Sequence[float] = ()) -> None:
     """Fills the last array from the others, of which it may be one: see the formula of this name."""
-    given = np.array(numbers, np.float32)
-    FORMULAS[name].run([(arrays[0].size, memory.address(given), [memory.address(each) for each in arrays])])
+    given = array("f", numbers)
+    FORMULAS[name].run([(arrays[0].size, given.buffer_info()[0], [memory.address(each) for each in arrays])])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import types as python
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ ELEMENT = 4
 # A row of the table that a kernel walks: one array of each place, `count` elements long, whose tasks begin at `first`.
 _row = np.dtype([(name, np.int64) for name in ("first", "count", "numbers", *[f"p{i}" for i in range(PLACES)])])
 ROW = _row.itemsize
+_NONE = (0,) * PLACES
 row_at = frame_reader(_row)
 
 
@@ -278,14 +280,13 @@ class Formula:
 
     def run(self, rows: Sequence[tuple[int, int, Sequence[int]]]) -> None:
         """Applies it to arrays, a row of the table each: (elements, address of the numbers, address of each place)."""
-        table, first = [], 0
+        table, first = array("q"), 0
         for count, numbers, places in rows:
-            table += [first, count, numbers, *places, *[0] * (PLACES - len(places))]
+            table.extend((first, count, numbers, *places, *_NONE[len(places) :]))
             first += -(-count // TASK)
-        table += [first] + [0] * (ROW // 8 - 1)
-        frame = np.array(table, np.int64)
-        workers = max(1, min(threads.get_num_threads(), first))
-        launch.launch(self.kernel.address, memory.address(frame), first, 0, 0, 0, 0, workers)
+        table.extend((first, 0, 0, *_NONE))
+        workers = min(threads.get_num_threads(), first) if first > 1 else 1
+        launch.launch(self.kernel.address, table.buffer_info()[0], first, 0, 0, 0, 0, workers)
 
 
 def _walk(frame, tasks, b, bias, out, scratch, worker):

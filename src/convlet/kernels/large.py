@@ -21,8 +21,8 @@ from ..runtime import memory
 # a kernel on two threads in 26 us; batch norm of as many takes 409 and 150 us (November 2026).
 LARGE = 1 << 17
 # How many times fewer are enough where NumPy passes over the memory more often, or with more calls: batch norm is as
-# fast at 512 elements, a maximum over windows at 2,000, ReLU with its gradient at 10,000 (2-core Zen 4, November 2026).
-SOONER = {"norm": 256, "pool": 64, "average": 64, "elementwise": 8}
+# fast at 512 elements, a maximum over windows at 2,000, ReLU with its gradient at 8,000 (2-core Zen 4, November 2026).
+SOONER = {"norm": 256, "pool": 64, "average": 64, "elementwise": 16}
 
 PIECES = 1 << 9  # of memory that are copied in one call; more, which are smaller, NumPy copies
 
@@ -147,6 +147,19 @@ def _by_kernel(compiled: Any, function: Any, a: np.ndarray, b: np.ndarray, out: 
         numbers = numbers.transpose(0, 2, 3, 1)
     compiled.with_numbers(function, a, np.ascontiguousarray(numbers), out, seen)
     return True
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """A copy whose axes lie in the same order in memory; several threads copy large dense arrays."""
+    if array.size <= LARGE or not dense(array):
+        return array.copy(order="K")
+    out = memory.empty_like(array)
+    compiled = once_loaded("arithmetic", array)
+    if compiled is None:
+        np.copyto(out, array)
+    else:
+        compiled.copy(array, out)
+    return out
 
 
 def concatenate(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:

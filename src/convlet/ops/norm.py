@@ -115,13 +115,13 @@ def _wide(array: Array) -> Array:
     return array.astype(np.float32) if is_half(array.dtype) else array
 
 
-def _is_plain(array: Array) -> bool:
-    return array.dtype == np.float32 and array.flags.c_contiguous
+def _is_plain(array: Array | None) -> bool:
+    return array is None or (array.dtype == float32.numpy and array.flags.c_contiguous)
 
 
 def _kernels_of_channels(x: Array, weight: Array | None, bias: Array | None, plan: Plan) -> Any:
     """The compiled kernels, where the statistics are those of channels of a large dense array, or groups of them."""
-    if not all(each is None or _is_plain(each) for each in (weight, bias)):
+    if not _is_plain(weight) or not _is_plain(bias):
         return None
     if plan.of_channels:
         return large.kernels("norm", x) if x.shape == plan.shape and large.dense(x) else None
@@ -139,7 +139,7 @@ def _kernels_of_rows(x: Array, weight: Array | None, bias: Array | None, plan: P
     rows = x.shape == plan.shape and plan.axes == tuple(range(first, x.ndim)) and x.flags.c_contiguous
     if not rows or plan.affine != (1,) * first + x.shape[first:]:
         return None
-    if not all(each is None or _is_plain(each) for each in (weight, bias)):
+    if not _is_plain(weight) or not _is_plain(bias):
         return None
     return large.of_images("layer_norm", x)
 
@@ -173,7 +173,7 @@ def normalise(
     if kernels is not None:
         out = memory.empty_like(x)
         if fixed is None:
-            moved = running if running and all(_is_plain(each) for each in running[:2]) else None
+            moved = running if running and _is_plain(running[0]) and _is_plain(running[1]) else None
             average, variance = kernels.training(x, weight, bias, plan.eps, out, plan.groups, moved, bounds=bounds)
             if running and not moved:
                 _move(running, average, variance, plan.elements)

@@ -10,6 +10,7 @@ from .. import dtypes
 from ..autograd.function import Operation, make_result
 from ..autograd.variable import Array, Variable
 from ..dtypes import dtype as Dtype
+from ..kernels import large
 from ..ops.conversion import cast
 from . import size as _size
 from .size import CPU, META, device, memory_format, require_supported
@@ -32,8 +33,8 @@ def _copy_as(array: Array, format: memory_format) -> Array:
         if array.ndim != 4:
             raise RuntimeError("required rank 4 tensor to use channels_last format")
         return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).copy().transpose(0, 3, 1, 2)
-    if format is _size.preserve_format:
-        return array.copy(order="K")
+    if format is _size.preserve_format or (format is _size.contiguous_format and array.flags.c_contiguous):
+        return large.copied(array)
     if format is _size.contiguous_format:
         return array.copy(order="C")
     raise RuntimeError(f"memory format {format} is not supported: use contiguous_format or channels_last")
