@@ -127,6 +127,25 @@ def test_signals_disturb_no_sleep(semaphores):
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_an_interrupt_while_a_thread_starts_leaves_no_two_of_one_number(monkeypatch):
+    workers.crew().dismiss()
+    start = threading.Thread.start
+
+    def start_and_raise(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_raise)
+    with pytest.raises(KeyboardInterrupt):
+        counts(64, 3)
+    monkeypatch.undo()
+    done, _ = counts(64, 3)
+    assert (done[:64] == 1).all()
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("convlet worker")]
+    assert len(names) == len(set(names))
+    workers.crew().dismiss()
+
+
 def test_after_dismissal_new_threads_come():
     counts(TASKS, 2)
     old = list(workers.crew().threads)

@@ -16,6 +16,7 @@ which leaves it its own.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 
@@ -115,14 +116,13 @@ class Crew:
 
     def run(self, kernel: int, frame: int, a: int, b: int, bias: int, out: int, scratch: int, workers: int) -> bool:
         """A region of up to so many workers. False: another is open, and nothing was done."""
-        if self.closed or not self.lock.acquire(blocking=False):
+        if self.closed or self.lock.locked():
             return False
-        try:
+        # Not acquired above: an interrupt could come before anything would release it. Hardly ever does it wait here.
+        with self.lock:
             if len(self.threads) < workers - 1:
                 self._hire(workers - 1)
             self.lead(self.address, kernel, frame, a, b, bias, out, scratch, workers, PATIENCE)
-        finally:
-            self.lock.release()
         return True
 
     def dismiss(self) -> None:
@@ -130,7 +130,8 @@ class Crew:
         with self.lock:
             self.stop(self.address, len(self.threads) + 1)
             for thread in self.threads:
-                thread.join()
+                with contextlib.suppress(RuntimeError):  # an interrupt came before it started
+                    thread.join()
             self.threads.clear()
             self.words[STOP // 8] = 0
 
@@ -144,11 +145,12 @@ class Crew:
             worker = len(self.threads) + 1
             thread = threading.Thread(target=self._work, args=(worker,), name=f"convlet worker {worker}", daemon=True)
             self.bells.hang(self.address + SLEEPERS + SLEEPER * worker)
+            self.threads.append(thread)  # before an interrupt may come: no two have the same number
             try:
                 thread.start()
             except RuntimeError:  # no more threads: fewer do
+                self.threads.pop()
                 return
-            self.threads.append(thread)
 
     def _work(self, worker: int) -> None:
         self.words[(SLEEPERS + SLEEPER * worker + THREAD) // 8] = threading.get_native_id()
