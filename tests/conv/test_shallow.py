@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -99,20 +101,33 @@ def test_any_strides(shape: str, direction: str, layout: str, dtype: str, one_po
     check_exact(run, problem, ("contiguous", layout, "channels_last"))
 
 
-def error(problem: ConvProblem) -> float:
+@pytest.mark.parametrize("dtype", ["f32", "f64", "bf16"])
+@pytest.mark.parametrize("shape", SHAPES + PLAIN)
+def test_weight_gradient_of_channels_last(shape: str, dtype: str, one_point: None) -> None:
+    problem = of(f"{shape} {dtype}", "bwd_weight")
+    check_exact(shallow.plan(problem), problem, ("channels_last", "channels_last", "contiguous"))
+    check_exact(shallow.plan(problem), problem, ("channels_last", "channels_last", "channels_last"))
+
+
+def channels_last(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+
+
+def error(problem: ConvProblem, lie: Callable[[np.ndarray], np.ndarray] = np.ascontiguousarray) -> float:
     """The largest error of a channel, relative to its norm."""
     rng = np.random.default_rng(3)
     a, b = (rng.standard_normal(size).astype(np.float32) for size in operand_shapes(problem))
     out = np.full(problem.result_shape, np.nan, np.float32)
-    shallow.plan(problem)(a, b, None, out)
+    shallow.plan(problem)(lie(a), lie(b) if problem.direction == "bwd_weight" else b, None, out)
     want = oracle(problem, a.astype(np.float64), b.astype(np.float64), None)
     wrong, norm = (np.sqrt(np.square(each).sum((2, 3))) for each in (out - want, want))
     return float((wrong / np.maximum(norm, 1e-30)).max())
 
 
+@pytest.mark.parametrize("lie", [np.ascontiguousarray, channels_last])
 @pytest.mark.parametrize(("shape", "direction"), CASES)
-def test_points(shape: str, direction: str) -> None:
-    assert error(of(shape, direction)) < 3e-6
+def test_points(shape: str, direction: str, lie: Callable[[np.ndarray], np.ndarray]) -> None:
+    assert error(of(shape, direction), lie) < 3e-6
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -169,10 +184,6 @@ def test_the_same_bits_in_every_layout(shape: str, dtype: str) -> None:
     for image in (x, channels_last(x), channels_last(np.repeat(x, 2, 3))[..., ::2]):
         for order in ("contiguous", "channels_last"):
             assert result(image, order).tobytes() == want.tobytes()
-
-
-def channels_last(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 @pytest.mark.parametrize("tail", ["", " relu"])

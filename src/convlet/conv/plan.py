@@ -131,8 +131,11 @@ def weight_gradient(
 
 
 def _allocate(plan: Plan, channels_last: bool) -> np.ndarray:
-    if plan.small and not channels_last:
-        return np.empty(plan.shape, plan.dtype)
+    if plan.small:
+        if not channels_last:
+            return np.empty(plan.shape, plan.dtype)
+        n, c, h, w = plan.shape
+        return np.empty((n, h, w, c), plan.dtype).transpose(0, 3, 1, 2)
     try:
         return memory.empty(plan.shape, plan.dtype, (0, 2, 3, 1) if channels_last else None)
     except MemoryError as error:

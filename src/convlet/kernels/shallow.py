@@ -45,6 +45,9 @@ FRAME = np.dtype(
                 # weight gradient: steps; bytes between groups of rows, and of the output's gradient; blocks of pairs
                 *("lift", "pairs", "weights_out", "group_at", "grad_group", "grad_point", "grad_row"),
                 *("pairs_m", "pairs_n"),
+                # the same where lanes are channels (shallow_last.py): terms of a row of taps; tables of where columns
+                # are, in a row of the band and of the gradient, which is cut into parts
+                *("run_terms", "column_offsets", "grad_columns", "cuts"),
             )
         ),
         *edges.FRAME.descr,

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...kernels import launch, shallow_channels, shallow_columns, shallow_gradient, target
+from ...kernels import launch, shallow_channels, shallow_columns, shallow_gradient, shallow_last, steps, target
 from ...kernels import shallow as kernels
 from ...kernels.tail import pack_tail
 from ...kernels.winograd_matrices import Axis
@@ -69,6 +69,8 @@ GRADIENT_VECTORS, LEAST_VECTORS, FEWEST_VECTORS = 96, 40, 24
 GRADIENT_TERMS = 64
 GRADIENT_BYTES = 512 << 10
 PARTS = 8
+# Columns that are summed over at a time where lanes are channels, and bytes of their gradient at its points.
+GRADIENT_COLUMNS, LIFTED_BYTES = 64, 128 << 10
 
 STEPS = ("transpose", "gather", "scatter", "accumulate")
 
@@ -452,7 +454,9 @@ class _WeightGradient:
         self.other: Run | None = None
 
     def __call__(self, x: Array, grad: Array, bias: Array | None, out: Array, kept: Storage | None = None) -> None:
-        if grad.strides[3] != grad.itemsize:
+        columns = grad.strides[3] == grad.itemsize
+        last = not columns and _last(self.problem, x, grad)
+        if not (columns or last):
             self.other = self.other or direct.plan(self.problem)
             self.other(x, grad, bias, out)
             return
@@ -461,11 +465,13 @@ class _WeightGradient:
         key = (x.strides, grad.strides, result.strides, workers)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = _gradient_frame(self.problem, self.plan, x, grad, result, workers)
+            make = _last_frame if last else _gradient_frame
+            frame = self.frames[key] = make(self.problem, self.plan, x, grad, result, workers)
         address = memory.address
         parts, _keep = memory.scratch(frame.packed_bytes, "parts")
         how = frame.slot, frame.workers
-        launch.launch(kernels.weight_gradient.address, frame.address, address(x), address(grad), 0, parts, *how)
+        kernel = shallow_last.weight_gradient if last else kernels.weight_gradient
+        launch.launch(kernel.address, frame.address, address(x), address(grad), 0, parts, *how)
         launch.launch(
             kernels.finish.address, frame.address, parts, 0, 0, address(result), frame.slot, frame.pack_workers
         )
@@ -473,52 +479,124 @@ class _WeightGradient:
             copies.store(result, out)
 
 
+def _last(p: ConvProblem, x: np.ndarray, grad: np.ndarray) -> bool:
+    """Whether sums are made with channels for lanes: those of pixels and of the gradient's lie side by side, and fill
+    vectors or are of a type that `lift` copies."""
+    whole = p.dtype != "f64" or p.oc % target.current().lanes(8) == 0
+    beside = grad.strides[1] == grad.itemsize and grad.strides[3] == p.oc * grad.itemsize
+    return p.dw == 1 and whole and beside and _folded(p, x)
+
+
+def _gradient_bands(plan: Plan) -> int:
+    """Bands of an image: as many for each of a few workers."""
+    bands = split(plan.groups, plan.together)
+    if bands < 4:
+        bands = max(bands, min(4, plan.groups * split(plan.problem.ow, plan.lanes) // FEWEST_VECTORS))
+    return min(plan.groups, split(bands, 4) * 4 if bands > 4 else bands)
+
+
 def _gradient_frame(
     p: ConvProblem, plan: Plan, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
 ) -> Frame:
+    """The frame of sums whose lanes are columns."""
     rows, element, lanes = plan.rows, plan.element, plan.lanes
     vector = target.current().vector
     tables: list[np.ndarray] = []
     in_place = rows.points == 1 and grad.itemsize == element
     unbroken = plan.unbroken and in_place and grad.strides[2] == p.ow * element
-    vectors = split(p.ow, lanes)
-    # As many for each of a few workers.
-    bands = split(plan.groups, plan.together)
-    if bands < 4:
-        bands = max(bands, min(4, plan.groups * split(p.ow, lanes) // FEWEST_VECTORS))
-    bands = min(plan.groups, split(bands, 4) * 4 if bands > 4 else bands)
+    bands = _gradient_bands(plan)
     band, fields = _band_fields(p, plan, x, bands, tables)
-    fields |= output_fields(p, grad)
     together = split(plan.groups, bands)
     pairs_m, pairs_n = shallow_gradient.pair_shapes(target.current())
-    terms = fields["chunk"]
-    grad_row = vectors * vector | memory.LINE
-    parts = min(PARTS, p.n * bands)
-    places, slot = layout(
-        {
-            "band_at": (max(p.ic * band.channel_elements, rows.points * terms) + 2 * lanes) * element,
-            "other_at": max(together * plan.point_bytes, rows.taps * (terms + lanes) * element),
-            "sum_at": 0 if in_place else together * rows.points * max(pairs_m) * grad_row + vector,
-            "row_at": lanes * (band.pitch + lanes) * element,
-        }
-    )
-    if rows.points > 1:
-        one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
-        fields["rows_in"] = transform("input", axis, one).address
-        fields["weights_out"] = transform("weight_gradient", axis, one).address
-        fields["lift"] = shallow_gradient.lift(rows.m, rows.taps).address
-    fields |= places | {
+    grad_row = split(p.ow, lanes) * vector | memory.LINE
+    fields |= {
         "pairs": shallow_gradient.PAIRS[element].address,
-        "parts": parts,
         "in_place": int(in_place),
         "unbroken": int(unbroken),
-        **dict(zip(("w_o", "w_c", "w_h", "w_w"), out.strides)),
         "group_at": plan.point_bytes if rows.points > 1 else band.pitch * element,
         "grad_point": max(pairs_m) * grad_row if rows.points > 1 else 0,
         "grad_group": rows.points * max(pairs_m) * grad_row,
         "grad_row": grad_row,
         "pairs_m": max(pairs_m),
         "pairs_n": min(pairs_n, lanes),
+    }
+    grads = 0 if in_place else together * rows.points * max(pairs_m) * grad_row + vector
+    return _parts_frame(p, plan, band, fields, tables, grad, out, workers, together, {"sum_at": grads})
+
+
+def _last_frame(
+    p: ConvProblem, plan: Plan, x: np.ndarray, grad: np.ndarray, out: np.ndarray, workers: int
+) -> Frame:
+    """The frame of sums whose lanes are channels."""
+    rows, element, lanes = plan.rows, plan.element, plan.lanes
+    machine = target.current()
+    plan = replace(plan, folded=True)
+    tables: list[np.ndarray] = []
+    band, fields = _band_fields(p, plan, x, _gradient_bands(plan), tables)
+    # A vector of channels reads no further than the gradient goes.
+    in_place = rows.points == 1 and grad.itemsize == element and p.oc % lanes == 0
+    run_terms, runs = p.kw * p.ic, len(rows.runs)
+    # Sums are of (point, run, column of taps, channel), what they become of (point, channel, run, column of taps).
+    point, c, run, tap = np.ogrid[: rows.points, : p.ic, :runs, : p.kw]
+    order = np.ascontiguousarray((((point * runs + run) * p.kw + tap) * p.ic + c).reshape(-1), np.int64)
+    cuts = split(p.ow, max(1, min(GRADIENT_COLUMNS, LIFTED_BYTES // (rows.points * p.oc * element))))
+    columns = split(p.ow, cuts)
+    offsets = np.ascontiguousarray(np.arange(columns) * fields["column_step"], np.int32)
+    grads = np.ascontiguousarray(np.arange(columns) * (p.oc * element), np.int32)
+    tables += [order, offsets, grads]
+    grad_point = memory.lines(columns * p.oc * element) | memory.LINE
+    fields |= {
+        "tile": steps.addresses(element, ("tile",))["tile"],
+        "mr": machine.mr,
+        "in_place": int(in_place),
+        "run_terms": run_terms,
+        "column_offsets": memory.address(offsets),
+        "grad_columns": memory.address(grads),
+        "cuts": cuts,
+        "order": memory.address(order),
+        "grad_point": 0 if in_place else grad_point,
+    }
+    more = {
+        "result_at": 0 if in_place else rows.points * grad_point + 2 * machine.vector,
+        "sum_at": rows.points * runs * run_terms * split(p.oc, lanes) * machine.vector,
+    }
+    return _parts_frame(p, plan, band, fields, tables, grad, out, workers, 1, more)
+
+
+def _parts_frame(
+    p: ConvProblem,
+    plan: Plan,
+    band: Band,
+    fields: dict[str, int],
+    tables: list[np.ndarray],
+    grad: np.ndarray,
+    out: np.ndarray,
+    workers: int,
+    together: int,
+    more: dict[str, int],
+) -> Frame:
+    """The frame of a weight gradient whose sums are made in parts; `more` is scratch besides the band's and that of so
+    many groups at their points."""
+    rows, element, lanes = plan.rows, plan.element, plan.lanes
+    terms = fields["chunk"]
+    parts = min(PARTS, p.n * fields["bands_h"])
+    places, slot = layout(
+        {
+            "band_at": (max(plan.read.ic * band.channel_elements, rows.points * terms) + 2 * lanes) * element,
+            "other_at": max(together * plan.point_bytes, rows.taps * (terms + lanes) * element),
+            "row_at": lanes * (band.pitch + lanes) * element,
+            **more,
+        }
+    )
+    one, axis = Axis(1, 1, 1, 1), Axis(rows.taps, 1, rows.m, rows.taps)
+    if rows.points > 1:
+        fields["rows_in"] = transform("input", axis, one).address
+        fields["weights_out"] = transform("weight_gradient", axis, one).address
+    if not fields["in_place"]:
+        fields["lift"] = shallow_gradient.lift(rows.m, rows.taps).address
+    fields |= output_fields(p, grad) | places | {
+        "parts": parts,
+        **dict(zip(("w_o", "w_c", "w_h", "w_w"), out.strides)),
         "slot": slot,
     }
     record = np.zeros(1, kernels.FRAME)
