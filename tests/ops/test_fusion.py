@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from typing import Any
@@ -119,6 +120,7 @@ class Held(nn.Module):
     def __init__(self, function: Any) -> None:
         super().__init__()
         self.conv, self.bn, self.relu = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()
+        self.again = nn.Conv2d(4, 4, 3, padding=1)
         self.function = function
         nn.init.normal_(self.bn.running_mean)
         nn.init.normal_(self.bn.weight)
@@ -232,7 +234,46 @@ def numpy_writes_into_the_statistics(m: Any, x: Any) -> Any:
     return [a, b]
 
 
+def waits_for_what_waits(m: Any, x: Any) -> Any:
+    a = m.bn(m.conv(x))
+    b = m.again(a)
+    c = m.again(torch.relu(b)) + a
+    return [m.again(c), b + c, a + b]
+
+
+def follows_what_another_has_taken(m: Any, x: Any) -> Any:
+    a = m.conv(x)
+    b = m.again(a)
+    c = torch.relu(a)
+    a += b
+    return [a, b, c, m.again(a) + b]
+
+
+def writes_into_what_another_has_taken(m: Any, x: Any) -> Any:
+    a = m.conv(x)
+    b = m.again(a)
+    a *= 2
+    c = m.again(torch.relu(a))
+    torch.relu_(a)
+    return [a, b, c]
+
+
+def takes_other_layouts(m: Any, x: Any) -> Any:
+    a = m.conv(x.contiguous(memory_format=torch.channels_last))
+    b = m.conv(x)
+    return [m.again(a), a + b, b + a, m.again(a) + m.again(b), m.again(m.again(a) + a)]
+
+
+def takes_one_image(m: Any, x: Any) -> Any:
+    return [m.again(m.conv(x[0])), m.again(m.conv(x))[0] + m.conv(x[0])]
+
+
 FUNCTIONS = [
+    waits_for_what_waits,
+    follows_what_another_has_taken,
+    writes_into_what_another_has_taken,
+    takes_other_layouts,
+    takes_one_image,
     keeps_all,
     numpy_writes_into_the_input,
     numpy_writes_into_the_weight,
@@ -293,6 +334,33 @@ def test_constants_of_batch_norm(function: Any) -> None:
     with torch.no_grad():
         for one, other in zip(model(x), function(model, x), strict=True):
             np.testing.assert_array_equal(one.array, other.array)
+
+
+def test_a_convolution_waits_for_another(texts: list[str]) -> None:
+    def function(m: Any, x: Any) -> Any:
+        a = m.conv(x)
+        b = m.again(m.relu(m.bn(a)))
+        del a
+        assert texts == []
+        assert step_of(b) is not None
+        return b
+
+    model, x = Held(function), images(1, 3, 8)
+    with torch.no_grad():
+        model(x)
+    assert texts == ["norm relu", ""]
+
+
+def test_networks_are_deeper_than_the_stack() -> None:
+    layers = [nn.Conv2d(2, 2, 1) for _ in range(sys.getrecursionlimit())]
+    for each in layers:
+        nn.init.dirac_(each.weight)
+        nn.init.zeros_(each.bias)
+    x = images(1, 2, 4)
+    with torch.no_grad():
+        assert same(nn.Sequential(*layers)(x), x)
+        with pytest.raises(RuntimeError, match="expected input"):  # what waited is forgotten
+            nn.Sequential(*layers, nn.Conv2d(3, 2, 1))(x)
 
 
 def test_a_layer_alone_computes_at_once() -> None:

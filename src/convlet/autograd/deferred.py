@@ -2,8 +2,10 @@
 
 Inside a *span*, the call of a network that records nothing, an operation may return a tensor that has no array yet and
 knows how it is computed (:class:`Step`). The operation that takes it may append a step of its own, so that a
-convolution, the batch norm behind it and the ReLU behind that are computed together. Whatever else asks for the array
-gets it: ``Variable.array`` computes it then.
+convolution, the batch norm behind it and the ReLU behind that are computed together. It may also take the step itself
+as an operand, so that a whole network is computed layer after layer with little Python between: what runs between two
+layers finds its code and data gone from the caches. Whatever else asks for the array gets it: ``Variable.array``
+computes it then.
 
 Nothing outlives the span: at its end all that is still held is computed. Nothing is computed from memory that was
 written to in between: before any write, and before anybody learns where memory is, all that is still held is computed,
@@ -25,37 +27,56 @@ from .variable import Array, Variable
 class Step:
     """An array that is not computed yet: what it is made of, and the step before it if there is one.
 
-    ``owner`` is the tensor whose array it is. While it lives somebody may still look at it.
+    ``owner`` is the tensor whose array it is. While it lives somebody may still look at it. ``taken`` says that a step
+    has it as an operand.
     """
 
-    __slots__ = ("before", "lock", "owner", "result")
+    __slots__ = ("before", "lock", "owner", "result", "taken")
 
     def __init__(self, before: Step | None = None) -> None:
         self.before = before
         self.owner: weakref.ref[Variable] | None = None
         self.result: Array | None = None
+        self.taken = False
         self.lock = threading.RLock()  # a tensor may have been given to another thread
 
     def compute(self) -> Array:
-        """The array; computed once."""
+        """The array; computed once, after those that it needs. Networks are deeper than Python's stack."""
+        waiting = [self]
+        while waiting:
+            missing = waiting[-1]._missing()
+            if missing:
+                waiting += reversed(missing)
+            else:
+                waiting.pop()._compute()
+        assert self.result is not None
+        return self.result
+
+    def _missing(self) -> list[Step]:
         with self.lock:
-            result = self.result
-            if result is None:
+            return [] if self.result is not None else [each for each in self.needs() if each.result is None]
+
+    def _compute(self) -> None:
+        with self.lock:
+            if self.result is None:
                 old = silence()
                 try:
-                    self.result = result = self.run()
+                    self.result = self.run()
                 finally:
                     restore(old)
                 self.release()
-        return result
 
     @property
     def wanted(self) -> bool:
-        """Whether the array is known, or a tensor that still lives will be asked for it."""
-        return self.result is not None or (self.owner is not None and self.owner() is not None)
+        """Whether the array is known, or somebody will ask for it: a step, or who holds a tensor that still lives."""
+        return self.result is not None or self.taken or (self.owner is not None and self.owner() is not None)
+
+    def needs(self) -> list[Step]:
+        """The steps whose arrays this one is computed from."""
+        raise NotImplementedError
 
     def run(self) -> Array:
-        """Compute the array."""
+        """Compute the array; those that it needs are known."""
         raise NotImplementedError
 
     def release(self) -> None:
@@ -94,6 +115,12 @@ def step_of(value: Any) -> Step | None:
     if isinstance(value, Variable) and value._step is not None and "array" not in value.__dict__:
         return value._step
     return None
+
+
+def taken(step: Step) -> Step:
+    """The step, which becomes an operand of another."""
+    step.taken = True
+    return step
 
 
 def settle() -> None:

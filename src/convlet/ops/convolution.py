@@ -90,7 +90,7 @@ def conv2d(
     kept, operation = weight._version.storage, Convolution
     if activation is not None:
         problem, operation = _rectified(problem, activation), RectifiedConvolution
-    if input.array.ndim == 3:
+    if len(fusion.form(input)[0]) == 3:
         return squeeze(operation.apply(unsqueeze(input, 0), weight, bias, problem, kept), 0)
     if spans and activation is None:
         later = fusion.convolution(input, weight, bias, problem, kept)
@@ -107,11 +107,11 @@ def _described(make: Callable[..., ConvProblem], input: Any, weight: Any, bias: 
         and (bias is None or isinstance(bias, Variable))
     ):
         raise TypeError(_not_tensors(make.__name__.removesuffix("_problem"), input, weight, bias))
-    x, w = input.array, weight.array
+    (shape, dtype), w = fusion.form(input), weight.array
     if bias is None:
-        return make(x.shape, w.shape, None, x.dtype, w.dtype, None, *sizes)
+        return make(shape, w.shape, None, dtype, w.dtype, None, *sizes)
     b = bias.array
-    return make(x.shape, w.shape, b.shape, x.dtype, w.dtype, b.dtype, *sizes)
+    return make(shape, w.shape, b.shape, dtype, w.dtype, b.dtype, *sizes)
 
 
 def _rectified(problem: ConvProblem, activation: str) -> ConvProblem:

@@ -1,8 +1,8 @@
 """What follows a convolution in a network's evaluation, computed while its results are stored.
 
 Inside a span (autograd/deferred.py) a convolution waits for the batch norm, the sum and the clamp that often come next,
-in this order, each of them at most once; what comes instead finds the array computed. The bits are those of the
-operations one after the other, so that nothing but the time tells.
+in this order, each of them at most once, and for its input, if that waits too; what comes instead finds the array
+computed. The bits are those of the operations one after the other, so that nothing but the time tells.
 
 Of memory that NumPy can write to nothing waits: nobody would notice such a write.
 """
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import conv
-from ..autograd.deferred import Step, later, replace, step_of
-from ..autograd.mode import _mode
+from ..autograd.deferred import Step, later, replace, step_of, taken
+from ..autograd.mode import _mode, spans
 from ..autograd.variable import Array, Variable
 from ..conv import ConvProblem
 from ..conv.tail import Tail, follow
@@ -24,6 +24,7 @@ from ..runtime import memory
 from ..runtime.storage import Storage
 from .layout import is_channels_last
 
+FLOAT32 = np.dtype(np.float32)
 # The words of a tail (ConvProblem.tail) in their order.
 ORDER = {"": 0, "norm": 1, "add": 2, "relu": 3, "relu6": 3}
 
@@ -38,6 +39,9 @@ class Convolved(Step):
         self.word, self.problem, self.last, self.arguments = "", problem, last, arguments
         self.settings = conv.settings()
 
+    def needs(self) -> list[Step]:
+        return [self.arguments[0]] if isinstance(self.arguments[0], Step) else []
+
     def run(self) -> Array:
         return self.run_with((), Tail())
 
@@ -46,8 +50,8 @@ class Convolved(Step):
         if self.settings != conv.settings():
             with conv.under(self.settings):
                 return self.run_with(words, tail)
-        x, weight, bias, kept = self.arguments
-        problem = self.problem.with_tail(words)
+        given, weight, bias, kept = self.arguments
+        problem, x = self.problem.with_tail(words), _known(given)
         return conv.forward(problem, x, weight, bias, channels_last=self.last, kept=kept, tail=tail if words else None)
 
     def release(self) -> None:
@@ -62,20 +66,31 @@ class Followed(Step):
     problem: ConvProblem
     last: bool
 
-    def __init__(self, before: Convolved | Followed, word: str, operands: dict[str, Array]) -> None:
+    def __init__(self, before: Convolved | Followed, word: str, operands: dict[str, Any]) -> None:
         super().__init__(before)
         self.word, self.operands = word, operands
         self.problem, self.last = before.problem, before.last
 
-    def run(self) -> Array:
+    def _chain(self) -> tuple[list[str], dict[str, Any], Any]:
+        """The words from here back to the convolution, or to what is wanted for itself; their operands; that step."""
         words, operands = [self.word], dict(self.operands)
         step = self.before
-        while not step.wanted:
-            if isinstance(step, Convolved):
-                return step.run_with(tuple(reversed(words)), Tail(**operands))
+        while not step.wanted and not isinstance(step, Convolved):
             words.append(step.word)
             operands.update(step.operands)
             step = step.before
+        return words, operands, step
+
+    def needs(self) -> list[Step]:
+        _, operands, step = self._chain()
+        first = [step] if step.wanted else step.needs()
+        return first + [each for each in operands.values() if isinstance(each, Step)]
+
+    def run(self) -> Array:
+        words, found, step = self._chain()
+        operands = {name: _known(each) for name, each in found.items()}
+        if not step.wanted:
+            return step.run_with(tuple(reversed(words)), Tail(**operands))
         # Somebody holds, and may look at, what was there before.
         held = step.compute()
         out = memory.empty_like(held)
@@ -87,6 +102,28 @@ class Followed(Step):
         self.before, self.operands = None, {}
 
 
+def _known(operand: Array | Step) -> Array:
+    return operand.compute() if isinstance(operand, Step) else operand
+
+
+def form(input: Variable) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of a tensor; what waits goes on waiting."""
+    if spans:
+        step: Any = step_of(input)
+        if step is not None:
+            return step.problem.output_shape, FLOAT32
+    array = input.array
+    return array.shape, array.dtype
+
+
+def _lies_last(operand: Array | Any) -> bool:
+    """Whether the channels of an array, or of one that is computed later, lie next to each other; see layout.py."""
+    if isinstance(operand, Step):
+        step: Any = operand
+        return step.last and step.problem.oc > 1 and step.problem.oh * step.problem.ow > 1
+    return is_channels_last(operand)
+
+
 def convolution(input: Variable, weight: Variable, bias: Any, problem: ConvProblem, kept: Storage) -> Any:
     """The result of a convolution for later; None where it is to be computed at once."""
     if _mode.span is None or _mode.grad or problem.dtype != "f32" or problem.empty:
@@ -94,8 +131,9 @@ def convolution(input: Variable, weight: Variable, bias: Any, problem: ConvProbl
     for each in (input, weight, bias):
         if each is not None and (each.meta or _is_shared(each)):
             return None
-    x, w = input.array, weight.array
-    last = is_channels_last(w) or (is_channels_last(x) and "circular" not in (problem.mode_h, problem.mode_w))
+    waits = step_of(input)
+    x, w = input.array if waits is None else taken(waits), weight.array
+    last = is_channels_last(w) or (_lies_last(x) and "circular" not in (problem.mode_h, problem.mode_w))
     return later(Convolved(problem, last, x, w, None if bias is None else bias.array, kept))
 
 
@@ -132,15 +170,20 @@ def added(input: Any, other: Any, inplace: bool = False) -> Any:
             return None
     if not isinstance(other, Variable) or other is input or other.meta or _is_shared(other):
         return None
-    array = other.array
-    if array.dtype != np.float32 or array.shape != step.problem.output_shape:
+    if form(other) != (step.problem.output_shape, FLOAT32):
         return None
+    waits = step_of(other)
+    if waits is not None:
+        if _lies_last(waits) != step.last:
+            return None
+        return _followed(input, step, "add", {"other": taken(waits)}, inplace)
+    array = other.array
     if not (is_channels_last(array) if step.last else array.flags.c_contiguous):
         return None
     return _followed(input, step, "add", {"other": array}, inplace)
 
 
-def _followed(input: Variable, step: Any, word: str, operands: dict[str, Array], inplace: bool) -> Any:
+def _followed(input: Variable, step: Any, word: str, operands: dict[str, Any], inplace: bool) -> Any:
     follower = Followed(step, word, operands)
     if not inplace:
         return later(follower)
@@ -153,7 +196,7 @@ def _open_to(word: str, input: Any) -> Any:
     if _mode.span is None or _mode.grad:
         return None
     step: Any = step_of(input)
-    return step if step is not None and ORDER[step.word] < ORDER[word] else None
+    return step if step is not None and ORDER[step.word] < ORDER[word] and not step.taken else None
 
 
 def _is_shared(variable: Variable) -> bool:
