@@ -2,7 +2,7 @@
 
 A *block* is a few rows of results that stay in registers while the kernel passes over them (depthwise_steps.py). It
 loads what it reads once for each column of the kernel; so images of 16 bits are widened before, as far as a task reads
-them, into scratch that stays in a cache. Results are narrowed in registers.
+them, into scratch that stays in a cache, or read in pairs. Results are narrowed in registers.
 
     planes    lanes are columns; a task is the planes of some channels, or some blocks of these
     channels  lanes are channels that lie side by side; a task is a block (of columns), or some channels of it
@@ -28,8 +28,9 @@ FRAME = np.dtype(
             *("element", "size", "vector", "n", "units", "outs", "columns", "width", "taps"),
             # strides of images and of units (planes, channels), read and written
             *("x_n", "x_c", "y_n", "y_c"),
-            # how images (and weights) are stored that are widened in scratch (see `widened`), and where they are there
-            *("x_code", "lines", "x_line", "x_outer", "outers", "wide_line", "wide_outer", "wide_at", "weights_at"),
+            # how images and weights are stored that are widened in scratch (see `widened`), and where they are there
+            *("x_code", "lines", "x_line", "x_outer", "outers", "wide_line", "wide_outer", "wide_at"),
+            *("w_code", "weights_at"),
             *("w_unit", "w_out"),  # weights (or sums) of a unit, and of each of its results
             *("zeros", "series", "series_count"),
             # tasks: units of each, how many such pieces, parts of each series; units that are walked together
@@ -81,7 +82,7 @@ def widened(f, to, source, outers, low, high, length):
 @njit(error_model="numpy")
 def widened_weights(f, to, source, count):
     """So many weights that follow one another become float32."""
-    call(f.gather, (to, 0, source, 0, 1, f.size, count, 0, count, f.x_code))
+    call(f.gather, (to, 0, source, 0, 1, f.size, count, 0, count, f.w_code))
 
 
 @njit(error_model="numpy")
@@ -127,7 +128,9 @@ def _planes(frame, x, weight, bias, out, scratch, worker):
             apart, own = f.x_c, weight + unit * f.w_unit
             if f.x_code:
                 widened(f, wide, base, count * f.outers, low, high, f.width)
-                base, apart, own = wide, f.outers * f.wide_outer, places + f.weights_at
+                base, apart = wide, f.outers * f.wide_outer
+            if f.w_code:
+                own = places + f.weights_at
                 kernels = f.w_unit // f.element
                 widened_weights(f, own, weight + unit * kernels * f.size, count * kernels)
             for i in range(f.series_count):
@@ -203,7 +206,7 @@ def _channels(frame, x, weight, bias, out, scratch, worker):
             for c in range(0, channels, lanes):
                 rows = min(lanes, channels - c)
                 src = weight + (first + c) * f.taps * f.size
-                if f.x_code:
+                if f.w_code:
                     widened_weights(f, places + f.weights_at, src, rows * f.taps)
                     src = places + f.weights_at
                 call(

@@ -21,6 +21,9 @@ are is the kind of a step:
               one alone takes the even lanes, and of three the first takes the odd ones a lane further, so that for a
               kernel of three columns and padding of one most loads are aligned
     phases    columns read like `rows`, for even and odd results in turn: the input gradient of stride two
+    pairs     columns of bfloat16 numbers, two of which are one lane: a shift and a mask make them even and odd columns,
+              for even and odd results, so that they become float32 as they are loaded
+    two_pairs the same at every second column
     channels  channels that lie side by side; weights are vectors then, and the shift is in bytes
 """
 
@@ -38,6 +41,7 @@ from . import target
 from .emit import (
     DOUBLE,
     FLOAT,
+    I16,
     I32,
     I64,
     NATIVE,
@@ -59,7 +63,7 @@ from .emit import (
     _zip,
 )
 from .following import AsTheyAre
-from .halves import narrowed
+from .halves import narrowed, parted, woven
 from .jit import cgutils, intrinsic, types
 from .launch import Kernel
 from .tail import Finished
@@ -100,6 +104,7 @@ class Kind:
     half: bool = False
     code: int = NATIVE  # how results (or their gradient) are stored; all else is of the compute type
     chained: bool = False  # whether sums are sums of those of chains
+    pairs: bool = False  # whether two columns of an image are one lane
 
     def size(self, compute: Any) -> int:
         """Bytes of an element of a result."""
@@ -108,10 +113,15 @@ class Kind:
     def lanes(self, element: int) -> int:
         return target.current().lanes(element) // (2 if self.half else 1)
 
+    @property
+    def parts(self) -> int:
+        """Vectors of sums of a row: of even and of odd results."""
+        return 2 if self.phases == 2 or (self.pairs and self.stride == 1) else 1
+
     def columns(self, length: int) -> int:
         """Columns of a run of so many taps each: their weights (or sums) have to fit the registers beside the rows."""
         few = self.channels or self.phases == 2 or (self.stride == 1 and target.current().registers < 32)
-        return 1 if few else min(3, max(1, 15 // length))
+        return 1 if few else min(3, max(1, (15 if self.parts == 1 else 10) // length))
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -265,12 +275,12 @@ class _Columns:
         self.there = _mask(builder, builder.sub(columns, x), self.lanes)
         self.limit = limit
 
-    def inside(self, first: Any) -> Any:
-        """The lanes that are columns of the image, from column `first` on."""
-        builder, kind = self.builder, ir.VectorType(I32, self.lanes)
-        steps = ir.Constant(kind, list(range(self.lanes)))
-        at = builder.add(_splat(builder, builder.trunc(first, I32), self.lanes), steps)
-        width = _splat(builder, builder.trunc(self.width, I32), self.lanes)
+    def inside(self, first: Any, lanes: int) -> Any:
+        """Which of so many columns are of the image, from column `first` on."""
+        builder, kind = self.builder, ir.VectorType(I32, lanes)
+        steps = ir.Constant(kind, list(range(lanes)))
+        at = builder.add(_splat(builder, builder.trunc(first, I32), lanes), steps)
+        width = _splat(builder, builder.trunc(self.width, I32), lanes)
         return builder.icmp_unsigned("<", at, width)
 
     def gradient(self, place: Any) -> Any:
@@ -278,8 +288,33 @@ class _Columns:
         vector = ir.VectorType(_stored(self.kind.code, self.compute), self.lanes)
         return _widen(self.builder, _load_masked(self.builder, place, vector, self.there), self.kind.code, self.compute)
 
+    def pairs_loader(self, shift: Any, places: Any, first: Any, columns: int) -> Any:
+        """The same of bfloat16 numbers where they lie: even and odd columns of vectors two columns apart."""
+        builder, lanes, size = self.builder, 2 * self.lanes, 2
+        table = builder.add(places, builder.mul(first, _constant(8)))
+        column = builder.add(builder.mul(self.x, _constant(2)), shift)
+        at = builder.mul(column, _constant(size))
+        wanted = columns + self.kind.parts - 1  # neighbouring columns
+        steps = range(0, wanted, 2)
+        masks = [self.inside(_plus(builder, column, i), lanes) for i in steps]
+        nothing = ir.Constant(self.vector, None)
+
+        def load(i: int) -> list[Any]:
+            row = builder.add(_load(builder, _plus(builder, table, 8 * i), I64), at)
+            values: list[Any] = []
+            for step, mask in zip(steps, masks):
+                place = _plus(builder, row, step * size)
+                values += parted(builder, _load_masked(builder, place, ir.VectorType(I16, lanes), mask))
+            if self.limit:
+                values = [builder.select(self.there, value, nothing) for value in values]
+            return [values[c : c + self.kind.parts] for c in range(columns)]
+
+        return load
+
     def loader(self, shift: Any, places: Any, first: Any, columns: int) -> Any:
-        """load(i): the vectors of the run's row i, one for each of its columns of taps."""
+        """load(i): the vectors of the run's row i, for each of its columns of taps, and for each part of the sums."""
+        if self.kind.pairs:
+            return self.pairs_loader(shift, places, first, columns)
         builder, lanes = self.builder, self.lanes
         table = builder.add(places, builder.mul(first, _constant(8)))
         nothing = ir.Constant(self.vector, None)
@@ -294,7 +329,7 @@ class _Columns:
             lead, column = column, _plus(builder, column, int(two and columns == 3))
             at = builder.mul(column, _constant(self.element))
             apart = lanes if two else 1
-            masks = [self.inside(_plus(builder, column, i * apart)) for i in range(2 if two else columns)]
+            masks = [self.inside(_plus(builder, column, i * apart), lanes) for i in range(2 if two else columns)]
             if self.limit and not two:
                 masks = [builder.and_(mask, self.there) for mask in masks]
         if two and columns == 3:
@@ -307,7 +342,7 @@ class _Columns:
             places = [_plus(builder, builder.add(row, at), j * apart * self.element) for j in range(len(masks))]
             parts = [_load_masked(builder, place, self.vector, mask) for place, mask in zip(places, masks)]
             if not two:
-                return parts
+                return [[part] for part in parts]
             values = [
                 builder.shuffle_vector(*parts, ir.Constant(order, [2 * lane + odd for lane in range(lanes)]))
                 for odd in (range(2) if columns > 1 else range(1))
@@ -317,7 +352,9 @@ class _Columns:
                 one = _splat(builder, _load(builder, place, self.compute), lanes)
                 further = ir.Constant(order, [0, *range(lanes, 2 * lanes - 1)])
                 values = [builder.shuffle_vector(one, values[1], further), *values]
-            return [builder.select(self.there, value, nothing) for value in values] if self.limit else values
+            if self.limit:
+                values = [builder.select(self.there, value, nothing) for value in values]
+            return [[value] for value in values]
 
         return load
 
@@ -360,14 +397,14 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
     nothing = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
     biased = builder.icmp_signed("!=", bias, _constant(0))
     no_bias = builder.ptrtoint(nothing, I64)
-    stop = builder.ashr(_plus(builder, columns, kind.phases - 1), _constant(kind.phases - 1))
+    stop = builder.ashr(_plus(builder, columns, kind.parts - 1), _constant(kind.parts - 1))
 
     asking = _asking(builder, series, stop, lanes, (x, x_unit), (out, out_unit))
     asking_channels = _asking_channels(builder, series, kind.size(compute))
     after = following(builder, kind.code, compute, lanes, tail)
 
     def some_rows(count):
-        sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.phases)]
+        sums = [[cgutils.alloca_once(builder, vector) for _ in range(count)] for _ in range(kind.parts)]
         totals = [[cgutils.alloca_once(builder, vector) for _ in each] for each in sums] if kind.chained else sums
 
         def one(unit, block, rows, at, table, groups, left):
@@ -393,13 +430,16 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
                     builder.store(start, total)
                 for phase in range(kind.phases):
                     entries = builder.add(table, builder.mul(groups, _constant(8 * ENTRY))) if phase else table
-                    adding = add_into(count, here, sums[phase], rows, ready)
-                    end = end_of(sums[phase], totals[phase]) if kind.chained else None
+                    own_sums = sums[phase : phase + 1] if kind.phases == 2 else sums
+                    own_totals = totals[phase : phase + 1] if kind.phases == 2 else totals
+                    adding = add_into(count, here, own_sums, rows, ready)
+                    end = end_of(chain(*own_sums), chain(*own_totals)) if kind.chained else None
                     _runs(builder, kind, series.more if phase else groups, entries, adding, end)
                 to_rows = [builder.add(to, builder.mul(series.step, _constant(i))) for i in range(count)]
-                if kind.phases == 2:
+                if kind.parts == 2:
+                    put_turns = put_phases if kind.phases == 2 else put_pairs
                     for row, values in zip(to_rows, zip(*totals)):
-                        put_phases(row, now, offset, [builder.load(each) for each in values])
+                        put_turns(row, now, offset, [builder.load(each) for each in values])
                 else:
                     put(to_rows, now, offset, [builder.load(each) for each in totals[0]], own)
 
@@ -410,17 +450,20 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
             spread = [[weight(here, builder.add(ready, place)) for place in column] for column in taps]
             load = here.loader(shift, rows, first, len(taps))
             for i in range(count + length - 1):
-                for value, column in zip(load(i), spread):
+                for values, column in zip(load(i), spread):
                     for t in range(length):
                         if 0 <= i - t < count:
-                            total = sums[i - t]
-                            builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
+                            for value, part in zip(values, sums):
+                                total = part[i - t]
+                                builder.store(_multiply_add(builder, value, column[t], builder.load(total)), total)
 
         return one
 
     def end_of(sums, totals):
+        pairs = list(zip(sums, totals))
+
         def end():
-            for each, total in zip(sums, totals):
+            for each, total in pairs:
                 builder.store(builder.fadd(builder.load(total), builder.load(each)), total)
                 builder.store(builder.load(nothing), each)
 
@@ -438,6 +481,11 @@ def _sweep(builder: Any, compute: Any, kind: Kind, following: type[AsTheyAre], a
         values = after.results(after.sums(values, numbers), to_rows, mask)
         for row, value in zip(to_rows, narrowed(builder, values, kind.code)):
             _store_masked(builder, value, row, mask)
+
+    def put_pairs(to, x, offset, values):  # even and odd columns of a vector
+        left = builder.sub(columns, builder.mul(x, _constant(2)))
+        place = builder.add(to, builder.mul(offset, _constant(2)))
+        _store_masked(builder, woven(builder, *values), place, _mask(builder, left, 2 * lanes))
 
     def put_phases(to, x, offset, values):  # even and odd columns in turn
         values = narrowed(builder, [_zip(builder, *values, first) for first in (0, lanes // 2)], kind.code)
@@ -490,7 +538,7 @@ def _correlate(builder: Any, compute: Any, kind: Kind, arguments: tuple[Any, ...
             totals = [[ir.Constant(vector, None) for _ in column] for column in spots]
             load = here.loader(shift, rows, first, len(taps))
             for i in range(count + length - 1):
-                for column, value in enumerate(load(i)):
+                for column, (value,) in enumerate(load(i)):
                     for t in range(length):
                         if 0 <= i - t < count:
                             total = totals[column][t]
@@ -527,6 +575,8 @@ KINDS = {
     "two": Kind(stride=2),
     "phases": Kind(phases=2),
     "channels": Kind(channels=True),
+    "pairs": Kind(pairs=True),
+    "two_pairs": Kind(stride=2, pairs=True),
 }
 
 

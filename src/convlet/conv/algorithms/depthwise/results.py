@@ -91,7 +91,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, 
     zeros = memory.zeros((a.shape[3] + 2 * machine.lanes(element)) * element)
     planner.tables.append(zeros)
     columns = out.shape[3]
-    half = is_half(split(columns, 2) if planner.kind == "phases" else columns, element)
+    half = is_half(split(columns, KINDS[planner.kind].parts), element)
     pieces = min(p.ic, split(TASKS * workers, p.n)) if workers > 1 else 1
     parts = split(TASKS * workers, p.n * pieces) if workers > 1 and p.n * pieces < 2 * workers else 1
     parts = max(parts, split(read.plane, in_l1(TOGETHER)))
@@ -108,6 +108,7 @@ def _planes_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int, 
         **step_fields(p, sweep=steps.sweep(element, planner.kind, half, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
         "size": p.itemsize,
+        "w_code": CODES[p.dtype],
         "n": p.n,
         "units": p.ic,
         "outs": 1 if back else m,
@@ -164,6 +165,7 @@ def _channels_frame(p: ConvProblem, a: np.ndarray, out: np.ndarray, workers: int
         **step_fields(p, sweep=steps.sweep(element, planner.kind, False, CODES[p.dtype], bool(p.tail), chain > 0)),
         "element": element,
         "size": p.itemsize,
+        "w_code": CODES[p.dtype],
         "vector": machine.vector,
         "n": p.n,
         "units": p.ic,

@@ -16,7 +16,7 @@ from ...problem import ConvProblem
 from ..bands import split
 from ..frames import compute_dtype
 from .axes import Phase, Rows, blocks, columns_of_image, neighbours, rows_of, rows_of_image
-from .wide import Read
+from .wide import Read, in_pairs
 
 # Lanes, of those that whole vectors need, up to which half vectors are faster (on 256-bit units; 56 columns are level).
 HALF_LANES = 0.8
@@ -62,9 +62,12 @@ def ended(runs: list[tuple[int, ...]], chain: int) -> list[tuple[int, ...]]:
 
 def kind_of(p: ConvProblem) -> str:
     """Of steps whose lanes are columns."""
+    pairs = in_pairs(p)
     if p.sw == 1:
-        return "rows"
-    return "phases" if p.direction == "bwd_input" else "two"
+        return "pairs" if pairs else "rows"
+    if p.direction == "bwd_input":
+        return "phases"
+    return "two_pairs" if pairs else "two"
 
 
 class Planner:

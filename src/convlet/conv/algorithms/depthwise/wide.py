@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ....kernels import target
 from ...problem import ConvProblem
 from ..frames import CODES, compute_dtype
 
@@ -26,9 +27,22 @@ class Read:
     column: int = 0
 
 
+def in_pairs(p: ConvProblem) -> bool:
+    """Whether planes are read where they lie, two columns of bfloat16 numbers a lane (see kernels/depthwise_steps.py).
+
+    Columns that do not fill vectors of pairs are rather widened.
+    """
+    if p.dtype != "bf16":
+        return False
+    if p.sw == 1:
+        columns = p.iw if p.direction == "bwd_input" else p.ow
+        return p.direction != "bwd_weight" and columns > target.current().lanes(4) // 2
+    return p.direction != "bwd_input"
+
+
 def planes_of(p: ConvProblem, a: np.ndarray, planes: int) -> Read:
     """The planes of an array, so many a unit."""
-    if p.itemsize > 2:
+    if p.itemsize > 2 or in_pairs(p):
         return Read(a.shape, a.strides)
     element = compute_dtype(p).itemsize
     height, width = a.shape[2:]
