@@ -198,7 +198,11 @@ class OperationNode(Node):
 
     def finish(self, *results: Variable) -> None:
         """Turn the arrays given to ``save`` into saved inputs, outputs and constants, and let go of the rest."""
-        self.outputs = tuple([(each.array.shape, each.array.dtype) for each in results])
+        if len(results) == 1:
+            array = results[0].array
+            self.outputs = ((array.shape, array.dtype),)
+        else:
+            self.outputs = tuple([(each.array.shape, each.array.dtype) for each in results])
         if self._pending:
             self._saved = tuple([self._keep(each, results) for each in self._pending])
             self._pending = ()

@@ -111,7 +111,8 @@ def ufunc(function: Any, *operands: np.ndarray, out: np.ndarray | None = None) -
         return function(*operands, out=out)
     fits = dense(first) and first.dtype.kind == "f" and (out is None or alike(first, out))
     for each in operands[1:]:
-        if each.dtype != first.dtype or np.broadcast_shapes(first.shape, each.shape) != first.shape:
+        same = each.shape == first.shape or np.broadcast_shapes(first.shape, each.shape) == first.shape
+        if each.dtype != first.dtype or not same:
             fits = False
         elif out is not None and each is not out and np.may_share_memory(each, out):
             fits = False  # it must not change while it is read

@@ -437,7 +437,7 @@ def batch_norm(
     if training:
         if eps <= 0.0 and eps != 0.0:
             raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
-        _require_several(shape, math.prod(shape[:1] + shape[2:]), f"torch.Size({list(shape)})")
+        _require_several(shape, math.prod(shape[:1] + shape[2:]))
     if (running_mean is None) != (running_var is None) and training:
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     if len(shape) < 2:
@@ -539,7 +539,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     if len(shape) < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
     n, channels, rest = shape[0], shape[1], shape[2:]
-    _require_several(shape, math.prod((n * channels // num_groups, *rest)), str(list(shape)))
+    _require_several(shape, math.prod((n * channels // num_groups, *rest)), "{}")
     if channels % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -579,7 +579,7 @@ def instance_norm(
     """
     shape = _shape("instance_norm", input)
     if use_input_stats:
-        _require_several(shape, math.prod(shape[2:]), f"torch.Size({list(shape)})", "spatial element")
+        _require_several(shape, math.prod(shape[2:]), what="spatial element")
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, channels = shape[:2]
@@ -664,9 +664,11 @@ def _shape(function: str, input: Any) -> tuple[int, ...]:
     return input.array.shape
 
 
-def _require_several(shape: tuple[int, ...], values: int, text: str, what: str = "value per channel") -> None:
+def _require_several(
+    shape: tuple[int, ...], values: int, text: str = "torch.Size({})", what: str = "value per channel"
+) -> None:
     if values == 1:
-        raise ValueError(f"Expected more than 1 {what} when training, got input size {text}")
+        raise ValueError(f"Expected more than 1 {what} when training, got input size {text.format(list(shape))}")
 
 
 def _check_dtypes(kernel: str, input: Any, *others: Any) -> None:
