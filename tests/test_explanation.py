@@ -132,3 +132,21 @@ def test_mistakes():
 def test_a_tail_is_told():
     text = str(torch.explain("ic3 ih9 iw9 oc8 kh3 kw3 fwd norm add relu6"))
     assert "8 channels of 7 x 7, then batch norm, then plus another array, then a ReLU6." in " ".join(text.split())
+
+
+def test_layers_of_signals() -> None:
+    found = torch.explain(torch.nn.Conv1d(3, 4, 3, padding=1), (2, 3, 9))
+    assert found.problem.output_shape == (2, 4, 1, 9)
+    network = torch.nn.Sequential(torch.nn.Conv1d(3, 4, 3), torch.nn.ReLU(), torch.nn.Conv1d(4, 5, 3))
+    assert [each.problem.output_shape for _, each, _ in torch.explain(network, (1, 3, 9)).layers] == [
+        (1, 4, 1, 7),
+        (1, 5, 1, 5),
+    ]
+
+
+def test_operations_with_padding_take_no_time_at_the_best() -> None:
+    from convlet.explanation import _meeting
+
+    assert _meeting(ConvProblem.parse("ic2 ih5 iw5 oc2 kh3 kw3")) == 1
+    assert _meeting(ConvProblem.parse("ic2 ih1 iw1 oc2 kh3 kw3 ph1 pw1")) == pytest.approx(1 / 9)
+    assert _meeting(ConvProblem.parse("ic2 ih1 iw1 oc2 kh3 kw3 ph1 pw1 replicate")) == 1

@@ -21,11 +21,13 @@ from .conv.algorithms import ALGORITHMS, load
 from .conv.problem import DIRECTIONS, DTYPES, numpy_dtype
 from .conv.select import forced_algorithm
 from .conv.tail import extra
-from .nn.conv import Conv2d, ConvTranspose2d
+from .nn.conv import Conv1d, Conv2d, ConvTranspose2d
 from .nn.module import Module
 from .tensor.creation import zeros
 
 __all__ = ["Explanation", "NetworkExplanation", "explain"]
+
+CONVOLUTIONS = (Conv1d, Conv2d, ConvTranspose2d)
 
 
 def explain(
@@ -199,13 +201,14 @@ def _of_layer(layer: Any, shape: tuple[int, ...], direction: str | None) -> Conv
         problem = conv.conv_transpose2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *sizes)
     else:
         geometry = layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode
-        problem = conv.conv2d_problem(shape, w.shape, None, w.dtype, w.dtype, None, *geometry)
+        make = conv.conv1d_problem if isinstance(layer, Conv1d) else conv.conv2d_problem
+        problem = make(shape, w.shape, None, w.dtype, w.dtype, None, *geometry)
     return problem.with_direction(direction or "fwd")
 
 
 def _of_module(module: Module, shape: Any, *, direction: str | None, measure: bool) -> Explanation | NetworkExplanation:
     shape = tuple(shape.array.shape if isinstance(shape, Variable) else shape)
-    if isinstance(module, (Conv2d, ConvTranspose2d)):
+    if isinstance(module, CONVOLUTIONS):
         return Explanation(_of_layer(module, shape, direction), measure)
     found = [
         (name, Explanation(problem, measure), seen) for name, problem, seen in _called(module, shape, direction)
@@ -228,13 +231,13 @@ def _called(
     chain = all(type(each).__name__ == "Sequential" for each in containers)
     found: list[tuple[str, ConvProblem, tuple[int, int] | None]] = []
     windows: list[ConvProblem] = []  # of convolutions and pooling so far
-    dtype = next((each.weight.dtype for each in leaves if isinstance(each, (Conv2d, ConvTranspose2d))), None)
+    dtype = next((each.weight.dtype for each in leaves if isinstance(each, CONVOLUTIONS)), None)
 
     def note(layer: Any, inputs: Any, output: Any) -> None:
         nonlocal chain
-        if isinstance(layer, (Conv2d, ConvTranspose2d)):
+        if isinstance(layer, CONVOLUTIONS):
             problem = _of_layer(layer, tuple(inputs[0].shape), direction)
-            chain = chain and isinstance(layer, Conv2d)
+            chain = chain and not isinstance(layer, ConvTranspose2d)
             windows.append(problem)
             found.append((names[layer], problem, receptive_field(windows)[0] if chain else None))
         elif tuple(inputs[0].shape[2:]) != tuple(output.shape[2:]):
@@ -444,7 +447,7 @@ def _expected(p: ConvProblem, algorithm: str) -> tuple[float | None, str]:
 
     workers = workers_for(p)
     peak = _peak(8 if p.dtype == "f64" else 4, workers)
-    arithmetic, transfer = p.flops / peak, p.bytes_moved / _bandwidth()
+    arithmetic, transfer = p.flops * _meeting(p) / peak, p.bytes_moved / _bandwidth()
     on = f"{_many(workers, 'thread')}"
     speedup = getattr(load(algorithm), "speedup", None)
     saved = ""
@@ -454,7 +457,21 @@ def _expected(p: ConvProblem, algorithm: str) -> tuple[float | None, str]:
         saved = f", made {factor:.2f} times as fast by the algorithm"
     if transfer > arithmetic:
         return transfer, f"its bytes at the {_bandwidth() / 1e9:.3g} GB/s of a copy take longer than the arithmetic"
-    return arithmetic, f"its operations at the tile's measured peak of {peak / 1e9:.3g} billion a second on {on}{saved}"
+    which = "its operations" if _meeting(p) == 1 else "its operations that meet no padding"
+    return arithmetic, f"{which} at the tile's measured peak of {peak / 1e9:.3g} billion a second on {on}{saved}"
+
+
+def _meeting(p: ConvProblem) -> float:
+    """The part of the operations whose factor is a pixel: those with the zeros around an image may be left out."""
+    part = 1.0
+    for size, out, kernel, stride, dilation, before, mode in (
+        (p.ih, p.oh, p.kh, p.sh, p.dh, p.pt, p.mode_h),
+        (p.iw, p.ow, p.kw, p.sw, p.dw, p.pl, p.mode_w),
+    ):
+        if mode == "zeros":
+            at = np.arange(out)[:, None] * stride + np.arange(kernel) * dilation - before
+            part *= float(((at >= 0) & (at < size)).mean())
+    return part
 
 
 def _seconds(plan: Any) -> float:
