@@ -18,7 +18,7 @@ from ...kernels import product as kernels
 from ...kernels import tail as finishing
 from ...kernels.emit import NATIVE
 from ...runtime import memory
-from ...runtime.processor import in_l1, in_l2
+from ...runtime.processor import in_l2
 from ...runtime.storage import Storage
 from ..gradient import Array
 from .bands import split
@@ -46,8 +46,6 @@ DOT = 1.3
 # products of 512 x 512 took 20 us so and 39 in panels, those of 2048 x 1000 146 and 328, with 8 terms 376 and 402, with
 # 16 as long. AMD EPYC Zen 4, 1 thread, November 2026.
 STORED = 8
-# Results of 16 bits of such a sum that are made before they are stored.
-RESULTS_BYTES = 16 << 10
 # Panels of a chunk that stay in L2.
 PANELS_BYTES = 256 << 10
 # Columns of a block, and bytes of its panels and of its sums.
@@ -205,15 +203,11 @@ class Products:
         most = max(1, in_l2(PANELS_BYTES) // (cut["longest"] * width * element)) * width
         whole = m.columns // lanes * lanes
         block = min(whole, split(split(whole, split(whole, most)), width) * width)
-        shares = split(workers, m.groups)
-        by_rows = cut["longest"] <= STORED
-        if by_rows and codes.c != NATIVE:  # results stay in L1 until they are stored
-            shares = max(shares, split(m.rows * block * element, in_l1(RESULTS_BYTES)))
         schedule = cut | {
-            "row_shares": shares,
+            "row_shares": split(workers, m.groups),
             "spans": 1,
             "block": block,
-            "by_rows": int(by_rows),
+            "by_rows": int(cut["longest"] <= STORED),
             "panels": kernels.TURNED if m.b_term == codes.size_b(element) else kernels.BROUGHT,
             "sums": kernels.DIRECT if codes.c == NATIVE else kernels.DELIVERED,
         }
@@ -375,8 +369,7 @@ class Products:
             "a_code": code,
         }
         apart = m.a_term != storage_size(code, self.element)
-        often = code != NATIVE and m.columns > nr  # rows that pass by once are widened in registers
-        if apart or often or (m.a_row % ALIAS == 0 and m.columns >= PASSING):
+        if apart or (m.a_row % ALIAS == 0 and m.columns >= PASSING):
             left_row = (chunk + lanes) * self.element
             fields |= {"copied": 1, "left_row": left_row, "slot": memory.lines(mr * left_row)}
         elif code != NATIVE:
