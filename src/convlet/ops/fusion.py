@@ -40,7 +40,8 @@ class Convolved(Step):
         self.settings = conv.settings()
 
     def needs(self) -> list[Step]:
-        return [self.arguments[0]] if isinstance(self.arguments[0], Step) else []
+        x = self.arguments[0]
+        return [x] if isinstance(x, Step) else []
 
     def run(self) -> Array:
         return self.run_with((), Tail())
@@ -71,31 +72,25 @@ class Followed(Step):
         self.word, self.operands = word, operands
         self.problem, self.last = before.problem, before.last
 
-    def _chain(self) -> tuple[list[str], dict[str, Any], Any]:
-        """The words from here back to the convolution, or to what is wanted for itself; their operands; that step."""
+    def needs(self) -> list[Step]:
+        before, other = self.before, self.operands.get("other")
+        needed = [before] if before.wanted else before.needs()
+        return [*needed, other] if isinstance(other, Step) else needed
+
+    def run(self) -> Array:
         words, operands = [self.word], dict(self.operands)
         step = self.before
-        while not step.wanted and not isinstance(step, Convolved):
+        while not step.wanted:
+            if isinstance(step, Convolved):
+                return step.run_with(tuple(reversed(words)), _tail(operands))
             words.append(step.word)
             operands.update(step.operands)
             step = step.before
-        return words, operands, step
-
-    def needs(self) -> list[Step]:
-        _, operands, step = self._chain()
-        first = [step] if step.wanted else step.needs()
-        return first + [each for each in operands.values() if isinstance(each, Step)]
-
-    def run(self) -> Array:
-        words, found, step = self._chain()
-        operands = {name: _known(each) for name, each in found.items()}
-        if not step.wanted:
-            return step.run_with(tuple(reversed(words)), Tail(**operands))
         # Somebody holds, and may look at, what was there before.
         held = step.compute()
         out = memory.empty_like(held)
         np.copyto(out, held)
-        follow(out, tuple(reversed(words)), Tail(**operands))
+        follow(out, tuple(reversed(words)), _tail(operands))
         return out
 
     def release(self) -> None:
@@ -104,6 +99,12 @@ class Followed(Step):
 
 def _known(operand: Array | Step) -> Array:
     return operand.compute() if isinstance(operand, Step) else operand
+
+
+def _tail(operands: dict[str, Any]) -> Tail:
+    if "other" in operands:
+        operands["other"] = _known(operands["other"])
+    return Tail(**operands)
 
 
 def form(input: Variable) -> tuple[tuple[int, ...], np.dtype[Any]]:
