@@ -147,8 +147,9 @@ def _again(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
                 answers: dict[str, list[dict]] = {"convlet": [], "torch": []}
                 for turn in range(options.rounds):
                     for name in list(sides) if turn % 2 == 0 else reversed(sides):
+                        what = {"problem": problem.text, "forward": direction == "fwd"}
                         before = {"idle": options.idle, "cold": options.cold}
-                        answers[name].append(sides[name].ask(problem=problem.text, seconds=options.seconds, **before))
+                        answers[name].append(sides[name].ask(**what, seconds=options.seconds, **before))
                 times = {name: _collect(found, "times") for name, found in answers.items()}
                 yield {"layer": index, "pass": direction, **_row(problem, answers, times, machine)}
         if options.setting.threads > 1:
@@ -170,9 +171,10 @@ def _first(layers: list[ConvProblem], options: Options) -> Iterator[dict]:
                 if name == "convlet":
                     machine = _machine(side, options)
                 for direction in options.passes:
-                    side.ask(problem=f"ic24 ih40 iw40 oc24 kh2 kw2 {direction}", seconds=0.01)
-                for (_, _, problem), found in zip(asked, answers):
-                    found[name].append(side.ask(problem=problem.text, seconds=0))
+                    other = f"ic24 ih40 iw40 oc24 kh2 kw2 {direction}"
+                    side.ask(problem=other, forward=direction == "fwd", seconds=0.01, idle=0, cold=False)
+                for (_, direction, problem), found in zip(asked, answers):
+                    found[name].append(side.ask(problem=problem.text, forward=direction == "fwd", seconds=0))
             finally:
                 side.close()
     for (index, direction, problem), found in zip(asked, answers):

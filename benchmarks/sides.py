@@ -1,7 +1,8 @@
 """The two sides of a comparison. Each lives in a process of its own (see worker.py) and times one problem at a time.
 
-A side is a class: `variants(problem, arrays)` gives the name of every variant (memory layout, algorithm) the side has,
-and a function that computes the problem once into a new output and returns it.
+A side is a class: `variants(problem, arrays, forward)` gives the name of every variant (memory layout, algorithm) the
+side has, and a function that computes the problem once into a new output and returns it. `forward` says that this is
+the forward pass of a layer, which an input gradient is, too, if the layer is transposed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Setting:
     """How a side computes. Only `threads` and `dtype` (that of the problem) concern both.
 
     Weights are `kept` (nobody writes to them between calls: what is packed stays packed) or `changing`. By default they
-    are kept in forward passes, as in inference, and change before each backward pass, as in training.
+    are kept in forward passes of layers, as in inference, and change before each backward pass, as in training.
     """
 
     threads: int = 1
@@ -49,7 +50,7 @@ class Convlet:
         self.setting = setting
 
     def variants(
-        self, problem: ConvProblem, arrays: dict[str, np.ndarray]
+        self, problem: ConvProblem, arrays: dict[str, np.ndarray], forward: bool
     ) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
         from convlet import conv
         from convlet.runtime.storage import Storage
@@ -61,7 +62,7 @@ class Convlet:
                 for name, array in arrays.items()
             }
         x, w, g = (arrays[name] for name in "xwg")
-        default = "kept" if problem.direction == "fwd" else "changing"
+        default = "kept" if forward else "changing"
         kept = Storage() if self.setting.weights.replace("default", default) == "kept" else None
         once: dict[str, Callable[[], np.ndarray]] = {
             "fwd": lambda: conv.forward(problem, x, w, channels_last=last, kept=kept),
@@ -90,7 +91,9 @@ class Torch:
 
         torch.set_num_threads(setting.threads)
 
-    def variants(self, problem: ConvProblem, arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    def variants(
+        self, problem: ConvProblem, arrays: dict[str, np.ndarray], forward: bool
+    ) -> Iterator[tuple[str, Callable[[], Any]]]:
         import torch
 
         p = problem

@@ -73,7 +73,8 @@ def _times(ways: list[Way], options: Options) -> list[tuple[float, str]]:
     found: dict[str, list[float]] = {way.name: [] for way in ways}
     for turn in range(options.rounds):
         for way in ways if turn % 2 == 0 else ways[::-1]:
-            for _, once in Convlet(way.setting).variants(way.problem, arrays_of(way.problem)):
+            p = way.problem
+            for _, once in Convlet(way.setting).variants(p, arrays_of(p), forward=p.direction == "fwd"):
                 timed(once)
                 found[way.name].append(statistics.median(measure(once, options.seconds, options.idle)))
         if turn == 0 and len(ways) > 2:

@@ -1,6 +1,6 @@
 """One side in a process of its own: reads requests from standard input, a JSON object a line, and answers likewise.
 
-    {"problem": text, "seconds": s, "idle": s, "cold": bool}
+    {"problem": text, "forward": bool, "seconds": s, "idle": s, "cold": bool}
                                    ->  {variant: {"first": s, "times": [...], "sample": [...]}}
     {"peak": bytes of an element}  ->  {"peak": GFLOP/s, "handover": nanoseconds, or null}
 """
@@ -86,7 +86,7 @@ def answer(side, request: dict) -> dict:
                 return found
     problem = ConvProblem.parse(request["problem"])
     found = {}
-    for variant, once in side.variants(problem, arrays_of(problem)):
+    for variant, once in side.variants(problem, arrays_of(problem), request["forward"]):
         first, result = timed(once)
         seconds = request["seconds"]
         times = measure(once, seconds, request["idle"], request["cold"]) if seconds else []
