@@ -112,6 +112,7 @@ class Finished(AsTheyAre):
 
         def read(place: Any) -> Any:
             there = self.builder.and_(mask, _splat(self.builder, self.norm, lanes))
+            place = self.builder.select(self.norm, place, self.address)  # as in rows._shift
             return _load_masked(self.builder, place, self.vector, there)
 
         return self._numbers(bias, read)
