@@ -25,8 +25,9 @@ from .tail import Finished
 from .winograd_matrices import matrices
 from .winograd_transforms import _Lanes
 
-# Columns of a tile at most: the processor's units are busy with fewer.
-MOST = 14
+# Columns of a tile at most: the processor's units are busy with fewer. And registers left for other things: with
+# two, LLVM writes sums to the stack where instructions do not read numbers from memory themselves.
+MOST, LEFT = 14, 6
 
 
 def columns(machine: target.Target, points: int) -> int:
@@ -34,7 +35,7 @@ def columns(machine: target.Target, points: int) -> int:
 
     It is one vector of channels wide: a number that is used once is read by the instruction that multiplies it.
     """
-    return max(1, min(MOST, (machine.registers - 2) // points))
+    return max(1, min(MOST, machine.registers - LEFT, (machine.registers - 2) // points))
 
 
 def _tile(
