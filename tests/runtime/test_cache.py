@@ -1,6 +1,7 @@
 """The kernel cache: where it is, what it forgives, and that a second process finds it and loads no compiler."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ import llvmlite
 import numba
 import numpy as np
 
+import convlet
 from convlet.kernels import launch
 from convlet.runtime import cache, machine_code, processor
 
@@ -32,11 +34,11 @@ print("compiled" if "numba" in sys.modules else "loaded")
 """
 
 
-def run(home, **environment):
+def run(home, code=CODE, **environment):
     """Compiles or loads a kernel in a new process; returns whether it only loaded, and what it said."""
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("CONVLET_", "XDG_"))}
     variables |= {"HOME": str(home), "TMPDIR": str(home)} | environment
-    done = subprocess.run([sys.executable, "-c", CODE], env=variables, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout == "loaded\n", done.stderr
 
@@ -101,14 +103,15 @@ def test_a_full_disk_is_no_error(tmp_path):
 
 
 def test_two_processes_compile_at_once(tmp_path):
-    variables = dict(os.environ) | {"CONVLET_CACHE_DIR": str(tmp_path)}
+    kernels = tmp_path / "kernels"
+    variables = dict(os.environ) | {"CONVLET_CACHE_DIR": str(kernels), "TMPDIR": str(tmp_path)}
     both = [subprocess.Popen([sys.executable, "-c", CODE], env=variables, stdout=subprocess.DEVNULL) for _ in "ab"]
     assert [each.wait(120) for each in both] == [0, 0]
-    (folder,) = tmp_path.iterdir()
+    (folder,) = kernels.iterdir()
     for path in folder.iterdir():
         assert machine_code.unpack(path.read_bytes()) is not None, path
     assert len(kernels_in(folder)) == 1
-    assert run(tmp_path, CONVLET_CACHE_DIR=str(tmp_path))[0]
+    assert run(tmp_path, CONVLET_CACHE_DIR=str(kernels))[0]
 
 
 THREADS = """
@@ -268,7 +271,8 @@ def test_a_change_of_any_source_is_another_name(tmp_path):
 
     def name_now():
         launch._imports.cache_clear()
-        return launch._sources.__wrapped__(tmp_path / "a.py")
+        launch._files.cache_clear()
+        return launch._sources(tmp_path / "a.py")
 
     before = name_now()
     assert name_now() == before
@@ -280,6 +284,21 @@ def test_a_change_of_any_source_is_another_name(tmp_path):
         file.write_text(text)
     (tmp_path / "unrelated.py").write_text("changed")
     assert name_now() == before
+
+
+def test_a_process_whose_package_is_replaced_neither_keeps_nor_takes_kernels(tmp_path):
+    """What it would keep is of the files that it has read, and its name of those that lie there now."""
+    package = shutil.copytree(Path(convlet.__file__).parent, tmp_path / "convlet")
+    replaced = CODE.replace(
+        "kernel =", f"open({str(package / 'kernels' / 'rows.py')!r}, 'a').write('# of a newer version'); kernel ="
+    )
+    kernels = tmp_path / "kernels"
+    here = {"CONVLET_CACHE_DIR": str(kernels), "PYTHONPATH": str(tmp_path)}
+    assert not run(tmp_path, replaced, **here)[0]
+    assert not kernels_in(kernels)
+    assert not run(tmp_path, **here)[0]
+    assert kernels_in(kernels)
+    assert not run(tmp_path, replaced, **here)[0]
 
 
 def test_no_two_kernels_share_a_name(tmp_path):

@@ -18,6 +18,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +70,45 @@ def _imports(path: Path) -> tuple[bytes, set[Path]]:
 
 
 @functools.cache
-def _sources(path: Path) -> str:
-    """Differs where a kernel's file does, or those of this folder that it imports, and they import."""
+def _files(path: Path) -> list[Path]:
+    """A kernel's file and those of this folder that it imports, and they import."""
     found: set[Path] = set()
     new = {path, Path(__file__)}
     while new:
         found |= new
         new = set().union(*(_imports(file)[1] for file in new)) - found
-    return cache.digest(*(_imports(file)[0] for file in sorted(found)))
+    return sorted(found)
+
+
+def _sources(path: Path) -> str:
+    """Differs where the files of a kernel do."""
+    return cache.digest(*(_imports(file)[0] for file in _files(path)))
+
+
+def _state(file: str | Path) -> tuple[int, ...]:
+    """Another one when a file is replaced."""
+    found = os.stat(file)
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+_archive: str | None = getattr(__spec__.loader, "archive", None)
+_begun_with = {each: _state(each) for each in ([_archive] if _archive else glob(f"{os.path.dirname(__file__)}/*.py"))}
+
+
+def _replaced(path: Path) -> bool:
+    """Whether another version of a kernel's files came while this process runs: it has read the one before."""
+    files = [_archive] if _archive else map(str, _files(path))
+    try:
+        return any(_state(file) != _begun_with.get(file) for file in files)
+    except OSError:
+        return True
 
 
 def compiled(function: Callable[..., Any]) -> int:
     """The address of the code of a function, kept on disk where that is possible."""
     path = Path(function.__code__.co_filename)
+    if _replaced(path):
+        return _made(function, target.label(), f"{path.stem}.{function.__qualname__}", kept=False)
     name = f"{path.stem}.{function.__qualname__}.{_sources(path)}"
     found = _loaded(target.label(), name)
     return _made(function, target.label(), name) if found is None else found
@@ -95,7 +122,7 @@ def _loaded(label: str, name: str) -> int | None:
         return None
 
 
-def _made(function: Callable[..., Any], label: str, name: str) -> int:
+def _made(function: Callable[..., Any], label: str, name: str, kept: bool = True) -> int:
     from . import compilation
 
     cache.announce()
@@ -104,7 +131,8 @@ def _made(function: Callable[..., Any], label: str, name: str) -> int:
     def build() -> int:
         code = finish()
         address = machine_code.load(code)
-        cache.write(label, name, code.pack())
+        if kept:
+            cache.write(label, name, code.pack())
         return address
 
     if not compilation.IMAGES:
