@@ -60,7 +60,8 @@ def test_exact_with_any_strides(algorithm: str, problem: ConvProblem, layout: st
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_exact_on_any_problem(algorithm: str, data: st.DataObject) -> None:
-    problem = data.draw(problems(dtypes=("f32", "f32", "f64", "bf16", "c64", "i32")))
+    largest = data.draw(st.sampled_from((11, 40)), "largest")
+    problem = data.draw(problems(dtypes=("f32", "f32", "f64", "bf16", "c64", "i32"), largest=largest))
     found = load(algorithm)
     if found.refuse(problem.per_image()) is not None:
         return
