@@ -15,11 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.operations import TABLES
+from benchmarks.sides import QUIET
 
 SIDES = ("convlet", "torch")
-# Seconds after which the other side's threads sleep: those of PyTorch's OpenMP stay awake for several milliseconds,
-# each on a processor that this side needs. Measured at once a linear layer (512 x 512 -> 512) took 2011 us, not 1345.
-QUIET = 0.03
 
 
 def per_call(call: Callable[[], Any], seconds: float = 0.02) -> float:
