@@ -16,6 +16,7 @@ from convlet.conv import precision, select
 from convlet.conv.algorithms import winograd
 from convlet.conv.algorithms.winograd import choice, forward, weight_gradient, weights
 from convlet.conv.problem import DIRECTIONS, MODES, ConvProblem, numpy_dtype
+from convlet.kernels import target
 from convlet.runtime import threads
 from convlet.runtime.storage import Storage
 from tests.conv.strategies import LAYOUTS, WRITABLE, garbage, operand_shapes, oracle, relaid
@@ -341,7 +342,8 @@ def test_what_it_cannot_compute():
 def test_where_it_is_faster():
     faster = ("ic64 ih56 iw56 oc64", "ic128 ih28 iw28 oc128", "ic256 ih14 iw14 oc256", "ic64 ih224 iw224 oc64")
     faster += ("ic64 ih28 iw28 oc96 kh5 kw5", "ic192 ih17 iw17 oc192 kh1 kw7", "ic128 ih57 iw57 oc128 kh3 kw3 sh2 sw2")
-    faster += ("n64 ic64 ih4 iw4 oc64", "n64 ic32 ih8 iw8 oc64")
+    if target.current().name == "avx512":  # on few positions it depends on how fast transforms are
+        faster += ("n64 ic64 ih4 iw4 oc64", "n64 ic32 ih8 iw8 oc64")
     slower = ("g64 ic64 ih56 iw56 oc64", "g32 ic128 ih56 iw56 oc128")
     small = ("ic1 ih8 iw8 oc32", "ic16 ih8 iw8 oc32", "ic32 ih4 iw4 oc64", "ic8 ih14 iw14 oc16", "ic16 ih7 iw7 oc32")
     for direction in DIRECTIONS:

@@ -25,6 +25,7 @@ algorithm.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -48,6 +49,9 @@ name = "pointwise"
 # 2.1e-7 of the norm, and by 1.7e-7 in chunks of 96; a weight gradient, of many chunks, by up to 1.9e-7 in chunks of 48.
 CHUNK = 128
 EXACT_CHUNK, EXACT_GRADIENT_CHUNK = 96, 48
+# The same where the lanes are terms, at least; and in each lane. More of these chunks than a lane of one has terms err
+# by more than 2e-7, too: sums so long are made otherwise.
+DOTS_CHUNK, EXACT_DOTS = 1024, 32
 # Positions of a plane from which a weight gradient of few channels has its lanes along them, and from which the pixels
 # that a stride reads are copied.
 LONG = 400
@@ -146,10 +150,12 @@ class _Product:
         self.compute = compute_dtype(problem)
         self.code = CODES[problem.dtype]
         self.lanes = target.current().lanes(self.element)
-        chunk = CHUNK
+        chunks, self.longest_dots = (CHUNK, DOTS_CHUNK), inf
         if get_convolution_precision() == "highest":
+            self.longest_dots = EXACT_DOTS * EXACT_DOTS * self.lanes
             chunk = EXACT_GRADIENT_CHUNK if problem.direction == "bwd_weight" else EXACT_CHUNK
-        self.products = Products(self.element, chunk, bool(problem.tail))
+            chunks = chunk, EXACT_DOTS * self.lanes
+        self.products = Products(self.element, *chunks, tail=bool(problem.tail))
         # What is multiplied: only the pixels that the stride reads.
         self.dense = replace(problem, ih=problem.oh, iw=problem.ow, sh=1, sw=1)
         self.strided = self.dense != problem
@@ -309,9 +315,8 @@ class _Product:
         x_size, grad_size, size = (storage_size(code, self.element) for code in codes)
         both = (False, upright, (grad_size, x_size, size)), (True, turned, (x_size, grad_size, size))
         panels = [(False, is_left, m) for is_left, m, sizes in both if self._packs(m, sizes)]
-        dots = [
-            (True, is_left, m) for is_left, m, sizes in both if positions >= LONG and m.fit(True, sizes, self.lanes)
-        ]
+        as_dots = positions >= LONG and p.n * positions <= self.longest_dots
+        dots = [(True, is_left, m) for is_left, m, sizes in both if as_dots and m.fit(True, sizes, self.lanes)]
         # They add in different orders, so the choice must not depend on the workers.
         if dots and all(products.dots_cost(dots[0][-1]) < products.sums_cost(each[-1], 1) for each in panels):
             return dots[0]

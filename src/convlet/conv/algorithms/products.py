@@ -27,9 +27,9 @@ from .sharing import parts_of, share_out
 
 # Chunks that are summed before they are added to the others: long sums of sums have small rounding errors.
 FOLD = 16
-# Terms of a chunk where the lanes are terms, at least and at most (of long sums a chunk has as many terms in each lane
-# as there are chunks), and bytes of the columns of a chunk that stay in L2.
-DOTS_CHUNK, LONGEST_DOTS = 1024, 8192
+# Terms of a chunk where the lanes are terms, at most (of long sums a chunk has as many terms in each lane as there are
+# chunks), and bytes of the columns of a chunk that stay in L2.
+LONGEST_DOTS = 8192
 DOTS_BYTES = 256 << 10
 # Rows so many bytes apart, or a multiple of that, exclude one another from L1: they are copied there, a chunk of a tile
 # at a time, if at least so many columns pass by. 1024 x 1024 x 1024 took 15.4 ms so, 11.9 with copies; 1000 x 1000 x
@@ -172,11 +172,12 @@ def frame_of(element: int, fields: dict[str, int], names: tuple[str, ...], worke
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """What products of one problem have in common: bytes of an element, terms of a chunk, whether there is a tail."""
+    """What products of one problem have in common."""
 
-    element: int
-    chunk: int
-    tail: bool
+    element: int  # bytes
+    chunk: int  # terms that are summed before the next are added
+    dots_chunk: int  # the same where the lanes are terms, at least
+    tail: bool  # whether there is one
 
     @property
     def lanes(self) -> int:
@@ -353,7 +354,7 @@ class Products:
         machine = target.current()
         mr, nr, lanes = machine.panel_mr(self.element), machine.panel_nr, self.lanes
         wanted = TASKS * workers if workers > 1 else 1
-        most = min(LONGEST_DOTS, max(DOTS_CHUNK, isqrt(lanes * m.summed * m.terms)))
+        most = min(LONGEST_DOTS, max(self.dots_chunk, isqrt(lanes * m.summed * m.terms)))
         chunk = split(split(m.terms, split(m.terms, most)), lanes) * lanes
         # The rows of a task stay in L2 while blocks of columns pass by.
         row_shares = max(split(wanted, m.groups), m.rows * chunk * self.element // in_l2(ROWS_BYTES))
