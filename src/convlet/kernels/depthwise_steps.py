@@ -620,7 +620,7 @@ def sweep(
     def run(s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail):
         sweep_step(which, last, s, i, j, u, x, xu, z, p, iw, ow, w, wu, b, bu, y, yu, tail)
 
-    return _kernel(run, f"sweep {which} {last}")
+    return Kernel(run, f"depthwise sweep {which} {last}")
 
 
 @intrinsic(prefer_literal=True)
@@ -645,7 +645,7 @@ def correlate(element: int, kind: str, half: bool = False, code: int = NATIVE) -
     def run(s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu):
         correlate_step(which, s, i, j, u, x, xu, z, p, iw, ow, g, gu, t, tu)
 
-    return _kernel(run, f"correlate {which}")
+    return Kernel(run, f"depthwise correlate {which}")
 
 
 @intrinsic(prefer_literal=True)
@@ -667,10 +667,4 @@ def totals(element: int, half: bool = False, code: int = NATIVE) -> Kernel:
     def run(count, sums, out):
         totals_step(which, count, sums, out)
 
-    return _kernel(run, f"totals {which}")
-
-
-def _kernel(run: Any, name: str) -> Kernel:
-    # Kept code is named after functions: see winograd_transforms.transform.
-    run.__qualname__ = "depthwise_" + name.replace(" ", "_")
-    return Kernel(run)
+    return Kernel(run, f"depthwise totals {which}")

@@ -163,11 +163,13 @@ def _finish() -> None:
 class Kernel:
     """A Python function of int64 arguments, compiled when its address is first asked for.
 
-    It raises nothing, so it checks no divisor either (error_model="numpy"). No other kernel has its file and its
-    qualified name.
+    It raises nothing, so it checks no divisor either (error_model="numpy"). No other kernel of its file has its name:
+    compiled code is kept by both. Functions made on demand get a `name` each.
     """
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], name: str = ""):
+        if name:
+            function.__qualname__ = re.sub("[^a-z0-9]+", "_", name)
         self.function = function
         self.__doc__ = function.__doc__
         self._address: int | None = None

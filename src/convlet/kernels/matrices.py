@@ -215,79 +215,32 @@ def _dots(compute: Any, code: int = NATIVE) -> Any:
     return _intrinsic(10, emit)
 
 
-panel_f32, panel_f64 = _panel(FLOAT), _panel(DOUBLE)
-panel_f16, panel_bf16 = _panel(FLOAT, FLOAT16), _panel(FLOAT, BFLOAT16)
-dots_f32, dots_f64 = _dots(FLOAT), _dots(DOUBLE)
-dots_f16, dots_bf16 = _dots(FLOAT, FLOAT16), _dots(FLOAT, BFLOAT16)
-
-
-def _panel_f32(
-    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-    start, start_step, start_tile, add, soon, soon_step, soon_tile,
-):  # fmt: skip
-    panel_f32(
+def _panel_kernel(step: Any, name: str) -> Kernel:
+    def run(
         m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
         start, start_step, start_tile, add, soon, soon_step, soon_tile,
-    )  # fmt: skip
+    ):  # fmt: skip
+        step(
+            m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
+            start, start_step, start_tile, add, soon, soon_step, soon_tile,
+        )  # fmt: skip
+
+    return Kernel(run, f"panel {name}")
 
 
-def _panel_f64(
-    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-    start, start_step, start_tile, add, soon, soon_step, soon_tile,
-):  # fmt: skip
-    panel_f64(
-        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-        start, start_step, start_tile, add, soon, soon_step, soon_tile,
-    )  # fmt: skip
+def _dots_kernel(step: Any, name: str) -> Kernel:
+    def run(m, nr, k, a, a_row, b, b_row, c, c_column, start):
+        step(m, nr, k, a, a_row, b, b_row, c, c_column, start)
 
-
-def _dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start):
-    dots_f32(m, nr, k, a, a_row, b, b_row, c, c_column, start)
-
-
-def _dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start):
-    dots_f64(m, nr, k, a, a_row, b, b_row, c, c_column, start)
-
-
-def _panel_f16(
-    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-    start, start_step, start_tile, add, soon, soon_step, soon_tile,
-):  # fmt: skip
-    panel_f16(
-        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-        start, start_step, start_tile, add, soon, soon_step, soon_tile,
-    )  # fmt: skip
-
-
-def _panel_bf16(
-    m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-    start, start_step, start_tile, add, soon, soon_step, soon_tile,
-):  # fmt: skip
-    panel_bf16(
-        m, nr, k, tiles, a, a_row, a_step, a_tile, b, b_step, b_tile, c, c_row, c_tile,
-        start, start_step, start_tile, add, soon, soon_step, soon_tile,
-    )  # fmt: skip
-
-
-def _dots_f16(m, nr, k, a, a_row, b, b_row, c, c_column, start):
-    dots_f16(m, nr, k, a, a_row, b, b_row, c, c_column, start)
-
-
-def _dots_bf16(m, nr, k, a, a_row, b, b_row, c, c_column, start):
-    dots_bf16(m, nr, k, a, a_row, b, b_row, c, c_column, start)
+    return Kernel(run, f"dots {name}")
 
 
 # By how numbers are stored that are widened on the way: those of a, of b.
-DOTS = {FLOAT16: Kernel(_dots_f16), BFLOAT16: Kernel(_dots_bf16)}
-PANELS = {FLOAT16: Kernel(_panel_f16), BFLOAT16: Kernel(_panel_bf16)}
+HALVES = {FLOAT16: "f16", BFLOAT16: "bf16"}
+DOTS = {code: _dots_kernel(_dots(FLOAT, code), name) for code, name in HALVES.items()}
+PANELS = {code: _panel_kernel(_panel(FLOAT, code), name) for code, name in HALVES.items()}
 # By bytes of an element.
 STEPS = {
-    4: {
-        "panel": Kernel(_panel_f32),
-        "dots": Kernel(_dots_f32),
-    },
-    8: {
-        "panel": Kernel(_panel_f64),
-        "dots": Kernel(_dots_f64),
-    },
+    4: {"panel": _panel_kernel(_panel(FLOAT), "f32"), "dots": _dots_kernel(_dots(FLOAT), "f32")},
+    8: {"panel": _panel_kernel(_panel(DOUBLE), "f64"), "dots": _dots_kernel(_dots(DOUBLE), "f64")},
 }

@@ -8,7 +8,6 @@ that lie side by side in the image are read where they lie, with any stride.
 from __future__ import annotations
 
 import functools
-import re
 from itertools import chain
 from typing import Any
 
@@ -168,6 +167,4 @@ def tile(element: int, m: int, taps: int, finished: bool, chained: bool, storage
             channels, rows, bias, tail,
         )
 
-    # Numba's files are named after functions: see winograd_transforms.transform.
-    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"shallow channels {which}")
-    return Kernel(run)
+    return Kernel(run, f"shallow channels {which}")

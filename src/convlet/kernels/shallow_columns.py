@@ -8,7 +8,6 @@ stored where they belong. Columns are not transformed, so that all lanes do the 
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 from llvmlite import ir
@@ -179,6 +178,4 @@ def tile(element: int, m: int, taps: int, finished: bool = False, chained: bool 
             channels, rows, columns, bias, tail,
         )
 
-    # Numba's files are named after functions: see winograd_transforms.transform.
-    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"shallow tile {which}")
-    return Kernel(run)
+    return Kernel(run, f"shallow tile {which}")

@@ -7,7 +7,6 @@ algorithm along the rows.
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 from llvmlite import ir
@@ -170,5 +169,4 @@ def lift(m: int, taps: int) -> Kernel:
     def run(dst, dst_point, src, src_row, rows, columns, code):
         lift_step(which, dst, dst_point, src, src_row, rows, columns, code)
 
-    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"shallow lift {which}")
-    return Kernel(run)
+    return Kernel(run, f"shallow lift {which}")

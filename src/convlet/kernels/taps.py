@@ -59,5 +59,4 @@ def pack_taps(number: int) -> Kernel:
     def run(count, dst, dst_step, dst_tap, src, src_step, src_lane):
         taps_step(number, count, dst, dst_step, dst_tap, src, src_step, src_lane)
 
-    run.__qualname__ = f"pack_taps_{number}"  # see winograd_transforms.py
-    return Kernel(run)
+    return Kernel(run, f"pack taps {number}")

@@ -10,7 +10,6 @@ the given bytes apart. There is a kernel for each purpose and pair of axes, comp
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 import numpy as np
@@ -182,7 +181,4 @@ def transform(purpose: str, rows: Axis, columns: Axis) -> Kernel:
     def run(count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step):
         transform_step(which, count, dst, dst_row, dst_column, dst_step, src, src_row, src_column, src_step)
 
-    # Numba's files are named after functions. Each needs a name of its own: processes that write different forms of the
-    # same function at the same time may take one for the other.
-    run.__qualname__ = re.sub("[^a-z0-9]+", "_", f"transform {which}")
-    return Kernel(run)
+    return Kernel(run, f"transform {which}")
