@@ -16,7 +16,8 @@ import numpy as np
 from convlet.conv.problem import ConvProblem, numpy_dtype
 
 # Seconds after which the other side's threads sleep: those of PyTorch's OpenMP stay awake for several milliseconds,
-# each on a processor that this side needs. Measured at once a linear layer (512 x 512 -> 512) took 2011 us, not 1345.
+# each on a processor that this side needs. Measured at once a linear layer (512 x 512 -> 512) took 2011 us, not 1345
+# (two cores of an AMD EPYC Zen 4, November 2026, python -m benchmarks calls --table linear).
 QUIET = 0.03
 
 

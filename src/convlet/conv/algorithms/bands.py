@@ -12,7 +12,7 @@ from ..problem import ConvProblem
 BAND_BYTES = 768 << 10
 # Columns below which a tile of a single row would wait for its own sums: it needs 4 positions x 2 vectors (Zen 4).
 NARROW = 4
-# Columns of a tile that reading the weights of a tap takes as long as.
+# Columns of a tile that reading the weights of a tap takes as long as: counted, two loads of a vector, not tuned.
 TAP = 1
 # Columns below which a band is not cut further, however many channels it has.
 LEAST_COLUMNS = 96
@@ -175,7 +175,8 @@ def used_taps(
 def tile_columns(p: ConvProblem, bands: int, most: int) -> int:
     """Columns of a tile of one row, at most: of fewer than the tile has room for, more taps may lie in padding.
 
-    Layers of dilation 6 to 24 on 33x33 and 65x65 images take 4 to 12% less time so (Zen 4, November 2026).
+    Layers of dilation 6 to 24 on 33x33 and 65x65 images take 4 to 12% less time so (Zen 4, one thread, November 2026,
+    python -m benchmarks layers --table deeplab --threads 1 --algorithm direct).
     """
     if p.mode_h != "zeros" or p.mode_w != "zeros":
         return most

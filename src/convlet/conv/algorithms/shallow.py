@@ -69,7 +69,8 @@ GRADIENT_VECTORS, LEAST_VECTORS, FEWEST_VECTORS = 96, 40, 24
 GRADIENT_TERMS = 64
 GRADIENT_BYTES = 512 << 10
 PARTS = 8
-# Columns that are summed over at a time where lanes are channels, and bytes of their gradient at its points.
+# Columns that are summed over at a time where lanes are channels, and bytes of their gradient at its points, which stay
+# in L2 beside the rows; not tuned further.
 GRADIENT_COLUMNS, LIFTED_BYTES = 64, 128 << 10
 
 STEPS = ("transpose", "gather", "scatter", "accumulate")
